@@ -1,0 +1,41 @@
+//! Which file is meant: `--config`, else `CONFIG_SYNC_CONFIG`, else `config.yaml`, else
+//! `config.yml` in the working folder.
+
+use std::path::{Path, PathBuf};
+
+const VARIABLE: &str = "CONFIG_SYNC_CONFIG";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfigArgument {
+    /// The configuration file [default: $CONFIG_SYNC_CONFIG, else config.yaml, else config.yml]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigArgument {
+    /// The file, as an absolute path. It need not exist when it was named.
+    pub(super) fn find(&self) -> Result<PathBuf, String> {
+        let named = self
+            .config
+            .clone()
+            .or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from));
+        let found = named.or_else(|| {
+            ["config.yaml", "config.yml"]
+                .into_iter()
+                .map(PathBuf::from)
+                .find(|path| path.exists())
+        });
+        let path = found.ok_or_else(|| {
+            format!("there is no config.yaml or config.yml here; name the file with --config FILE or {VARIABLE}")
+        })?;
+        std::path::absolute(&path).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+/// The bytes of the file, or what to tell the user.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    use crate::target::{LocalFile, Target};
+    LocalFile::new(path)
+        .read_all(crate::reload::MAX_BYTES)
+        .map_err(|error| format!("{}: {error}", path.display()))
+}

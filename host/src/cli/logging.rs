@@ -1,0 +1,34 @@
+//! Where the log goes: standard error, as text or as one JSON object a line.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// What is logged unless `CONFIG_SYNC_LOG` says otherwise: rmcp and the like only when they warn.
+const DEFAULT: &str = "warn,config_sync=info";
+
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+pub(super) enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Installs the log of this process.
+pub(super) fn start(format: Format) {
+    let filter = std::env::var("CONFIG_SYNC_LOG").unwrap_or_else(|_| DEFAULT.to_owned());
+    let filter = EnvFilter::try_new(&filter).unwrap_or_else(|error| {
+        eprintln!("config-sync: CONFIG_SYNC_LOG: {error}; logging `{DEFAULT}`");
+        EnvFilter::new(DEFAULT)
+    });
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        Format::Text => {
+            let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            log.with_ansi(colours).init();
+        }
+        Format::Json => log.json().flatten_event(true).init(),
+    }
+}

@@ -1,0 +1,127 @@
+//! `config-sync run`: the host, until a signal ends it. SIGTERM and SIGINT drain, a second one
+//! does not wait; SIGHUP reloads.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::find_config::{self, ConfigArgument};
+use super::logging::{self, Format};
+use crate::config::{self, Load, PluginSettings};
+use crate::service::{Options, SentinelService};
+
+/// How long calls and backends have to end. Below the 30 s (Kubernetes) and 90 s (systemd)
+/// after which others end the process for us.
+const DRAIN: Duration = Duration::from_secs(20);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// How the log on standard error is written
+    #[arg(long, value_enum, default_value_t)]
+    log: Format,
+}
+
+/// What a signal asks for.
+enum Ask {
+    Reload,
+    End,
+}
+
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Ask {
+        tokio::select! {
+            _ = self.hangup.recv() => Ask::Reload,
+            _ = self.interrupt.recv() => Ask::End,
+            _ = self.terminate.recv() => Ask::End,
+        }
+    }
+
+    async fn end(&mut self) {
+        while matches!(self.next().await, Ask::Reload) {}
+    }
+}
+
+impl Run {
+    pub(super) async fn run(&self) -> ExitCode {
+        logging::start(self.log);
+        match self.serve().await {
+            Ok(code) => code,
+            Err(report) => {
+                eprintln!("{report}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    async fn serve(&self) -> Result<ExitCode, String> {
+        let path = self.config.find()?;
+        // From the first moment on, so that a signal during the start is not lost.
+        let mut signals = Signals::listen().map_err(|error| error.to_string())?;
+        let plugins = plugins(&path)?;
+        let options = Options {
+            config: path.clone(),
+            plugins,
+            cache: cache(),
+        };
+        let mut service = SentinelService::new(options);
+        tokio::select! {
+            started = service.start() => started.map_err(|lines| lines.join("\n"))?,
+            () = signals.end() => return Ok(ExitCode::SUCCESS),
+        }
+        if let Some(address) = service.address() {
+            println!(
+                "Serving MCP at http://{address}/mcp ({})",
+                service.summary()
+            );
+        }
+        println!("Watching {}", path.display());
+        while matches!(signals.next().await, Ask::Reload) {
+            service.reload();
+        }
+        let ended = tokio::select! {
+            ended = service.stop(DRAIN) => ended,
+            () = signals.end() => false,
+        };
+        Ok(if ended {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}
+
+/// The section that must be known before anything can be loaded; problems as `check` shows them.
+fn plugins(path: &Path) -> Result<PluginSettings, String> {
+    let name = path.display().to_string();
+    let bytes = find_config::read(path)?;
+    match config::load(&name, &bytes, &|name| std::env::var(name).ok(), &[]) {
+        Load::Empty => Err(format!(
+            "{name}: it is empty; see README.md for a first configuration"
+        )),
+        Load::Invalid(problems) => Err(problems.pretty(false)),
+        Load::Valid { config, .. } => Ok(config.plugins.clone()),
+    }
+}
+
+fn cache() -> Option<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "config-sync")?;
+    Some(folders.cache_dir().join("plugins"))
+}

@@ -1,0 +1,134 @@
+//! The bytes of config.yaml to a [`SentinelConfig`], or to every problem at once.
+
+use std::sync::Arc;
+
+use super::document::{Document, Parsed};
+use super::node::to_object;
+use super::problem::{Problem, Problems};
+use super::reader::{Findings, MapReader};
+use super::sentinel::SentinelConfig;
+use super::template::Environment;
+use super::value::Value;
+use super::{backends, conflict_resolution, middleware, plugins, server, sync, version};
+
+const OUR_SECTIONS: [&str; 7] = [
+    "version",
+    "server",
+    "backends",
+    "conflict_resolution",
+    "middleware",
+    "plugins",
+    "sync",
+];
+
+/// Sections of the gateway that the file format comes from. A file may hold them; nothing here
+/// reads them, unless a handler claims one.
+const FOREIGN_SECTIONS: [&str; 11] = [
+    "client",
+    "audit",
+    "optimizer",
+    "telemetry",
+    "secrets",
+    "registries",
+    "incoming_auth",
+    "authorization",
+    "feature_flags",
+    "skills",
+    "workflows",
+];
+
+/// Sections that begin so hold what others refer to by an alias; nobody reads them.
+const SHELF_PREFIX: &str = "x-";
+
+/// What became of the bytes of a file.
+#[derive(Debug)]
+pub enum Load {
+    /// Nothing but space, comments or an explicit `null`: someone is about to write it.
+    Empty,
+    /// At least one error, and the warnings.
+    Invalid(Problems),
+    /// A configuration to use.
+    Valid {
+        /// The configuration.
+        config: Arc<SentinelConfig>,
+        /// What someone should look at.
+        warnings: Problems,
+        /// Finds the places of problems that are found later.
+        document: Arc<Document>,
+    },
+}
+
+/// Reads `bytes`, up to 16 MiB of UTF-8, and checks them.
+///
+/// `source_name` is what problems call the source: `config.yaml`. `env` is asked for the
+/// variables of values that are used right here, and whether the others are set; what it answers
+/// is in no message. `claimed_sections` are the top-level sections that handlers read.
+///
+/// No input makes it panic or run long.
+pub fn load(
+    source_name: &str,
+    bytes: &[u8],
+    env: Environment<'_>,
+    claimed_sections: &[String],
+) -> Load {
+    let (document, problems) = match Document::parse(source_name, bytes) {
+        Parsed::Empty => return Load::Empty,
+        Parsed::Broken(problems) => return Load::Invalid(problems),
+        Parsed::Whole(document, problems) => (document, problems),
+    };
+    let findings = Findings::new(env, problems);
+    let config = check(&document, &findings, claimed_sections);
+    let problems = document.locate(findings.into_problems());
+    if problems.has_errors() {
+        return Load::Invalid(problems);
+    }
+    Load::Valid {
+        config: Arc::new(config),
+        warnings: problems,
+        document: Arc::new(document),
+    }
+}
+
+fn check(
+    document: &Document,
+    findings: &Findings<'_>,
+    claimed_sections: &[String],
+) -> SentinelConfig {
+    let mut map = MapReader::new(document.sections(), String::new(), None, findings, false);
+    version::check(&mut map, findings);
+    let backend_names = backends::check(&mut map);
+    conflict_resolution::check(&mut map, &backend_names);
+    middleware::check(&mut map);
+    let config = SentinelConfig {
+        server: server::read(&mut map),
+        plugins: plugins::read(&mut map),
+        sync: sync::read(&mut map),
+        sections: to_object(document.sections()),
+        backend_names,
+    };
+    for (name, value) in map.values() {
+        check_section_name(name, &value, claimed_sections);
+    }
+    config
+}
+
+/// A section that nobody reads is no error: it may belong to a plugin that comes later.
+fn check_section_name(name: &str, value: &Value<'_>, claimed_sections: &[String]) {
+    let claimed = claimed_sections.iter().any(|claimed| claimed == name);
+    if claimed || OUR_SECTIONS.contains(&name) || name.starts_with(SHELF_PREFIX) {
+        return;
+    }
+    let problem = if FOREIGN_SECTIONS.contains(&name) {
+        Problem::warning(value.path.as_str(), "is not used by Config Sync")
+    } else {
+        let known = OUR_SECTIONS.into_iter().chain(FOREIGN_SECTIONS);
+        let known = known.chain(claimed_sections.iter().map(String::as_str));
+        let mut problem = Problem::warning(value.path.as_str(), "unknown section");
+        problem.help = value.did_you_mean_key(name, known);
+        problem
+    };
+    value.push_at_key(problem);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! config.yaml, from bytes to a checked [`SentinelConfig`], with every problem at once: each has
+//! its line and column, what to do about it, and what was probably meant.
+//!
+//! The way: bytes → [`Document`] (`document`, `yaml`, `node`) → readers that gather problems
+//! (`reader`, `value`) → one file for each section. What plugins propose goes through the same
+//! readers.
+//!
+//! It does no I/O beyond reading what it is given, imports no other room, and never resolves a
+//! placeholder for anyone but the host. Whether a plugin exists or a backend answers is not
+//! known here.
+
+mod backend;
+mod backends;
+mod conflict_resolution;
+mod connection;
+mod document;
+mod load;
+mod middleware;
+mod node;
+mod plugins;
+mod problem;
+mod reader;
+mod report;
+mod sentinel;
+mod server;
+mod suggest;
+mod sync;
+mod template;
+mod value;
+mod version;
+mod yaml;
+
+pub use backend::{BackendSpec, Connection, Timeouts};
+pub use document::Document;
+pub use load::{Load, load};
+pub use middleware::MiddlewareSpec;
+pub use plugins::{PluginLimits, PluginSettings};
+pub use problem::{Place, Problem, Problems, Severity};
+pub use sentinel::SentinelConfig;
+pub use server::{ManagementSettings, ServerSettings, Token};
+pub use sync::{
+    DEBOUNCE_SECONDS, MAX_DEBOUNCE_SECONDS, OnFailure, POLL_INTERVAL_SECONDS, PROBATION_SECONDS,
+    SAFETY_INTERVAL_SECONDS, SyncSettings,
+};
+pub use template::{Environment, MissingVariable, Template, TemplateError};

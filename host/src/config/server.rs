@@ -1,0 +1,141 @@
+//! `server`: where MCP clients reach us.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::reader::MapReader;
+use super::template::Template;
+use super::value::Value;
+
+const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const DEFAULT_PORT: u64 = 9000;
+
+/// Where MCP clients reach us.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerSettings {
+    /// A loopback address; `localhost` in the file is 127.0.0.1.
+    pub host: IpAddr,
+    /// 0 stands for any free port.
+    pub port: u16,
+    /// The management API as the file has it.
+    pub management: ManagementSettings,
+}
+
+/// `server.management`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ManagementSettings {
+    /// Off unless the file turns it on.
+    pub enabled: bool,
+    /// What a client of the API must show.
+    pub token: Option<Token>,
+}
+
+/// A template that may be typed as a literal secret, so its `Debug` does not show it.
+#[derive(Clone, PartialEq)]
+pub struct Token(pub Template);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+impl ServerSettings {
+    /// What to listen on.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.host, self.port)
+    }
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            host: DEFAULT_HOST,
+            port: DEFAULT_PORT as u16,
+            management: ManagementSettings::default(),
+        }
+    }
+}
+
+pub(super) fn read(root: &mut MapReader<'_>) -> ServerSettings {
+    let Some(mut map) = root.get("server").and_then(|value| value.map()) else {
+        return ServerSettings::default();
+    };
+    let settings = ServerSettings {
+        host: map
+            .get("host")
+            .and_then(|value| host(&value))
+            .unwrap_or(DEFAULT_HOST),
+        port: map.integer("port", 0..=u16::MAX.into(), "", DEFAULT_PORT) as u16,
+        management: management(&mut map),
+    };
+    check_transport(&mut map);
+    map.finish();
+    settings
+}
+
+fn host(value: &Value<'_>) -> Option<IpAddr> {
+    let text = value.text()?;
+    let host = match text.as_str() {
+        "localhost" => Some(DEFAULT_HOST),
+        address => address.parse().ok(),
+    };
+    match host {
+        None => {
+            let message = format!(
+                "{} is neither an IP address nor `localhost`",
+                value.quoted()
+            );
+            value.error(message, None);
+        }
+        Some(host) if !host.is_loopback() => {
+            let message = "this version has no authentication for clients, so it listens on \
+                           loopback only";
+            let help = "listen on 127.0.0.1 and put a reverse proxy with authentication in front";
+            value.error(message, Some(help.into()));
+        }
+        Some(_) => {}
+    }
+    host
+}
+
+#[derive(Clone, Copy)]
+enum Transport {
+    StreamableHttp,
+    Sse,
+    Stdio,
+}
+
+fn check_transport(map: &mut MapReader<'_>) {
+    let choices = [
+        ("streamable-http", Transport::StreamableHttp),
+        ("sse", Transport::Sse),
+        ("stdio", Transport::Stdio),
+    ];
+    let Some(value) = map.get("transport") else {
+        return;
+    };
+    match value.one_of(&choices) {
+        Some(Transport::Sse) => value.warn("only streamable-http is served", None),
+        Some(Transport::Stdio) => {
+            let help = "write `transport: streamable-http`".to_owned();
+            value.error("stdio is not in this version", Some(help));
+        }
+        Some(Transport::StreamableHttp) | None => {}
+    }
+}
+
+fn management(map: &mut MapReader<'_>) -> ManagementSettings {
+    let Some(mut map) = map.get("management").and_then(|value| value.map()) else {
+        return ManagementSettings::default();
+    };
+    let enabled = map.boolean("enabled", false);
+    if !enabled {
+        map.forgive_unset_variables();
+    }
+    let token = map.get("token").and_then(|value| value.template());
+    map.finish();
+    ManagementSettings {
+        enabled,
+        token: token.map(Token),
+    }
+}

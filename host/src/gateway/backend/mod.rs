@@ -1,0 +1,367 @@
+//! One backend: an MCP server that the gateway is a client of. It lives as long as a snapshot
+//! that names it: when the last one is dropped no call can be under way, and it is stopped. A
+//! retired backend whose calls do not end is stopped when its drain time is over.
+
+mod child;
+mod remote;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rmcp::model::{
+    ClientCapabilities, ClientConfig, ClientRequest, CustomRequest, Implementation,
+    ProtocolVersion, ServerResult,
+};
+use rmcp::service::{
+    NotificationContext, Peer, PeerRequestOptions, RoleClient, RunningService, ServiceError,
+};
+use rmcp::{ClientHandler, ServiceExt};
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::gateway::Ground;
+use super::{Call, CallError, Capability, Offer, Reply};
+use crate::config::{BackendSpec, Connection};
+
+/// Pages of one list, after which a backend is taken to be counting for ever.
+const MAX_PAGES: usize = 1000;
+/// JSON-RPC's "method not found": the backend has no such list.
+const METHOD_NOT_FOUND: i32 = -32601;
+
+/// Something that a backend did by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendNotice {
+    /// Its name.
+    pub backend: String,
+    /// What it did.
+    pub kind: NoticeKind,
+}
+
+/// What a backend can do by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// Its tools, prompts or resources are not what they were.
+    OffersChanged,
+    /// Its connection or process ended.
+    Ended,
+}
+
+/// A running backend.
+pub(super) struct Backend {
+    name: String,
+    spec: BackendSpec,
+    process: Option<u32>,
+    peer: Peer<RoleClient>,
+    offers: ArcSwap<Vec<Offer>>,
+    retired: CancellationToken,
+    ended: CancellationToken,
+    /// Dropped with the last snapshot that names this backend.
+    _unused: DropGuard,
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Backend({})", self.name)
+    }
+}
+
+/// Hears what the backend says by itself.
+struct Ear {
+    name: String,
+    notices: mpsc::UnboundedSender<BackendNotice>,
+}
+
+impl Ear {
+    fn tell(&self, kind: NoticeKind) {
+        // Nobody listens once the host stops.
+        let _ = self.notices.send(BackendNotice {
+            backend: self.name.clone(),
+            kind,
+        });
+    }
+}
+
+impl ClientHandler for Ear {
+    async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
+        self.tell(NoticeKind::OffersChanged);
+    }
+
+    async fn on_prompt_list_changed(&self, _context: NotificationContext<RoleClient>) {
+        self.tell(NoticeKind::OffersChanged);
+    }
+
+    async fn on_resource_list_changed(&self, _context: NotificationContext<RoleClient>) {
+        self.tell(NoticeKind::OffersChanged);
+    }
+
+    fn get_info(&self) -> ClientConfig {
+        let me = Implementation::new("config-sync", env!("CARGO_PKG_VERSION"));
+        // The newest version that begins with `initialize`.
+        ClientConfig::new(ClientCapabilities::default(), me)
+            .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
+    }
+}
+
+impl Backend {
+    /// Starts or connects it, and asks what it offers.
+    ///
+    /// # Errors
+    /// What went wrong, for the owner of the config file.
+    pub(super) async fn start(
+        name: &str,
+        spec: &BackendSpec,
+        ground: &Ground,
+    ) -> Result<Arc<Self>, String> {
+        let ear = Ear {
+            name: name.to_owned(),
+            notices: ground.notices.clone(),
+        };
+        let init = spec.timeouts.init;
+        let (process, connected) = match &spec.connection {
+            Connection::Stdio { .. } => {
+                let child = child::spawn(name, &spec.connection, ground)?;
+                let process = child.process();
+                (process, within(init, ear.serve(child)).await)
+            }
+            Connection::StreamableHttp { .. } => {
+                let remote = remote::connect(&spec.connection)?;
+                (None, within(init, ear.serve(remote)).await)
+            }
+        };
+        let service = connected
+            .ok_or_else(|| {
+                format!(
+                    "it did not answer `initialize` within {} s (timeouts.init)",
+                    init.as_secs_f64()
+                )
+            })?
+            .map_err(|error| format!("it does not speak MCP: {error}"))?;
+        let unused = CancellationToken::new();
+        let backend = Arc::new(Self {
+            name: name.to_owned(),
+            spec: spec.clone(),
+            process,
+            peer: service.peer().clone(),
+            offers: ArcSwap::default(),
+            retired: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            _unused: unused.clone().drop_guard(),
+        });
+        ground.tasks.spawn(keep(
+            service,
+            unused,
+            backend.retired.clone(),
+            backend.ended.clone(),
+            spec.timeouts.drain,
+        ));
+        backend.refresh().await?;
+        Ok(backend)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn spec(&self) -> &BackendSpec {
+        &self.spec
+    }
+
+    pub(super) fn process(&self) -> Option<u32> {
+        self.process
+    }
+
+    /// What it offered when it was last asked.
+    pub(super) fn offers(&self) -> Arc<Vec<Offer>> {
+        self.offers.load_full()
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
+    /// From now on it has its drain time to finish what is under way.
+    pub(super) fn retire(&self) {
+        self.retired.cancel();
+    }
+
+    /// Asks what it offers.
+    ///
+    /// # Errors
+    /// When it does not answer in time or answers nonsense.
+    pub(super) async fn refresh(&self) -> Result<(), String> {
+        let limit = self.spec.timeouts.cap_fetch;
+        let offers = within(limit, async {
+            let mut offers = Vec::new();
+            for kind in Capability::ALL {
+                if self.declares(kind) {
+                    offers.extend(self.list(kind).await?);
+                }
+            }
+            Ok::<_, String>(offers)
+        })
+        .await
+        .ok_or_else(|| {
+            format!(
+                "it did not list what it offers within {} s (timeouts.cap_fetch)",
+                limit.as_secs_f64()
+            )
+        })??;
+        self.offers.store(Arc::new(offers));
+        Ok(())
+    }
+
+    fn declares(&self, kind: Capability) -> bool {
+        self.peer.peer_info().is_none_or(|info| match kind {
+            Capability::Tool => info.capabilities.tools.is_some(),
+            Capability::Prompt => info.capabilities.prompts.is_some(),
+            Capability::Resource | Capability::ResourceTemplate => {
+                info.capabilities.resources.is_some()
+            }
+        })
+    }
+
+    /// All pages of one list.
+    async fn list(&self, kind: Capability) -> Result<Vec<Offer>, String> {
+        let method = kind.list_method();
+        let (mut offers, mut params) = (Vec::new(), Map::new());
+        for _ in 0..MAX_PAGES {
+            let mut page = match self.ask(method, params, &CancellationToken::new()).await {
+                Ok(page) => page,
+                // Templates are a part of `resources` that many servers leave out.
+                Err(error) if error.code == METHOD_NOT_FOUND => return Ok(offers),
+                Err(error) => return Err(format!("`{method}` failed: {error}")),
+            };
+            let Some(Value::Array(items)) = page.get_mut(kind.list_key()).map(Value::take) else {
+                return Err(format!(
+                    "its answer to `{method}` has no list `{}`",
+                    kind.list_key()
+                ));
+            };
+            for item in items {
+                let Value::Object(item) = item else {
+                    return Err(format!(
+                        "its answer to `{method}` lists something that is no object"
+                    ));
+                };
+                let Some(name) = item.get(kind.name_key()).and_then(Value::as_str) else {
+                    return Err(format!(
+                        "its answer to `{method}` has an entry without `{}`",
+                        kind.name_key()
+                    ));
+                };
+                offers.push(Offer {
+                    backend: self.name.clone(),
+                    kind,
+                    name: name.to_owned(),
+                    item: Arc::new(item),
+                });
+            }
+            match page.get("nextCursor").and_then(Value::as_str) {
+                Some(cursor) => params = Map::from_iter([("cursor".to_owned(), cursor.into())]),
+                None => return Ok(offers),
+            }
+        }
+        Err(format!(
+            "its answer to `{method}` has more than {MAX_PAGES} pages"
+        ))
+    }
+
+    /// Hands a call to the backend and waits for its result.
+    pub(super) async fn request(&self, call: Call) -> Reply {
+        self.ask(call.method.as_str(), call.params, &call.cancelled)
+            .await
+    }
+
+    async fn ask(
+        &self,
+        method: &str,
+        params: Map<String, Value>,
+        cancelled: &CancellationToken,
+    ) -> Reply {
+        let request = CustomRequest::new(method, Some(Value::Object(params)));
+        let request = ClientRequest::CustomRequest(request);
+        let mut handle = self
+            .peer
+            .send_cancellable_request(request, PeerRequestOptions::no_options())
+            .await
+            .map_err(|error| self.failed(method, error))?;
+        tokio::select! {
+            answer = &mut handle.rx => match answer {
+                Ok(answer) => answer.map_err(|error| self.failed(method, error)).and_then(|result| raw(&result)),
+                Err(_dropped) => Err(self.failed(method, ServiceError::TransportClosed)),
+            },
+            () = cancelled.cancelled() => {
+                // If the backend is gone there is nothing left to cancel.
+                let _ = handle.cancel(Some("cancelled by the client".to_owned())).await;
+                Err(CallError::internal("the call was cancelled"))
+            }
+        }
+    }
+
+    /// What a client is told. A backend's own error passes as it is; what the transport says is
+    /// for the log, since it can name paths and addresses.
+    fn failed(&self, method: &str, error: ServiceError) -> CallError {
+        match error {
+            ServiceError::McpError(error) => CallError {
+                code: error.code.0,
+                message: error.message.into_owned(),
+                data: error.data,
+            },
+            other => {
+                tracing::warn!(backend = self.name, method, error = %other, "no answer");
+                CallError::internal(format!("backend `{}` did not answer", self.name))
+            }
+        }
+    }
+}
+
+fn raw(result: &ServerResult) -> Reply {
+    match result {
+        ServerResult::CustomResult(result) => Ok(result.0.clone()),
+        typed => serde_json::to_value(typed)
+            .map_err(|_| CallError::internal("the backend's answer cannot be written as JSON")),
+    }
+}
+
+/// Keeps the connection until nobody uses it any more, its drain time is over, or it ends by
+/// itself; then closes it, which for a child means the process and all that it started.
+async fn keep(
+    service: RunningService<RoleClient, Ear>,
+    unused: CancellationToken,
+    retired: CancellationToken,
+    ended: CancellationToken,
+    drain: Duration,
+) {
+    let ear = Ear {
+        name: service.service().name.clone(),
+        notices: service.service().notices.clone(),
+    };
+    let stop = service.cancellation_token();
+    let mut waiting = Box::pin(service.waiting());
+    let drained = async {
+        retired.cancelled().await;
+        tokio::time::sleep(drain).await;
+    };
+    tokio::select! {
+        _ = &mut waiting => {
+            ended.cancel();
+            if !unused.is_cancelled() && !retired.is_cancelled() {
+                ear.tell(NoticeKind::Ended);
+            }
+            return;
+        }
+        () = unused.cancelled() => {}
+        () = drained => tracing::warn!(backend = ear.name, "calls did not end within timeouts.drain; stopped"),
+    }
+    ended.cancel();
+    stop.cancel();
+    let _ = waiting.await;
+    tracing::info!(backend = ear.name, "stopped");
+}
+
+async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, future).await.ok()
+}

@@ -1,0 +1,360 @@
+//! The catalog: what clients are shown and where each name leads. Pure: made from what the
+//! backends offer and from what the handlers say shall be shown of it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+/// What a backend can offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Capability {
+    /// Something to call.
+    Tool,
+    /// A prompt to fill in.
+    Prompt,
+    /// Something to read, named by its URI.
+    Resource,
+    /// A family of resources, named by a URI template.
+    ResourceTemplate,
+}
+
+impl Capability {
+    /// Every one, in the order in which they are asked for.
+    pub const ALL: [Self; 4] = [
+        Self::Tool,
+        Self::Prompt,
+        Self::Resource,
+        Self::ResourceTemplate,
+    ];
+
+    /// For people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tool => "tool",
+            Self::Prompt => "prompt",
+            Self::Resource => "resource",
+            Self::ResourceTemplate => "resource template",
+        }
+    }
+
+    /// The method that lists them.
+    pub fn list_method(self) -> &'static str {
+        match self {
+            Self::Tool => "tools/list",
+            Self::Prompt => "prompts/list",
+            Self::Resource => "resources/list",
+            Self::ResourceTemplate => "resources/templates/list",
+        }
+    }
+
+    /// Where the list stands in the result of that method.
+    pub fn list_key(self) -> &'static str {
+        match self {
+            Self::Tool => "tools",
+            Self::Prompt => "prompts",
+            Self::Resource => "resources",
+            Self::ResourceTemplate => "resourceTemplates",
+        }
+    }
+
+    /// Where the name stands in an entry of the list, and in the parameters of a call.
+    pub fn name_key(self) -> &'static str {
+        match self {
+            Self::Tool | Self::Prompt => "name",
+            Self::Resource => "uri",
+            Self::ResourceTemplate => "uriTemplate",
+        }
+    }
+}
+
+/// One thing that a backend offers, with every field as the backend sent it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offer {
+    /// The backend.
+    pub backend: String,
+    /// What it is.
+    pub kind: Capability,
+    /// The backend's own name for it.
+    pub name: String,
+    /// The whole entry.
+    pub item: Arc<Map<String, Value>>,
+}
+
+impl Offer {
+    /// The description that the backend gives.
+    pub fn description(&self) -> Option<&str> {
+        self.item.get("description")?.as_str()
+    }
+}
+
+/// What clients shall see: an offer, under the name and description shown to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The backend.
+    pub backend: String,
+    /// What it is.
+    pub kind: Capability,
+    /// The backend's own name for it.
+    pub name: String,
+    /// The name that clients see.
+    pub shown_as: String,
+    /// `None` keeps the backend's own.
+    pub description: Option<String>,
+}
+
+/// Where a name leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Destination {
+    pub(super) backend: String,
+    /// The backend's own name.
+    pub(super) name: String,
+}
+
+/// What clients are shown. Two catalogs that show and lead to the same are equal.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Catalog {
+    lists: HashMap<Capability, Arc<Value>>,
+    routes: HashMap<(Capability, String), Destination>,
+    templates: Vec<Destination>,
+}
+
+/// Which of the lists that clients know differ between two catalogs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// `tools/list`
+    pub tools: bool,
+    /// `prompts/list`
+    pub prompts: bool,
+    /// `resources/list` or `resources/templates/list`
+    pub resources: bool,
+}
+
+impl Catalog {
+    /// The catalog of these entries.
+    ///
+    /// # Errors
+    /// An entry that no backend offers, or a name that is shown twice: a catalog with either
+    /// would lead a call astray.
+    pub(super) fn compose(entries: &[Entry], offers: &[Offer]) -> Result<Self, String> {
+        let offered: HashMap<_, _> = offers
+            .iter()
+            .map(|offer| {
+                (
+                    (offer.kind, offer.backend.as_str(), offer.name.as_str()),
+                    offer,
+                )
+            })
+            .collect();
+        let mut lists: HashMap<Capability, Vec<Value>> = HashMap::new();
+        let mut catalog = Self::default();
+        for entry in entries {
+            let Entry {
+                backend,
+                kind,
+                name,
+                shown_as,
+                description,
+            } = entry;
+            let offer = offered
+                .get(&(*kind, backend.as_str(), name.as_str()))
+                .ok_or_else(|| format!("`{backend}` offers no {} `{name}`", kind.as_str()))?;
+            let destination = Destination {
+                backend: backend.clone(),
+                name: name.clone(),
+            };
+            if *kind == Capability::ResourceTemplate {
+                catalog.templates.push(destination.clone());
+            }
+            if catalog
+                .routes
+                .insert((*kind, shown_as.clone()), destination)
+                .is_some()
+            {
+                return Err(format!(
+                    "two entries show the {} `{shown_as}`",
+                    kind.as_str()
+                ));
+            }
+            let mut item = offer.item.as_ref().clone();
+            item.insert(kind.name_key().to_owned(), shown_as.as_str().into());
+            if let Some(description) = description {
+                item.insert("description".to_owned(), description.as_str().into());
+            }
+            lists.entry(*kind).or_default().push(Value::Object(item));
+        }
+        for kind in Capability::ALL {
+            let items = lists.remove(&kind).unwrap_or_default();
+            let result = Map::from_iter([(kind.list_key().to_owned(), Value::Array(items))]);
+            catalog.lists.insert(kind, Arc::new(Value::Object(result)));
+        }
+        Ok(catalog)
+    }
+
+    /// Everything under its own name; of equal names the first wins. What is shown when no
+    /// handler composes.
+    pub(super) fn as_offered(offers: &[Offer]) -> Vec<Entry> {
+        let mut shown = HashSet::new();
+        offers
+            .iter()
+            .filter(|offer| shown.insert((offer.kind, offer.name.clone())))
+            .map(|offer| Entry {
+                backend: offer.backend.clone(),
+                kind: offer.kind,
+                name: offer.name.clone(),
+                shown_as: offer.name.clone(),
+                description: None,
+            })
+            .collect()
+    }
+
+    /// The result of the method that lists these.
+    pub(super) fn list(&self, kind: Capability) -> Value {
+        self.lists.get(&kind).map_or_else(
+            || {
+                Value::Object(Map::from_iter([(
+                    kind.list_key().to_owned(),
+                    Value::Array(vec![]),
+                )]))
+            },
+            |list| list.as_ref().clone(),
+        )
+    }
+
+    /// How many of these clients see.
+    pub(super) fn count(&self, kind: Capability) -> usize {
+        self.routes.keys().filter(|(of, _)| *of == kind).count()
+    }
+
+    /// Where this name leads. A resource that is not listed goes to the backend whose template
+    /// agrees with it for the longest.
+    pub(super) fn route(&self, kind: Capability, shown_as: &str) -> Option<Destination> {
+        if let Some(destination) = self.routes.get(&(kind, shown_as.to_owned())) {
+            return Some(destination.clone());
+        }
+        let template = self
+            .templates
+            .iter()
+            .filter(|template| {
+                kind == Capability::Resource && shown_as.starts_with(stem(&template.name))
+            })
+            .max_by_key(|template| stem(&template.name).len())?;
+        Some(Destination {
+            backend: template.backend.clone(),
+            name: shown_as.to_owned(),
+        })
+    }
+
+    /// Which lists a client must read again after this catalog took the place of `before`.
+    pub(super) fn changes_since(&self, before: &Self) -> Changes {
+        let differs = |kind| self.list(kind) != before.list(kind);
+        Changes {
+            tools: differs(Capability::Tool),
+            prompts: differs(Capability::Prompt),
+            resources: differs(Capability::Resource) || differs(Capability::ResourceTemplate),
+        }
+    }
+}
+
+/// What a URI template says before its first expression (RFC 6570).
+fn stem(template: &str) -> &str {
+    template.split('{').next().unwrap_or(template)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn offer(backend: &str, kind: Capability, item: Value) -> Offer {
+        let Value::Object(item) = item else {
+            panic!("an object")
+        };
+        let name = item[kind.name_key()].as_str().unwrap().to_owned();
+        Offer {
+            backend: backend.to_owned(),
+            kind,
+            name,
+            item: Arc::new(item),
+        }
+    }
+
+    fn shown(entry: &Entry, shown_as: &str) -> Entry {
+        Entry {
+            shown_as: shown_as.to_owned(),
+            ..entry.clone()
+        }
+    }
+
+    #[test]
+    fn a_renamed_tool_keeps_every_field_it_came_with() {
+        let tool =
+            json!({"name": "echo", "x-new": {"big": 18446744073709551615_u64}, "inputSchema": {}});
+        let offers = [offer("a", Capability::Tool, tool)];
+        let entries = [shown(&Catalog::as_offered(&offers)[0], "a_echo")];
+        let catalog = Catalog::compose(&entries, &offers).unwrap();
+        assert_eq!(
+            catalog.list(Capability::Tool),
+            json!({"tools": [{"name": "a_echo", "x-new": {"big": 18446744073709551615_u64}, "inputSchema": {}}]})
+        );
+        let destination = catalog.route(Capability::Tool, "a_echo").unwrap();
+        assert_eq!(
+            (destination.backend.as_str(), destination.name.as_str()),
+            ("a", "echo")
+        );
+        assert_eq!(catalog.route(Capability::Tool, "echo"), None);
+    }
+
+    #[test]
+    fn a_catalog_that_would_lead_astray_is_refused() {
+        let offers = [
+            offer("a", Capability::Tool, json!({"name": "echo"})),
+            offer("b", Capability::Tool, json!({"name": "echo"})),
+        ];
+        let mut entries = Catalog::as_offered(&offers);
+        assert_eq!(entries.len(), 1, "the first wins");
+        entries.push(Entry {
+            backend: "b".to_owned(),
+            ..entries[0].clone()
+        });
+        let twice = Catalog::compose(&entries, &offers).unwrap_err();
+        assert_eq!(twice, "two entries show the tool `echo`");
+        entries[1].backend = "c".to_owned();
+        let nowhere = Catalog::compose(&entries, &offers).unwrap_err();
+        assert_eq!(nowhere, "`c` offers no tool `echo`");
+    }
+
+    #[test]
+    fn an_unlisted_resource_goes_where_the_longest_template_leads() {
+        let kind = Capability::ResourceTemplate;
+        let offers = [
+            offer("a", kind, json!({"uriTemplate": "file:///{path}"})),
+            offer("b", kind, json!({"uriTemplate": "file:///logs/{day}"})),
+        ];
+        let catalog = Catalog::compose(&Catalog::as_offered(&offers), &offers).unwrap();
+        let backend = |uri| {
+            catalog
+                .route(Capability::Resource, uri)
+                .map(|to| to.backend)
+        };
+        assert_eq!(backend("file:///logs/monday").as_deref(), Some("b"));
+        assert_eq!(backend("file:///etc").as_deref(), Some("a"));
+        assert_eq!(backend("http://x"), None);
+    }
+
+    #[test]
+    fn only_the_lists_that_differ_have_changed() {
+        let tool = [offer("a", Capability::Tool, json!({"name": "echo"}))];
+        let catalog = Catalog::compose(&Catalog::as_offered(&tool), &tool).unwrap();
+        let changes = catalog.changes_since(&Catalog::default());
+        assert_eq!(
+            changes,
+            Changes {
+                tools: true,
+                ..Changes::default()
+            }
+        );
+        assert_eq!(catalog.changes_since(&catalog), Changes::default());
+    }
+}

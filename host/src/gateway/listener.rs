@@ -1,0 +1,142 @@
+//! The address at which clients are served. A new address is opened before the old one is let
+//! go, and sessions are shared between the two, so a change of `server.port` fails no call.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use axum::Router;
+use rmcp::transport::StreamableHttpServerConfig;
+use rmcp::transport::StreamableHttpService;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Gateway;
+use super::front::Front;
+use super::sessions::Sessions;
+use crate::config::{Problem, ServerSettings};
+
+type Mcp = StreamableHttpService<Front, Sessions>;
+
+#[derive(Default)]
+pub(super) struct Listeners {
+    serving: Mutex<Option<Serving>>,
+    mcp: OnceLock<Mcp>,
+    /// Cancelled when the host stops: ends every session.
+    sessions: CancellationToken,
+}
+
+#[derive(Clone)]
+struct Serving {
+    wanted: SocketAddr,
+    address: SocketAddr,
+    accepting: CancellationToken,
+}
+
+/// An address that is open, but not served on yet; or the one that serves already.
+pub struct Opened {
+    wanted: SocketAddr,
+    /// Where.
+    pub address: SocketAddr,
+    listener: Option<TcpListener>,
+}
+
+impl Listeners {
+    fn serving(&self) -> Option<Serving> {
+        self.serving
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.serving().map(|serving| serving.address)
+    }
+
+    pub(super) async fn open(&self, server: &ServerSettings) -> Result<Opened, Problem> {
+        let wanted = server.address();
+        if let Some(serving) = self.serving().filter(|serving| serving.wanted == wanted) {
+            return Ok(Opened {
+                wanted,
+                address: serving.address,
+                listener: None,
+            });
+        }
+        let failed = |error: std::io::Error| {
+            Problem::error("server.port", format!("cannot listen on {wanted}: {error}"))
+                .help("is another program using it? choose another port, or 0 for any that is free")
+        };
+        let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Opened {
+            wanted,
+            address,
+            listener: Some(listener),
+        })
+    }
+
+    pub(super) fn serve(&self, opened: Opened, gateway: Arc<Gateway>, tasks: &TaskTracker) {
+        let Opened {
+            wanted,
+            address,
+            listener: Some(listener),
+        } = opened
+        else {
+            return;
+        };
+        let mcp = self
+            .mcp
+            .get_or_init(|| service(gateway, self.sessions.clone()))
+            .clone();
+        let router = Router::new()
+            .nest_service("/mcp", mcp)
+            .fallback(|| async { (axum::http::StatusCode::NOT_FOUND, "MCP is served at /mcp\n") });
+        let accepting = CancellationToken::new();
+        let until = accepting.clone().cancelled_owned();
+        tasks.spawn(async move {
+            if let Err(error) = axum::serve(listener, router)
+                .with_graceful_shutdown(until)
+                .await
+            {
+                tracing::error!(%address, %error, "serving ended");
+            }
+        });
+        let next = Serving {
+            wanted,
+            address,
+            accepting,
+        };
+        let before = self
+            .serving
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(next);
+        if let Some(before) = before {
+            before.accepting.cancel();
+        }
+    }
+
+    /// Takes no more connections.
+    pub(super) fn close(&self) {
+        if let Some(serving) = self.serving() {
+            serving.accepting.cancel();
+        }
+    }
+
+    /// Ends the sessions that are left.
+    pub(super) fn end_sessions(&self) {
+        self.sessions.cancel();
+    }
+}
+
+fn service(gateway: Arc<Gateway>, sessions: CancellationToken) -> Mcp {
+    // Any page in a browser could otherwise call tools on this machine.
+    let config = StreamableHttpServerConfig::default()
+        .with_allowed_origins(["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"])
+        .with_cancellation_token(sessions);
+    StreamableHttpService::new(
+        move || Ok(Front::new(Arc::clone(&gateway))),
+        Arc::new(Sessions::default()),
+        config,
+    )
+}

@@ -1,0 +1,40 @@
+//! Timeout: a call that takes too long is taken back from the backend and answered with an error.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use super::{Middleware, Next};
+use crate::gateway::{Call, CallError, Reply};
+
+pub(super) struct Timeout {
+    after: Duration,
+}
+
+impl Timeout {
+    pub(super) fn new(after: Duration) -> Self {
+        Self { after }
+    }
+}
+
+impl Middleware for Timeout {
+    fn handle<'a>(&'a self, call: Call, next: Next<'a>) -> BoxFuture<'a, Reply> {
+        Box::pin(async move {
+            let cancelled = call.cancelled.clone();
+            let shown_as = call.shown_as.clone();
+            let mut reply = next.run(call);
+            match tokio::time::timeout(self.after, &mut reply).await {
+                Ok(reply) => reply,
+                Err(_elapsed) => {
+                    // The backend is told before the call is dropped.
+                    cancelled.cancel();
+                    let _ = reply.await;
+                    let seconds = self.after.as_secs_f64();
+                    Err(CallError::internal(format!(
+                        "`{shown_as}` took longer than {seconds} s"
+                    )))
+                }
+            }
+        })
+    }
+}

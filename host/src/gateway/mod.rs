@@ -1,0 +1,25 @@
+//! What serves: backends, middleware and catalog as one immutable, numbered [`Snapshot`], and
+//! the MCP server in front of it. A call ends on the snapshot it began on; a new snapshot is
+//! built beside the old one and swapped in by one atomic store. Never reads the file.
+//!
+//! A call's way: `front` (rmcp) → `middleware` chain → `catalog` route → `backend`.
+
+mod backend;
+mod call;
+mod candidate;
+mod catalog;
+mod clients;
+mod front;
+mod gateway;
+mod listener;
+mod middleware;
+mod sessions;
+mod snapshot;
+
+pub use backend::{BackendNotice, NoticeKind};
+pub use call::{Call, CallError, Method, Reply};
+pub use candidate::{Candidate, Wanted};
+pub use catalog::{Capability, Changes, Entry, Offer};
+pub use gateway::{Gateway, Swapped};
+pub use listener::Opened;
+pub use snapshot::{Absent, Snapshot};

@@ -1,0 +1,89 @@
+//! What serves at one moment: immutable, numbered, shared by every call that began on it.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::backend::Backend;
+use super::catalog::{Capability, Catalog, Destination};
+use super::middleware::Chain;
+use super::{Call, CallError, Reply};
+use crate::config::BackendSpec;
+
+/// A backend that should serve and does not.
+#[derive(Debug, Clone)]
+pub struct Absent {
+    /// Its name.
+    pub name: String,
+    pub(super) spec: BackendSpec,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// What serves now, or served when a call began.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Its number; the first that serves anything has 1.
+    pub generation: u64,
+    pub(super) backends: Vec<Arc<Backend>>,
+    pub(super) absent: Vec<Absent>,
+    pub(super) chain: Chain,
+    pub(super) catalog: Catalog,
+}
+
+impl Snapshot {
+    pub(super) fn backend(&self, name: &str) -> Option<&Arc<Backend>> {
+        self.backends.iter().find(|backend| backend.name() == name)
+    }
+
+    /// The result of the method that lists these.
+    pub(super) fn list(&self, kind: Capability) -> Value {
+        self.catalog.list(kind)
+    }
+
+    /// Where this name leads.
+    pub(super) fn route(&self, kind: Capability, shown_as: &str) -> Option<Destination> {
+        self.catalog.route(kind, shown_as)
+    }
+
+    /// Sends the call through the middleware to its backend.
+    pub(super) async fn serve(self: Arc<Self>, call: Call) -> Reply {
+        self.chain.run(call, &self).await
+    }
+
+    /// The end of the chain: the backend itself.
+    pub(super) async fn dispatch(&self, call: Call) -> Reply {
+        match self.backend(&call.backend) {
+            Some(backend) => backend.request(call).await,
+            None => Err(CallError::internal(format!(
+                "backend `{}` is not there",
+                call.backend
+            ))),
+        }
+    }
+
+    /// Names and process ids (absent for remote ones) of the backends that serve.
+    pub fn backends(&self) -> impl Iterator<Item = (&str, Option<u32>)> {
+        self.backends
+            .iter()
+            .map(|backend| (backend.name(), backend.process()))
+    }
+
+    /// Names of the backends whose process or connection ended by itself.
+    pub fn ended(&self) -> impl Iterator<Item = &str> {
+        self.backends
+            .iter()
+            .filter(|backend| backend.has_ended())
+            .map(|backend| backend.name())
+    }
+
+    /// The backends that should serve and do not.
+    pub fn absent(&self) -> &[Absent] {
+        &self.absent
+    }
+
+    /// How many of these clients see.
+    pub fn count(&self, kind: Capability) -> usize {
+        self.catalog.count(kind)
+    }
+}

@@ -1,0 +1,22 @@
+//! Config Sync: a host that watches a `config.yaml` and reloads a running MCP gateway without a
+//! restart and without failing one call.
+//!
+//! The rooms, in the order in which data flows through them (a file imports only rooms of a
+//! lower rank; `host/tests/rooms.rs` checks it):
+//!
+//! 1. [`target`]: the watched file; [`config`]: what its bytes mean; [`events`]: what happened;
+//! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
+//! 3. [`reload`]: one transaction from settled change to new snapshot;
+//! 4. [`plugin`]: the WASM detectors and handlers behind the ports of `watch` and `reload`;
+//! 5. [`service`]: builds the rooms and owns their life;
+//! 6. [`cli`]: one file for each subcommand.
+
+pub mod cli;
+pub mod config;
+pub mod events;
+pub mod gateway;
+pub mod plugin;
+pub mod reload;
+pub mod service;
+pub mod target;
+pub mod watch;

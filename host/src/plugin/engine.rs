@@ -1,0 +1,112 @@
+//! The engine that all plugins share: compiles components, keeps what it compiled on disk, and
+//! holds what every call is limited to.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Cache, CacheConfig, Config, Engine};
+
+use super::bindings;
+use super::state::State;
+use super::watchdog::Watchdog;
+
+/// The largest component that is loaded, in bytes. Python and JavaScript make 12 to 18 MB.
+const MAX_COMPONENT: usize = 64 * 1024 * 1024;
+
+/// What one call of a plugin may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Time in the guest itself; what the host does for it does not count.
+    pub time: Duration,
+    /// Bytes of linear memory.
+    pub memory: usize,
+}
+
+/// Compiles and links components. Clones share it.
+#[derive(Clone)]
+pub struct PluginEngine {
+    engine: Engine,
+    linker: Arc<Linker<State>>,
+    watchdog: Arc<Watchdog>,
+    limits: Limits,
+}
+
+impl PluginEngine {
+    /// An engine that keeps compiled components under `cache`, or nowhere.
+    ///
+    /// # Errors
+    /// When this machine cannot run wasmtime.
+    pub fn new(limits: Limits, cache: Option<PathBuf>) -> wasmtime::Result<Self> {
+        let mut config = Config::new();
+        config.wasm_component_model(true).epoch_interruption(true);
+        if let Some(folder) = cache {
+            let mut settings = CacheConfig::new();
+            settings.with_directory(&folder);
+            match Cache::new(settings) {
+                Ok(cache) => {
+                    config.cache(Some(cache));
+                }
+                Err(error) => tracing::warn!(
+                    folder = %folder.display(), %error,
+                    "compiled plugins cannot be kept; starting takes longer"
+                ),
+            }
+        }
+        let engine = Engine::new(&config)?;
+        let watchdog = Arc::new(Watchdog::start(engine.clone())?);
+        let linker = Arc::new(linker(&engine)?);
+        Ok(Self {
+            engine,
+            linker,
+            watchdog,
+            limits,
+        })
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(super) fn linker(&self) -> &Linker<State> {
+        &self.linker
+    }
+
+    pub(super) fn watchdog(&self) -> &Arc<Watchdog> {
+        &self.watchdog
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Compiles a component, or takes it from the cache.
+    ///
+    /// # Errors
+    /// What is wrong with these bytes, and the remedy.
+    pub(super) fn compile(&self, bytes: &[u8]) -> Result<Component, String> {
+        if bytes.len() > MAX_COMPONENT {
+            return Err(format!(
+                "it has {} bytes, more than the {MAX_COMPONENT} that a component may have",
+                bytes.len()
+            ));
+        }
+        // The fourth byte after the magic tells a core module (1) from a component (13).
+        if bytes.get(..8) == Some(b"\0asm\x01\0\0\0") {
+            return Err("it is a core module, not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`".to_owned());
+        }
+        Component::from_binary(&self.engine, bytes)
+            .map_err(|error| format!("it is not a WebAssembly component: {}", error.root_cause()))
+    }
+}
+
+/// Everything that a plugin may import.
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+    bindings::detector::DetectorPlugin::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| {
+        state
+    })?;
+    Ok(linker)
+}

@@ -1,0 +1,25 @@
+//! Sorts what wasmtime reports by what the guest did.
+
+use wasmtime::Error;
+
+use super::state::{MemoryExceeded, TimeExceeded};
+use crate::events::{Fault, FaultKind};
+
+/// The fault behind an error of a call.
+pub(super) fn of(plugin: &str, call: &'static str, error: &Error) -> Fault {
+    let kind = if error.downcast_ref::<TimeExceeded>().is_some() {
+        FaultKind::Deadline
+    } else if error.downcast_ref::<MemoryExceeded>().is_some() {
+        FaultKind::Memory
+    } else {
+        FaultKind::Trap
+    };
+    // The whole story, with the guest's own functions, is for its author.
+    tracing::debug!(target: "config_sync::plugin", plugin, call, "{error:?}");
+    Fault {
+        plugin: plugin.to_owned(),
+        call,
+        kind,
+        message: error.root_cause().to_string(),
+    }
+}

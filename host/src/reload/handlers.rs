@@ -1,0 +1,119 @@
+//! All handlers together, called off the async threads: a guest may use its whole time limit.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::{Change, Difference, Ending, Proposed, Refused, ReloadHandler};
+use crate::config::SentinelConfig;
+use crate::events::{Fault, FaultKind};
+use crate::gateway::{Entry, Offer};
+
+/// The handlers, in the order in which they are asked.
+#[derive(Clone)]
+pub struct Handlers {
+    all: Arc<Mutex<Vec<Box<dyn ReloadHandler>>>>,
+    sections: Arc<Vec<String>>,
+}
+
+impl Handlers {
+    /// These handlers. For the catalog, the first that has an answer is heard.
+    pub fn new(all: Vec<Box<dyn ReloadHandler>>) -> Self {
+        let sections = all
+            .iter()
+            .flat_map(|handler| handler.sections().to_vec())
+            .collect();
+        Self {
+            all: Arc::new(Mutex::new(all)),
+            sections: Arc::new(sections),
+        }
+    }
+
+    /// Every section that some handler reads.
+    pub(super) fn sections(&self) -> &[String] {
+        &self.sections
+    }
+
+    /// What all of them want for `next`.
+    pub(super) async fn propose(
+        &self,
+        generation: u64,
+        previous: Option<Arc<SentinelConfig>>,
+        next: Arc<SentinelConfig>,
+    ) -> Result<(Vec<Proposed>, Vec<Difference>), Refused> {
+        self.with(move |handlers| {
+            let (mut wanted, mut differences, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+            for handler in handlers {
+                let sections = handler.sections();
+                let change = Change {
+                    generation,
+                    previous: previous
+                        .as_ref()
+                        .map(|config| config.section_json(sections)),
+                    next: next.section_json(sections),
+                };
+                match handler.propose(&change) {
+                    Ok(proposal) => {
+                        wanted.push(proposal.wanted);
+                        differences.extend(proposal.differences);
+                    }
+                    Err(Refused::Problems(found)) => problems.extend(found),
+                    Err(fault) => return Err(fault),
+                }
+            }
+            if problems.is_empty() {
+                Ok((wanted, differences))
+            } else {
+                Err(Refused::Problems(problems))
+            }
+        })
+        .await
+    }
+
+    /// The catalog, from the first handler that composes one.
+    pub(super) async fn compose(
+        &self,
+        config: Arc<SentinelConfig>,
+        offers: Vec<Offer>,
+    ) -> Result<(Option<Vec<Entry>>, Vec<Offer>), Refused> {
+        self.with(move |handlers| {
+            for handler in handlers {
+                let next: Value = config.section_json(handler.sections());
+                if let Some(entries) = handler.compose(&next, &offers)? {
+                    return Ok((Some(entries), offers));
+                }
+            }
+            Ok((None, offers))
+        })
+        .await
+    }
+
+    /// Tells all of them how it ended. A fault is no longer anybody's business but the log's.
+    pub(super) async fn finished(&self, generation: u64, ending: Ending) -> Vec<Fault> {
+        let told = self.with(move |handlers| {
+            Ok(handlers
+                .iter_mut()
+                .filter_map(|handler| handler.finished(generation, ending).err())
+                .collect())
+        });
+        told.await.unwrap_or_default()
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Vec<Box<dyn ReloadHandler>>) -> Result<T, Refused> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let all = Arc::clone(&self.all);
+        let asked = move || ask(&mut all.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::task::spawn_blocking(asked)
+            .await
+            .unwrap_or_else(|error| {
+                Err(Refused::Fault(Fault {
+                    plugin: "handlers".to_owned(),
+                    call: "any",
+                    kind: FaultKind::Trap,
+                    message: error.to_string(),
+                }))
+            })
+    }
+}

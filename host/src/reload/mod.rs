@@ -1,0 +1,18 @@
+//! A reload is one transaction: read, digest, compare with what was applied, parse, validate,
+//! propose, build, compose, swap, finish. Any step that fails drops the candidate, and what
+//! served goes on serving. One reload at a time; the newest bytes win. Knows nothing of what a
+//! backend is made of.
+
+mod attempt;
+mod handler;
+mod handlers;
+mod outcome;
+mod read;
+mod reloader;
+mod retry;
+
+pub use handler::{Change, Difference, DifferenceKind, Proposal, Proposed, Refused, ReloadHandler};
+pub use handlers::Handlers;
+pub use outcome::{Ending, Outcome};
+pub use read::MAX_BYTES;
+pub use reloader::{Reloader, Trigger};

@@ -1,0 +1,85 @@
+//! When to try again after a reload failed. Pure: answers with a delay, and sleeps never.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+use crate::config::OnFailure;
+
+/// No backoff waits longer than this.
+const CAP: Duration = Duration::from_secs(300);
+
+/// What follows a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Try again after this long.
+    After(Duration),
+    /// Stop watching, go on serving.
+    Stop,
+}
+
+/// Remembers how often in a row it has failed.
+#[derive(Debug, Default)]
+pub(super) struct Retry {
+    backoff: Option<ExponentialBackoff>,
+}
+
+impl Retry {
+    /// What follows one more failure.
+    pub(super) fn failed(&mut self, policy: OnFailure, poll_interval: Duration) -> Next {
+        match policy {
+            OnFailure::Stop => Next::Stop,
+            OnFailure::Fixed => Next::After(poll_interval),
+            OnFailure::Backoff => {
+                let backoff = self.backoff.get_or_insert_with(|| {
+                    ExponentialBuilder::default()
+                        .with_min_delay(poll_interval)
+                        .with_max_delay(CAP)
+                        .with_factor(2.0)
+                        .without_max_times()
+                        .with_jitter()
+                        .build()
+                });
+                // The jitter comes on top of the cap.
+                Next::After(backoff.next().unwrap_or(CAP).min(CAP))
+            }
+        }
+    }
+
+    /// It worked, or something new is to be tried.
+    pub(super) fn reset(&mut self) {
+        self.backoff = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLL: Duration = Duration::from_secs(2);
+
+    #[test]
+    fn backoff_grows_to_its_cap_and_begins_anew_after_success() {
+        let mut retry = Retry::default();
+        let mut delay = |retry: &mut Retry| match retry.failed(OnFailure::Backoff, POLL) {
+            Next::After(delay) => delay,
+            Next::Stop => panic!("backoff never stops"),
+        };
+        let first = delay(&mut retry);
+        assert!((POLL..=POLL * 2).contains(&first), "{first:?}");
+        for _ in 0..20 {
+            assert!(delay(&mut retry) <= CAP);
+        }
+        assert_eq!(delay(&mut retry), CAP);
+        retry.reset();
+        assert!(delay(&mut retry) <= POLL * 2);
+    }
+
+    #[test]
+    fn fixed_waits_for_the_poll_interval_and_stop_stops() {
+        let mut retry = Retry::default();
+        assert_eq!(retry.failed(OnFailure::Fixed, POLL), Next::After(POLL));
+        assert_eq!(retry.failed(OnFailure::Fixed, POLL), Next::After(POLL));
+        assert_eq!(retry.failed(OnFailure::Stop, POLL), Next::Stop);
+    }
+}

@@ -1,0 +1,252 @@
+//! `SentinelService`: builds the rooms, wires them, and owns their life from PENDING to STOPPED.
+//! The watcher starts after RUNNING. Knows nothing of WASM, YAML or HTTP beyond the rooms' doors.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::PluginSettings;
+use crate::events::{EventBus, EventKind};
+use crate::gateway::{Capability, Gateway, Snapshot};
+use crate::plugin::{Library, Limits, PluginEngine};
+use crate::reload::{Handlers, Reloader};
+use crate::target::LocalFile;
+use crate::watch::{ConfigWatcher, Detectors, Inbox, NativeEvents};
+
+const MIB: usize = 1024 * 1024;
+
+/// Where the service is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Made, not started.
+    Pending,
+    /// Loading plugins, starting backends.
+    Starting,
+    /// Serving, watching.
+    Running,
+    /// Calls end, backends stop.
+    Stopping,
+    /// Nothing is left.
+    Stopped,
+    /// It could not start.
+    Error,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// What the service is made with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The file to watch; absolute.
+    pub config: PathBuf,
+    /// Its `plugins` section, as it is at the start.
+    pub plugins: PluginSettings,
+    /// Where compiled plugins are kept.
+    pub cache: Option<PathBuf>,
+}
+
+/// The host: watcher, reloader and gateway together.
+pub struct SentinelService {
+    options: Options,
+    bus: EventBus,
+    state: watch::Sender<State>,
+    running: Option<Running>,
+}
+
+struct Running {
+    gateway: Arc<Gateway>,
+    ask: mpsc::Sender<()>,
+    cancel: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl SentinelService {
+    /// A service that has not started.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            bus: EventBus::default(),
+            state: watch::Sender::new(State::Pending),
+            running: None,
+        }
+    }
+
+    /// What happens, from now on.
+    pub fn events(&self) -> &EventBus {
+        &self.bus
+    }
+
+    /// The state and its changes.
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// What serves now.
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.running
+            .as_ref()
+            .map(|running| running.gateway.current())
+    }
+
+    /// Where clients are served.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.running.as_ref()?.gateway.address()
+    }
+
+    /// Loads plugins and configuration, starts the backends, serves, then watches.
+    ///
+    /// # Errors
+    /// Why nothing can be served, one line each.
+    pub async fn start(&mut self) -> Result<(), Vec<String>> {
+        self.enter(State::Starting);
+        match self.build().await {
+            Ok(running) => {
+                self.running = Some(running);
+                Ok(())
+            }
+            Err(lines) => {
+                self.enter(State::Error);
+                Err(lines)
+            }
+        }
+    }
+
+    async fn build(&self) -> Result<Running, Vec<String>> {
+        let Options {
+            config: path,
+            plugins,
+            cache,
+        } = self.options.clone();
+        let base = path.parent().map(PathBuf::from).unwrap_or_default();
+        let folder = base.join(&plugins.dir);
+        let limits = Limits {
+            time: plugins.limits.time,
+            memory: plugins.limits.memory_mib as usize * MIB,
+        };
+        let load = move || {
+            let engine = PluginEngine::new(limits, cache).map_err(|error| format!("{error:#}"))?;
+            let library = Library::load(engine, &folder)?;
+            let handlers = library.handlers()?;
+            Ok::<_, String>((library, handlers))
+        };
+        let loaded = tokio::task::spawn_blocking(load)
+            .await
+            .map_err(|error| vec![error.to_string()])?;
+        let (library, handlers) = loaded.map_err(|error| vec![error])?;
+        for (path, error) in library.refused() {
+            self.bus.publish(
+                EventKind::Error,
+                format!("plugin {}: {error}", path.display()),
+            );
+        }
+        let library: Arc<dyn Detectors> = Arc::new(library);
+
+        let target = Arc::new(LocalFile::new(path.clone()));
+        let (gateway, notices) = Gateway::new(base);
+        let (orders, obeyed) = watch::channel(None);
+        let (seen, seen_by_watcher) = watch::channel(None);
+        let mut reloader = Reloader::new(
+            target.clone(),
+            Arc::clone(&gateway),
+            Handlers::new(handlers),
+            Arc::clone(&library),
+            self.bus.clone(),
+            orders,
+            seen,
+        );
+        if let Err(lines) = reloader.start().await {
+            gateway.shut_down(Duration::from_secs(5)).await;
+            return Err(lines);
+        }
+        self.enter(State::Running);
+
+        let inbox = Arc::new(Inbox::default());
+        let events = Box::new(NativeEvents::new(path, Arc::clone(&inbox)));
+        let (settled, settled_changes) = mpsc::channel(1);
+        let bus = self.bus.clone();
+        let watcher = ConfigWatcher::new(
+            target,
+            events,
+            inbox,
+            library,
+            obeyed,
+            seen_by_watcher,
+            settled,
+            bus,
+        )
+        .map_err(|error| vec![error])?;
+        let (ask, asked) = mpsc::channel(1);
+        let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(watcher.run(cancel.clone()));
+        tasks.spawn(reloader.run(settled_changes, asked, notices, cancel.clone()));
+        Ok(Running {
+            gateway,
+            ask,
+            cancel,
+            tasks,
+        })
+    }
+
+    /// Reloads now, whatever the watcher thinks.
+    pub fn reload(&self) {
+        if let Some(running) = &self.running {
+            // One that waits already will do.
+            let _ = running.ask.try_send(());
+        }
+    }
+
+    /// Takes no more connections, lets calls end, stops the backends. Says false when that took
+    /// longer than `deadline`, and what is left must go with the process.
+    pub async fn stop(&mut self, deadline: Duration) -> bool {
+        let Some(running) = self.running.take() else {
+            return true;
+        };
+        self.enter(State::Stopping);
+        running.cancel.cancel();
+        running.tasks.close();
+        let all = async {
+            running.tasks.wait().await;
+            running.gateway.shut_down(deadline).await
+        };
+        let ended = tokio::time::timeout(deadline, all).await.unwrap_or(false);
+        self.enter(State::Stopped);
+        ended
+    }
+
+    fn enter(&self, state: State) {
+        self.state.send_replace(state);
+        self.bus.publish(EventKind::State, state.to_string());
+    }
+
+    /// What serves, in one line for people.
+    pub fn summary(&self) -> String {
+        let Some(snapshot) = self.snapshot() else {
+            return "nothing serves".to_owned();
+        };
+        let count = |kind| snapshot.count(kind);
+        format!(
+            "{} backends, {} tools, {} prompts, {} resources",
+            snapshot.backends().count(),
+            count(Capability::Tool),
+            count(Capability::Prompt),
+            count(Capability::Resource),
+        )
+    }
+}

@@ -1,0 +1,140 @@
+//! A file on this machine, as the operating system shows it.
+
+use std::fs::{File, Metadata};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Digest, FileError, FileKind, Stat, Target};
+
+/// How much is read at once while hashing: large enough that the calls do not count.
+const CHUNK: usize = 64 * 1024;
+
+/// A [`Target`] at a path.
+#[derive(Debug, Clone)]
+pub struct LocalFile {
+    path: PathBuf,
+}
+
+impl LocalFile {
+    /// The file at `path`, which need not exist yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Opens only what is a regular file: opening a pipe would wait for a writer.
+    fn open(&self) -> Result<File, FileError> {
+        if self.stat()?.kind != FileKind::Regular {
+            return Err(FileError::NotAFile);
+        }
+        let file = File::open(&self.path)?;
+        match kind(&file.metadata()?) {
+            FileKind::Regular => Ok(file),
+            _ => Err(FileError::NotAFile),
+        }
+    }
+}
+
+impl Target for LocalFile {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn stat(&self) -> Result<Stat, FileError> {
+        let meta = std::fs::metadata(&self.path)?;
+        Ok(Stat {
+            kind: kind(&meta),
+            size: meta.size(),
+            modified: nanoseconds(meta.mtime(), meta.mtime_nsec()),
+            changed: nanoseconds(meta.ctime(), meta.ctime_nsec()),
+            inode: meta.ino(),
+            device: meta.dev(),
+        })
+    }
+
+    fn digest(&self) -> Result<Digest, FileError> {
+        let mut file = self.open()?;
+        let mut hasher = Sha256::new();
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match file.read(&mut chunk)? {
+                0 => return Ok(Digest::from_hasher(hasher)),
+                count => hasher.update(&chunk[..count]),
+            }
+        }
+    }
+
+    fn read(&self, offset: u64, length: u32) -> Result<Vec<u8>, FileError> {
+        let mut file = self.open()?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.take(u64::from(length)).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn read_all(&self, limit: u64) -> Result<Vec<u8>, FileError> {
+        let file = self.open()?;
+        let size = file.metadata()?.size();
+        let mut bytes = Vec::new();
+        // One byte more than allowed tells a file that grew since `metadata`.
+        file.take(limit + 1).read_to_end(&mut bytes)?;
+        let read = bytes.len() as u64;
+        if read > limit {
+            let size = size.max(read);
+            return Err(FileError::TooLarge { size, limit });
+        }
+        Ok(bytes)
+    }
+}
+
+fn kind(meta: &Metadata) -> FileKind {
+    if meta.is_file() {
+        FileKind::Regular
+    } else if meta.is_dir() {
+        FileKind::Directory
+    } else {
+        FileKind::Other
+    }
+}
+
+/// Times before 1970 count as 1970: a detector only compares them.
+fn nanoseconds(seconds: i64, nanoseconds: i64) -> u64 {
+    let total = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+    u64::try_from(total.max(0)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_and_a_missing_file_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = LocalFile::new(folder.path().join("config.yaml"));
+        assert_eq!(missing.stat().unwrap_err(), FileError::NotFound);
+        assert_eq!(missing.digest().unwrap_err(), FileError::NotFound);
+        let is_folder = LocalFile::new(folder.path());
+        assert_eq!(is_folder.read_all(10).unwrap_err(), FileError::NotAFile);
+    }
+
+    #[test]
+    fn the_digest_is_that_of_all_the_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.yaml");
+        let bytes = vec![7; CHUNK * 2 + 1];
+        std::fs::write(&path, &bytes).unwrap();
+        let file = LocalFile::new(&path);
+        assert_eq!(file.digest().unwrap(), Digest::of(&bytes));
+        assert_eq!(file.read(CHUNK as u64 * 2, 100).unwrap(), [7]);
+        assert_eq!(file.read(u64::from(u32::MAX), 100).unwrap(), []);
+        assert_eq!(
+            file.read_all(9).unwrap_err(),
+            FileError::TooLarge {
+                size: bytes.len() as u64,
+                limit: 9
+            }
+        );
+    }
+}
