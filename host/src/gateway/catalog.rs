@@ -113,7 +113,7 @@ pub(super) struct Destination {
 
 /// What clients are shown. Two catalogs that show and lead to the same are equal.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Catalog {
+pub(super) struct Catalog {
     lists: HashMap<Capability, Arc<Value>>,
     routes: HashMap<(Capability, String), Destination>,
     templates: Vec<Destination>,

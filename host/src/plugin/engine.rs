@@ -5,15 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{Component, HasSelf, Linker, Resource};
 use wasmtime::{Cache, CacheConfig, Config, Engine};
+use wasmtime_wasi::p2::DynPollable;
 
 use super::bindings;
-use super::state::State;
+use super::state::{State, Waiting};
 use super::watchdog::Watchdog;
 
 /// The largest component that is loaded, in bytes. Python and JavaScript make 12 to 18 MB.
 const MAX_COMPONENT: usize = 64 * 1024 * 1024;
+
+/// As wasmtime-wasi names it; the linker serves every 0.2 by it.
+const WASI_POLL: &str = "wasi:io/poll@0.2.12";
 
 /// What one call of a plugin may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,5 +112,25 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     bindings::detector::DetectorPlugin::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| {
         state
     })?;
+    refuse_waiting(&mut linker)?;
     Ok(linker)
+}
+
+/// A guest that waits (WASI's poll, under every sleep) stands in the host, where no epoch reaches
+/// it. A plugin has nothing to wait for: it answers, and is asked again.
+fn refuse_waiting(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    let mut poll = linker.instance(WASI_POLL)?;
+    poll.func_wrap(
+        "poll",
+        |_, (_,): (Vec<Resource<DynPollable>>,)| -> wasmtime::Result<(Vec<u32>,)> {
+            Err(Waiting.into())
+        },
+    )?;
+    poll.func_wrap(
+        "[method]pollable.block",
+        |_, (_,): (Resource<DynPollable>,)| -> wasmtime::Result<()> { Err(Waiting.into()) },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
 }

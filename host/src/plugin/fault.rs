@@ -2,14 +2,14 @@
 
 use wasmtime::Error;
 
-use super::state::{MemoryExceeded, TimeExceeded};
+use super::state::{MemoryExceeded, TimeExceeded, Waiting};
 use crate::events::{Fault, FaultKind};
 
 /// The fault behind an error of a call.
 pub(super) fn of(plugin: &str, call: &'static str, error: &Error) -> Fault {
-    let kind = if error.downcast_ref::<TimeExceeded>().is_some() {
+    let kind = if error.is::<TimeExceeded>() || error.is::<Waiting>() {
         FaultKind::Deadline
-    } else if error.downcast_ref::<MemoryExceeded>().is_some() {
+    } else if error.is::<MemoryExceeded>() {
         FaultKind::Memory
     } else {
         FaultKind::Trap

@@ -25,6 +25,7 @@ const MAX_TABLE: usize = 20_000;
 const MAX_READ: u32 = 1024 * 1024;
 
 /// The target, as long as a look lasts.
+#[expect(unreachable_pub, reason = "the generated bindings name it again")]
 pub struct LentTarget(Arc<dyn Target>);
 
 pub(super) struct State {
@@ -48,6 +49,11 @@ pub(super) struct MemoryExceeded {
 #[derive(Debug, thiserror::Error)]
 #[error("no answer within {} s of its own time (plugins.limits.time)", .0.as_secs_f64())]
 pub(super) struct TimeExceeded(Duration);
+
+/// The guest wanted to wait for something.
+#[derive(Debug, thiserror::Error)]
+#[error("it sleeps or waits; a plugin answers at once, and is asked again")]
+pub(super) struct Waiting;
 
 impl State {
     pub(super) fn new(plugin: &str, limits: Limits, watchdog: Arc<Watchdog>) -> Self {

@@ -169,6 +169,8 @@ impl Reloader {
         if let Some(applied) = applied {
             self.command(&applied);
             self.applied = Some(applied);
+        } else if trigger == Trigger::Asked {
+            self.watch_again();
         }
         (outcome, Some(digest))
     }
@@ -201,6 +203,15 @@ impl Reloader {
             stopped: false,
         };
         self.orders.send_replace(Some(orders));
+    }
+
+    /// Ends what `on_failure: stop` has stopped.
+    fn watch_again(&self) {
+        self.orders.send_if_modified(|orders| {
+            orders
+                .as_mut()
+                .is_some_and(|orders| std::mem::take(&mut orders.stopped))
+        });
     }
 
     fn tell(&self, trigger: Trigger, outcome: &Outcome, digest: Option<Digest>) {

@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn backoff_grows_to_its_cap_and_begins_anew_after_success() {
         let mut retry = Retry::default();
-        let mut delay = |retry: &mut Retry| match retry.failed(OnFailure::Backoff, POLL) {
+        let delay = |retry: &mut Retry| match retry.failed(OnFailure::Backoff, POLL) {
             Next::After(delay) => delay,
             Next::Stop => panic!("backoff never stops"),
         };

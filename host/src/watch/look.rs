@@ -2,10 +2,11 @@
 //! is due. Runs beside the watcher on a thread of its own, since any of it may block on a dead
 //! file system; so it takes all it needs along and brings it back.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{Detector, Observation, Wake};
-use crate::events::Fault;
+use crate::events::{Fault, FaultKind};
 use crate::target::{Digest, FileError, Target};
 
 /// Puts watches of the operating system on the way to the target. A port, so that tests need
@@ -49,7 +50,26 @@ pub(super) struct Looked {
 }
 
 impl Look {
+    /// Looks. Even a defect of the host on the way leaves the watcher able to look again.
     pub(super) fn run(&mut self, task: &Task) -> Looked {
+        // Whatever was half done is done anew by the next look: memory is only ever replaced whole.
+        let looked = catch_unwind(AssertUnwindSafe(|| self.look(task)));
+        looked.unwrap_or_else(|_| Looked {
+            armed: Armed {
+                renewed: false,
+                trouble: Some("arming failed".to_owned()),
+            },
+            observation: Some(Err(Fault {
+                plugin: self.detector.name().to_owned(),
+                call: "observe",
+                kind: FaultKind::Trap,
+                message: "a defect of the host; its log has the place".to_owned(),
+            })),
+            digest: None,
+        })
+    }
+
+    fn look(&mut self, task: &Task) -> Looked {
         let armed = self.arm.arm();
         let unseen = armed.renewed && self.detector.wakes().events;
         let wake = match &task.wake {

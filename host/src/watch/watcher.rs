@@ -394,3 +394,6 @@ async fn look_ends(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

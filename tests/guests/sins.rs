@@ -1,0 +1,63 @@
+//! What both hostile guests do on command. Each sin goes on until the host ends it.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use config_sync_sdk::log;
+
+/// Far beyond any `plugins.limits.memory` that a test sets.
+const GIBIBYTE: usize = 1024 * 1024 * 1024;
+/// Touching one byte in each makes the memory real.
+const PAGE: usize = 4096;
+/// Longer than any test waits.
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// More than any answer has need of, less than a guest's memory.
+const HUGE: usize = 4 * 1024 * 1024;
+
+/// Commits the sin of this name.
+///
+/// # Errors
+/// The refusal, where that is the sin, or that there is no sin of this name.
+pub(crate) fn commit(sin: &str) -> Result<(), String> {
+    match sin {
+        "trap" => unreachable!("as commanded"),
+        "loop" => loop {
+            black_box(());
+        },
+        "memory" => {
+            let mut hoard = vec![0_u8; GIBIBYTE];
+            hoard.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
+            black_box(hoard);
+            Ok(())
+        }
+        "recursion" => {
+            black_box(descend(0));
+            Ok(())
+        }
+        "log" => loop {
+            log::info("a line that nobody needs");
+        },
+        "print" => loop {
+            println!("a line that nobody needs");
+        },
+        "sleep" => {
+            #[expect(clippy::disallowed_methods, reason = "to wait in vain is the sin")]
+            std::thread::sleep(HOUR);
+            Ok(())
+        }
+        "exit" => std::process::exit(0),
+        "refuse" => Err("as commanded".to_owned()),
+        "rant" => Err(huge()),
+        unknown => Err(format!("there is no sin `{unknown}`")),
+    }
+}
+
+/// A text that is too long for whatever it is used as.
+pub(crate) fn huge() -> String {
+    "x".repeat(HUGE)
+}
+
+#[expect(unconditional_recursion, reason = "the stack is what ends it")]
+fn descend(depth: u64) -> u64 {
+    black_box(descend(black_box(depth + 1))) + 1
+}

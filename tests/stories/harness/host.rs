@@ -1,0 +1,233 @@
+//! The built host, in a folder of its own, with its events.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use super::processes::{self, Process};
+use super::{binary, is_gone, soon, until};
+
+/// Where compiled plugins are kept, for all stories and runs.
+const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cache");
+
+/// One event, as the log has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) kind: String,
+    pub(crate) message: String,
+    pub(crate) generation: u64,
+    pub(crate) digest: Option<String>,
+}
+
+/// A running host. Its end is the end of the process: kill -9, unless it is [stopped](Self::stop).
+pub(crate) struct Host {
+    folder: TempDir,
+    process: Child,
+    id: u32,
+    said: Vec<String>,
+    log: watch::Receiver<Vec<String>>,
+    /// How many lines of the log have been passed.
+    passed: usize,
+}
+
+/// SHA-256 in hex, as events have it.
+pub(crate) fn digest(bytes: impl AsRef<[u8]>) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Host {
+    /// Starts on a config.yaml with this text.
+    pub(crate) async fn start(config: &str) -> Self {
+        Self::start_in(TempDir::new().unwrap(), config).await
+    }
+
+    /// Starts on a config.yaml in a folder that has something in it already.
+    pub(crate) async fn start_in(folder: TempDir, config: &str) -> Self {
+        let path = folder.path().join("config.yaml");
+        fs::write(&path, config).unwrap();
+        let mut process = Command::new(binary())
+            .args(["run", "--log", "json", "--config"])
+            .arg(&path)
+            .env("XDG_CACHE_HOME", CACHE)
+            .env_remove("CONFIG_SYNC_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let id = process.id().unwrap();
+        let mut said = lines(process.stdout.take().unwrap());
+        let log = lines(process.stderr.take().unwrap());
+        let started = said.wait_for(|said| said.len() == 2);
+        let said = soon("the host to start", started)
+            .await
+            .map(|said| said.clone());
+        let said = said.unwrap_or_else(|_| panic!("the host did not start: {:#?}", *log.borrow()));
+        Self {
+            folder,
+            process,
+            id,
+            said,
+            log,
+            passed: 0,
+        }
+    }
+
+    /// What it printed when it had started.
+    pub(crate) fn said(&self) -> &[String] {
+        &self.said
+    }
+
+    /// Where it served when it had started.
+    pub(crate) fn url(&self) -> &str {
+        let word = self.said[0]
+            .split_whitespace()
+            .find(|word| word.starts_with("http"));
+        word.unwrap()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The folder that holds config.yaml.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder().join("config.yaml")
+    }
+
+    /// Saves as editors do that let nobody see half a file: beside it, then renamed over it.
+    pub(crate) fn save(&self, text: impl AsRef<[u8]>) {
+        let beside = self.folder().join("config.yaml.new");
+        fs::write(&beside, text).unwrap();
+        fs::rename(beside, self.config()).unwrap();
+    }
+
+    /// Writes into the file as it stands.
+    pub(crate) fn rewrite(&self, text: impl AsRef<[u8]>) {
+        fs::write(self.config(), text).unwrap();
+    }
+
+    /// Sets its times to now.
+    pub(crate) fn touch(&self) {
+        let file = fs::File::options().append(true).open(self.config());
+        let now = std::time::SystemTime::now();
+        file.unwrap().set_modified(now).unwrap();
+    }
+
+    /// The next event that is like this. Events before it are passed over for good.
+    pub(crate) async fn event(&mut self, what: &str, like: impl Fn(&Event) -> bool) -> Event {
+        let passed = self.passed;
+        let find = |log: &[String]| {
+            let events = log.iter().enumerate().skip(passed);
+            events
+                .filter_map(|(at, line)| Some((at, event(line)?)))
+                .find(|(_, event)| like(event))
+        };
+        let mut log = self.log.clone();
+        let wait = log.wait_for(|log| find(log).is_some());
+        let found = tokio::time::timeout(super::LIMIT, wait).await;
+        let Ok(Ok(log)) = found else {
+            panic!(
+                "waited in vain for {what}; the log: {:#?}",
+                self.log.borrow().iter().skip(passed).collect::<Vec<_>>()
+            );
+        };
+        let (at, event) = find(&log).unwrap();
+        self.passed = at + 1;
+        event
+    }
+
+    /// Saves the file, and comes back with the first event about these bytes.
+    pub(crate) async fn settle(&mut self, text: impl AsRef<[u8]>) -> Event {
+        self.save(&text);
+        self.outcome(text).await
+    }
+
+    /// The next event about these bytes.
+    pub(crate) async fn outcome(&mut self, text: impl AsRef<[u8]>) -> Event {
+        let digest = digest(text);
+        self.event("an event about what was saved", |event| {
+            event.digest.as_ref() == Some(&digest)
+        })
+        .await
+    }
+
+    /// Saves the file, which must be served then.
+    pub(crate) async fn apply(&mut self, text: &str) -> Event {
+        let event = self.settle(text).await;
+        assert_eq!(event.kind, "changed", "{event:?}");
+        event
+    }
+
+    /// Every event until now.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.log.borrow().iter().filter_map(|it| event(it)).collect()
+    }
+
+    /// Every line of the log until now.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.borrow().clone()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.id.try_into().unwrap()), signal).unwrap();
+    }
+
+    /// The processes that it has started and not yet ended.
+    pub(crate) fn children(&self) -> Vec<Process> {
+        processes::children(self.id)
+    }
+
+    /// SIGTERM; then nothing that it started may be left.
+    pub(crate) async fn stop(mut self) -> ExitStatus {
+        let children = self.children();
+        self.signal(Signal::SIGTERM);
+        let status = soon("the host to end", self.process.wait()).await.unwrap();
+        for child in children {
+            until("a backend to end with the host", || {
+                is_gone(child.id) && processes::group(child.id).is_empty()
+            })
+            .await;
+        }
+        status
+    }
+}
+
+/// The lines that come out of a pipe, as they come.
+pub(super) fn lines(
+    pipe: impl AsyncRead + Send + Unpin + 'static,
+) -> watch::Receiver<Vec<String>> {
+    let (sender, receiver) = watch::channel(Vec::new());
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(pipe).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            sender.send_modify(|lines| lines.push(line));
+        }
+    });
+    receiver
+}
+
+fn event(line: &str) -> Option<Event> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    (line["target"] == "config_sync::event").then(|| Event {
+        kind: line["type"].as_str().unwrap().to_owned(),
+        message: line["message"].as_str().unwrap().to_owned(),
+        generation: line["generation"].as_u64().unwrap(),
+        digest: line["digest"].as_str().map(str::to_owned),
+    })
+}

@@ -1,0 +1,31 @@
+//! Stories against the built host: each starts the real binary on a real file and looks at it
+//! from outside, as clients, as whoever edits the file, and as the operating system do.
+
+#[cfg(test)]
+#[macro_use]
+mod harness;
+
+#[cfg(test)]
+mod backend_lists;
+#[cfg(test)]
+mod broken;
+#[cfg(test)]
+mod check;
+#[cfg(test)]
+mod detection;
+#[cfg(test)]
+mod drain;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod load;
+#[cfg(test)]
+mod quiet;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod signals;
+#[cfg(test)]
+mod start;
