@@ -8,9 +8,9 @@ use futures::{FutureExt, StreamExt};
 
 use super::backend::Backend;
 use super::catalog::Catalog;
-use super::gateway::Ground;
 use super::middleware::Chain;
 use super::snapshot::Absent;
+use super::swap::Ground;
 use super::{Entry, Offer, Snapshot};
 use crate::config::{BackendSpec, MiddlewareSpec, Problem};
 

@@ -10,16 +10,16 @@ mod candidate;
 mod catalog;
 mod clients;
 mod front;
-mod gateway;
 mod listener;
 mod middleware;
 mod sessions;
 mod snapshot;
+mod swap;
 
 pub use backend::{BackendNotice, NoticeKind};
 pub use call::{Call, CallError, Method, Reply};
 pub use candidate::{Candidate, Wanted};
 pub use catalog::{Capability, Changes, Entry, Offer};
-pub use gateway::{Gateway, Swapped};
 pub use listener::Opened;
 pub use snapshot::{Absent, Snapshot};
+pub use swap::{Gateway, Swapped};

@@ -2,6 +2,7 @@
 //! to it in turn, so no two run at once, and each reads the bytes that are newest then.
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -71,7 +72,7 @@ impl Reloader {
             orders,
             seen,
             applied: None,
-            retry: Retry::default(),
+            retry: Retry::new(RandomState::new().hash_one(std::process::id())),
             retry_at: None,
         }
     }

@@ -19,12 +19,22 @@ pub(super) enum Next {
 }
 
 /// Remembers how often in a row it has failed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Retry {
+    /// Of the jitter: hosts that failed together do not try again together.
+    seed: u64,
     backoff: Option<ExponentialBackoff>,
 }
 
 impl Retry {
+    /// Has not failed yet.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            backoff: None,
+        }
+    }
+
     /// What follows one more failure.
     pub(super) fn failed(&mut self, policy: OnFailure, poll_interval: Duration) -> Next {
         match policy {
@@ -38,6 +48,7 @@ impl Retry {
                         .with_factor(2.0)
                         .without_max_times()
                         .with_jitter()
+                        .with_jitter_seed(self.seed)
                         .build()
                 });
                 // The jitter comes on top of the cap.
@@ -60,7 +71,7 @@ mod tests {
 
     #[test]
     fn backoff_grows_to_its_cap_and_begins_anew_after_success() {
-        let mut retry = Retry::default();
+        let mut retry = Retry::new(7);
         let delay = |retry: &mut Retry| match retry.failed(OnFailure::Backoff, POLL) {
             Next::After(delay) => delay,
             Next::Stop => panic!("backoff never stops"),
@@ -77,7 +88,7 @@ mod tests {
 
     #[test]
     fn fixed_waits_for_the_poll_interval_and_stop_stops() {
-        let mut retry = Retry::default();
+        let mut retry = Retry::new(7);
         assert_eq!(retry.failed(OnFailure::Fixed, POLL), Next::After(POLL));
         assert_eq!(retry.failed(OnFailure::Fixed, POLL), Next::After(POLL));
         assert_eq!(retry.failed(OnFailure::Stop, POLL), Next::Stop);

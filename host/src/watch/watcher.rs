@@ -40,6 +40,8 @@ pub struct Settled;
 
 /// Watches one target until it is cancelled.
 pub struct ConfigWatcher {
+    /// What the target is called in events.
+    name: String,
     bus: EventBus,
     detectors: Arc<dyn Detectors>,
     inbox: Arc<Inbox>,
@@ -105,7 +107,12 @@ impl ConfigWatcher {
             .map(|orders| orders.settings.clone())
             .ok_or("nothing has been applied yet")?;
         let detector = detectors.detector(&settings.detection)?;
+        let name = target
+            .path()
+            .file_name()
+            .unwrap_or(target.path().as_os_str());
         Ok(Self {
+            name: name.to_string_lossy().into_owned(),
             bus,
             detectors,
             inbox,
@@ -319,7 +326,7 @@ impl ConfigWatcher {
             Verdict::Unchanged => self.bus.publish(EventKind::NoChange, note),
             Verdict::Missing => self.bus.publish(
                 EventKind::NoChange,
-                format!("{note}; the last good configuration serves"),
+                format!("{}: {note}; the last good configuration serves", self.name),
             ),
         }
     }

@@ -77,7 +77,7 @@ impl State {
     fn since(&self, before: &Self, wake: &Wake) -> String {
         match wake {
             Wake::Events(events) => listed(events),
-            Wake::Overflow => format!("events were lost; {}", self.differences(before)),
+            Wake::Overflow => format!("looked afresh; {}", self.differences(before)),
             Wake::Start | Wake::Tick => self.differences(before),
         }
     }
@@ -255,7 +255,7 @@ mod tests {
             looks.look(&target, Wake::Overflow),
             Ok((
                 Verdict::Changed,
-                "events were lost; rewritten within one tick of its clock".into()
+                "looked afresh; rewritten within one tick of its clock".into()
             ))
         );
     }

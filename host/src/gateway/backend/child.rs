@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 use tokio_util::codec::{FramedRead, LinesCodec};
 
 use crate::config::{Connection, Template};
-use crate::gateway::gateway::Ground;
+use crate::gateway::swap::Ground;
 
 /// The longest message taken from a backend, in bytes. A result with a picture has some
 /// megabytes; what is longer is dropped, and said so.
@@ -94,6 +94,8 @@ pub(super) fn spawn(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     process.process_group(0).kill_on_drop(true);
+    // As written: what a placeholder stands for may be a secret.
+    let program = command.as_written();
     let mut child = process.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => format!("the command `{program}` does not exist (or its `cwd`); give its full path, or install it"),
         io::ErrorKind::PermissionDenied => format!("the command `{program}` may not be run: is it executable?"),

@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::gateway::Ground;
+use super::swap::Ground;
 use super::{Call, CallError, Capability, Offer, Reply};
 use crate::config::{BackendSpec, Connection};
 
@@ -138,7 +138,7 @@ impl Backend {
                     init.as_secs_f64()
                 )
             })?
-            .map_err(|error| format!("it does not speak MCP: {error}"))?;
+            .map_err(|error| no_mcp(&spec.connection, &error))?;
         let unused = CancellationToken::new();
         let backend = Arc::new(Self {
             name: name.to_owned(),
@@ -314,6 +314,21 @@ impl Backend {
                 tracing::warn!(backend = self.name, method, error = %other, "no answer");
                 CallError::internal(format!("backend `{}` did not answer", self.name))
             }
+        }
+    }
+}
+
+fn no_mcp(connection: &Connection, error: &dyn fmt::Display) -> String {
+    match connection {
+        Connection::Stdio { .. } => format!(
+            "it does not speak MCP: {error}; CONFIG_SYNC_LOG=config_sync=debug shows what it says on standard error"
+        ),
+        // The error names the URL, and what a placeholder stands for may be a secret.
+        Connection::StreamableHttp { url, .. } if url.has_variables() => {
+            format!("nothing at `{url}` speaks MCP over Streamable HTTP")
+        }
+        Connection::StreamableHttp { url, .. } => {
+            format!("nothing at `{url}` speaks MCP over Streamable HTTP: {error}")
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use super::gateway::Ground;
+use super::swap::Ground;
 use super::{Call, Reply, Snapshot};
 use crate::config::MiddlewareSpec;
 use audit::Audit;
