@@ -125,11 +125,16 @@ fn check_transport(map: &mut MapReader<'_>) {
 }
 
 fn management(map: &mut MapReader<'_>) -> ManagementSettings {
-    let Some(mut map) = map.get("management").and_then(|value| value.map()) else {
+    let Some(value) = map.get("management") else {
+        return ManagementSettings::default();
+    };
+    let Some(mut map) = value.map() else {
         return ManagementSettings::default();
     };
     let enabled = map.boolean("enabled", false);
-    if !enabled {
+    if enabled {
+        value.warn("the management API is not in this version", None);
+    } else {
         map.forgive_unset_variables();
     }
     let token = map.get("token").and_then(|value| value.template());

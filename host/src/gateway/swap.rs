@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::backend::BackendNotice;
 use super::clients::Clients;
 use super::listener::{Listeners, Opened};
-use super::{Candidate, Changes, Snapshot, Wanted};
+use super::{Absent, Candidate, Changes, Snapshot, Wanted};
 use crate::config::{Problem, ServerSettings};
 
 /// Serves MCP clients from the current [`Snapshot`].
@@ -168,6 +168,17 @@ impl Gateway {
     /// Whether clients would see anything else if the candidate served.
     pub fn differs(&self, candidate: &Candidate) -> bool {
         candidate.catalog.changes_since(&self.current().catalog) != Changes::default()
+    }
+
+    /// Whether the candidate has no backend that is not serving already, and misses the same.
+    pub fn brings_nothing(&self, candidate: &Candidate) -> bool {
+        let names = |absent: &[Absent]| {
+            absent
+                .iter()
+                .map(|absent| absent.name.clone())
+                .collect::<Vec<_>>()
+        };
+        candidate.started.is_empty() && names(candidate.absent()) == names(self.current().absent())
     }
 
     /// Takes no more connections, lets calls end, stops every backend, ends every session. True

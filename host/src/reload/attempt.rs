@@ -20,6 +20,8 @@ pub(super) struct Attempt<'a> {
     pub(super) applied: Option<&'a Applied>,
     /// Backends that do not start are left out.
     pub(super) lenient: bool,
+    /// What serves is only to become whole: when nothing comes back, nothing is swapped.
+    pub(super) repair: bool,
 }
 
 /// What serves: where it came from and what it was made of.
@@ -102,6 +104,9 @@ impl Attempt<'_> {
             Ok(wanted) => wanted,
             Err(problems) => return (checked.rejected(problems), None),
         };
+        if previous.is_some_and(|previous| previous.plugins != config.plugins) {
+            tracing::warn!("`plugins` takes effect at the next start");
+        }
         let outcome = self.build(&checked, &wanted, differences).await;
         let applied = matches!(outcome, Outcome::Applied { .. }).then_some(Applied {
             digest,
@@ -126,6 +131,14 @@ impl Attempt<'_> {
             Ok(candidate) => candidate,
             Err(problems) => return checked.failed(problems),
         };
+        if self.repair && self.gateway.brings_nothing(&candidate) {
+            let missing: Vec<_> = candidate
+                .absent()
+                .iter()
+                .map(|absent| absent.name.as_str())
+                .collect();
+            return Outcome::Unchanged(format!("still missing: {}", missing.join(", ")));
+        }
         let composed = self
             .handlers
             .compose(Arc::clone(&checked.config), candidate.offers())
@@ -269,3 +282,6 @@ fn wanted(proposed: Vec<Proposed>) -> Result<Wanted, Vec<Problem>> {
         Err(problems)
     }
 }
+
+#[cfg(test)]
+mod tests;

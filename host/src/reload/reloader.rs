@@ -162,6 +162,7 @@ impl Reloader {
             detectors: self.detectors.names(),
             applied: self.applied.as_ref(),
             lenient: trigger == Trigger::Start,
+            repair: false,
         };
         let (outcome, applied) = match &self.applied {
             Some(applied) if applied.digest == digest => (self.repair(applied).await, None),
@@ -191,6 +192,7 @@ impl Reloader {
             detectors: Vec::new(),
             applied: None,
             lenient: true,
+            repair: true,
         };
         attempt
             .build(&applied.checked, &applied.wanted, Vec::new())
@@ -229,10 +231,7 @@ impl Reloader {
                 swapped,
                 differences,
             } => {
-                // A repair that brought nothing back is told by what is still missing.
-                if !(trigger == Trigger::Retry && swapped.started.is_empty()) {
-                    publish(EventKind::Changed, outcome::applied(swapped, differences));
-                }
+                publish(EventKind::Changed, outcome::applied(swapped, differences));
                 for absent in current.absent() {
                     let (name, reason) = (&absent.name, &absent.reason);
                     publish(
