@@ -242,7 +242,7 @@ impl SentinelService {
         };
         let count = |kind| snapshot.count(kind);
         format!(
-            "{} backends, {} tools, {} prompts, {} resources",
+            "backends: {}, tools: {}, prompts: {}, resources: {}",
             snapshot.backends().count(),
             count(Capability::Tool),
             count(Capability::Prompt),

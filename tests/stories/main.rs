@@ -20,6 +20,10 @@ mod golden;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod noise;
+#[cfg(test)]
+mod plugins;
+#[cfg(test)]
 mod quiet;
 #[cfg(test)]
 mod reload;

@@ -87,14 +87,6 @@ impl Client {
         names
     }
 
-    /// The names of all prompts, sorted.
-    pub(crate) async fn prompts(&self) -> Vec<String> {
-        let listed = soon("prompts/list", self.service.list_all_prompts()).await;
-        let mut names: Vec<_> = listed.unwrap().into_iter().map(|it| it.name).collect();
-        names.sort();
-        names
-    }
-
     /// The text that a tool answers, or what went wrong, whoever says so.
     pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Result<String, String> {
         let Value::Object(arguments) = arguments else {

@@ -70,18 +70,19 @@ impl Host {
         let mut said = lines(process.stdout.take().unwrap());
         let log = lines(process.stderr.take().unwrap());
         let started = said.wait_for(|said| said.len() == 2);
-        let said = soon("the host to start", started)
-            .await
-            .map(|said| said.clone());
-        let said = said.unwrap_or_else(|_| panic!("the host did not start: {:#?}", *log.borrow()));
-        Self {
+        let started = soon("the host to start", started).await.is_ok();
+        assert!(started, "it did not start: {:#?}", *log.borrow());
+        let mut host = Self {
             folder,
             process,
             id,
-            said,
+            said: said.borrow().clone(),
             log,
             passed: 0,
-        }
+        };
+        host.event("the host to run", |it| it.message == "running")
+            .await;
+        host
     }
 
     /// What it printed when it had started.
@@ -95,10 +96,6 @@ impl Host {
             .split_whitespace()
             .find(|word| word.starts_with("http"));
         word.unwrap()
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.id
     }
 
     /// The folder that holds config.yaml.
@@ -176,7 +173,11 @@ impl Host {
 
     /// Every event until now.
     pub(crate) fn events(&self) -> Vec<Event> {
-        self.log.borrow().iter().filter_map(|it| event(it)).collect()
+        self.log
+            .borrow()
+            .iter()
+            .filter_map(|it| event(it))
+            .collect()
     }
 
     /// Every line of the log until now.
@@ -193,11 +194,16 @@ impl Host {
         processes::children(self.id)
     }
 
+    /// How it ended, once it has.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
+        soon("the host to end", self.process.wait()).await.unwrap()
+    }
+
     /// SIGTERM; then nothing that it started may be left.
-    pub(crate) async fn stop(mut self) -> ExitStatus {
+    pub(crate) async fn stop(self) -> ExitStatus {
         let children = self.children();
         self.signal(Signal::SIGTERM);
-        let status = soon("the host to end", self.process.wait()).await.unwrap();
+        let status = self.ended().await;
         for child in children {
             until("a backend to end with the host", || {
                 is_gone(child.id) && processes::group(child.id).is_empty()
@@ -209,9 +215,7 @@ impl Host {
 }
 
 /// The lines that come out of a pipe, as they come.
-pub(super) fn lines(
-    pipe: impl AsyncRead + Send + Unpin + 'static,
-) -> watch::Receiver<Vec<String>> {
+pub(super) fn lines(pipe: impl AsyncRead + Send + Unpin + 'static) -> watch::Receiver<Vec<String>> {
     let (sender, receiver) = watch::channel(Vec::new());
     tokio::spawn(async move {
         let mut lines = BufReader::new(pipe).lines();

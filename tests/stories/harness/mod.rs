@@ -14,9 +14,12 @@ use std::time::Duration;
 pub(crate) use client::{Client, List};
 pub(crate) use config::{config, demo, remote};
 pub(crate) use host::{Event, Host, digest};
-pub(crate) use processes::{Process, group, is_gone};
+pub(crate) use processes::{group, is_gone};
 pub(crate) use raw_client::RawClient;
 pub(crate) use remote::Remote;
+
+/// The backend that knows nothing of MCP's types.
+pub(crate) const RAW_BACKEND: &str = env!("CARGO_BIN_EXE_raw-backend");
 
 /// No fact takes so long, on no machine that tests run on.
 const LIMIT: Duration = Duration::from_secs(60);

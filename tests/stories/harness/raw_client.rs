@@ -9,6 +9,7 @@ pub(crate) struct RawClient {
     http: reqwest::Client,
     url: String,
     session: String,
+    hello: String,
 }
 
 impl RawClient {
@@ -17,14 +18,20 @@ impl RawClient {
             http: http(),
             url: url.to_owned(),
             session: String::new(),
+            hello: String::new(),
         };
         let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"raw","version":"1"}}}"#;
         let answer = client.post(hello).await;
         client.session = answer.headers()[SESSION].to_str().unwrap().to_owned();
-        assert!(answer.text().await.unwrap().contains("protocolVersion"));
+        client.hello = answer.text().await.unwrap();
         let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
         assert_eq!(client.post(initialized).await.status(), 202);
         client
+    }
+
+    /// The answer to `initialize`, as it came.
+    pub(crate) fn hello(&self) -> &str {
+        &self.hello
     }
 
     /// Goes on at another address, in the same session.

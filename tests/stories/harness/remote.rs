@@ -10,15 +10,20 @@ use super::{binary, soon};
 
 pub(crate) struct Remote {
     /// Ends with this.
-    _process: Child,
+    process: Child,
     url: String,
 }
 
 impl Remote {
     /// A demo server with these tools.
     pub(crate) async fn start(tools: &str) -> Self {
+        Self::start_at("127.0.0.1:0", tools).await
+    }
+
+    /// A demo server at this address.
+    pub(crate) async fn start_at(address: &str, tools: &str) -> Self {
         let args = ["demo-server", "--name", "remote", "--tools", tools];
-        let http = ["--http", "127.0.0.1:0"];
+        let http = ["--http", address];
         Self::run(binary(), args.iter().chain(&http)).await
     }
 
@@ -37,10 +42,14 @@ impl Remote {
         let mut said = lines(process.stdout.take().unwrap());
         let started = said.wait_for(|said| !said.is_empty());
         let url = soon("a server to say its URL", started).await.unwrap()[0].clone();
-        Self {
-            _process: process,
-            url,
-        }
+        Self { process, url }
+    }
+
+    /// Kills it; its address without a path.
+    pub(crate) async fn kill(mut self) -> String {
+        self.process.kill().await.unwrap();
+        let address = self.url.strip_prefix("http://").unwrap();
+        address.split_once('/').unwrap().0.to_owned()
     }
 
     pub(crate) fn url(&self) -> &str {

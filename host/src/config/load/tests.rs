@@ -65,9 +65,12 @@ mine: {a: "${NOT}"}
 "#;
 
 #[test]
-fn a_full_file_is_valid_without_a_warning() {
+fn a_full_file_is_valid_and_what_is_not_served_is_said() {
     let (config, warnings) = valid(FULL);
-    assert_eq!(warnings, "");
+    assert_eq!(
+        warnings,
+        "config.yaml:8:3: warning: server.management: the management API is not in this version"
+    );
     assert_eq!(config.server.address().to_string(), "127.0.0.1:9001");
     let token = config.server.management.token.clone().unwrap();
     assert_eq!(token.0.as_written(), "${TOKEN}");

@@ -1,0 +1,90 @@
+//! The address changes while clients are connected.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::harness::List::Tools;
+use super::harness::{Client, Host, RawClient, config, demo};
+
+fn text(port: u16, tools: &str) -> String {
+    let text = config("mtime", &demo("one", tools), "");
+    text.replace("port: 0", &format!("port: {port}"))
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/mcp")
+}
+
+/// A port that nobody uses, for the moment.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn a_new_port_answers_and_sessions_go_on_there() {
+    let mut host = Host::start(&text(0, "echo,sleep,whoami")).await;
+    let client = Arc::new(Client::connect(host.url()).await);
+    let mut raw = RawClient::connect(host.url()).await;
+    let process = client.process("whoami").await;
+    let sleeper = Arc::clone(&client);
+    let call = tokio::spawn(async move { sleeper.call("sleep", json!({"ms": 1500})).await });
+    client.process("whoami").await;
+
+    let port = free_port();
+    let event = host.apply(&text(port, "echo,sleep,whoami")).await;
+    assert_eq!(event.message, "configuration reloaded (~ server)");
+
+    let newcomer = Client::connect(&url(port)).await;
+    assert_eq!(newcomer.process("whoami").await, process);
+    raw.move_to(&url(port));
+    let pong = raw.ask("ping", "{}").await;
+    assert!(pong.contains(r#""result""#), "{pong}");
+    // What was under way at the old port ends there.
+    assert_eq!(call.await.unwrap().unwrap(), "slept 1500 ms");
+
+    // The next change is told at both.
+    host.apply(&text(port, "echo,sleep,whoami,add")).await;
+    assert_eq!(client.told(1).await, [Tools]);
+    assert_eq!(newcomer.told(1).await, [Tools]);
+    assert!(host.stop().await.success());
+}
+
+#[tokio::test]
+#[ignore = "the host closes idle connections to the old port, where nobody listens any more"]
+async fn connections_to_the_old_port_serve_until_their_client_closes_them() {
+    let mut host = Host::start(&text(0, "echo")).await;
+    let client = Client::connect(host.url()).await;
+    host.apply(&text(free_port(), "echo,add")).await;
+    client.told(1).await;
+    assert_eq!(client.tools().await, ["add", "echo"]);
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_refused_and_the_old_one_serves_on() {
+    let first = text(0, "echo");
+    let mut host = Host::start(&first).await;
+    let client = Client::connect(host.url()).await;
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+
+    let event = host.settle(text(port, "echo,add")).await;
+    assert_eq!(event.kind, "error");
+    let message = event.message;
+    assert!(message.contains("server.port"), "{message}");
+    assert!(message.contains(&format!("cannot listen on 127.0.0.1:{port}")));
+    assert!(message.contains("choose another port"), "{message}");
+    assert_eq!(client.tools().await, ["echo"]);
+    Client::connect(host.url()).await;
+
+    // As soon as it is free, the same bytes serve there.
+    drop(taken);
+    let event = host.event("the next try", |it| it.kind == "changed").await;
+    assert_eq!(event.generation, 2);
+    assert_eq!(
+        Client::connect(&url(port)).await.tools().await,
+        ["add", "echo"]
+    );
+}
