@@ -53,7 +53,6 @@ async fn a_new_port_answers_and_sessions_go_on_there() {
 }
 
 #[tokio::test]
-#[ignore = "the host closes idle connections to the old port, where nobody listens any more"]
 async fn connections_to_the_old_port_serve_until_their_client_closes_them() {
     let mut host = Host::start(&text(0, "echo")).await;
     let client = Client::connect(host.url()).await;

@@ -20,7 +20,7 @@ async fn the_example_starts_says_where_it_serves_and_what_it_watches_and_answers
         panic!("{:?}", host.said());
     };
     assert!(serves.starts_with("Serving MCP at http://127.0.0.1:"));
-    assert!(serves.ends_with("/mcp (1 backends, 2 tools, 1 prompts, 1 resources)"));
+    assert!(serves.ends_with("/mcp (backends: 1, tools: 2, prompts: 1, resources: 1)"));
     assert_eq!(*watches, format!("Watching {}", host.config().display()));
 
     let raw = RawClient::connect(host.url()).await;

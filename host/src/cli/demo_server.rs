@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData,
     GetPromptRequestParams, GetPromptResponse, GetPromptResult, Implementation, JsonObject,
@@ -138,6 +139,9 @@ impl DemoServer {
                 );
                 let listener = tokio::net::TcpListener::bind(address).await?;
                 println!("http://{}/mcp", listener.local_addr()?);
+                let listener = listener.tap_io(|stream| {
+                    let _ = stream.set_nodelay(true);
+                });
                 axum::serve(listener, axum::Router::new().nest_service("/mcp", mcp)).await?;
             }
         }

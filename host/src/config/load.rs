@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value as Json};
+
 use super::document::{Document, Parsed};
 use super::node::to_object;
 use super::problem::{Problem, Problems};
 use super::reader::{Findings, MapReader};
 use super::sentinel::SentinelConfig;
+use super::suggest::nearest;
 use super::template::Environment;
 use super::value::Value;
 use super::{backends, conflict_resolution, middleware, plugins, server, sync, version};
@@ -107,13 +110,19 @@ fn check(
         backend_names,
     };
     for (name, value) in map.values() {
-        check_section_name(name, &value, claimed_sections);
+        check_section_name(name, &value, claimed_sections, &config.sections);
     }
     config
 }
 
-/// A section that nobody reads is no error: it may belong to a plugin that comes later.
-fn check_section_name(name: &str, value: &Value<'_>, claimed_sections: &[String]) {
+/// A section that nobody reads is no error, for it may belong to a plugin that comes later; unless
+/// it is nearly one of ours that the file lacks: `backend:` would take every backend away.
+fn check_section_name(
+    name: &str,
+    value: &Value<'_>,
+    claimed_sections: &[String],
+    present: &Map<String, Json>,
+) {
     let claimed = claimed_sections.iter().any(|claimed| claimed == name);
     if claimed || OUR_SECTIONS.contains(&name) || name.starts_with(SHELF_PREFIX) {
         return;
@@ -123,7 +132,13 @@ fn check_section_name(name: &str, value: &Value<'_>, claimed_sections: &[String]
     } else {
         let known = OUR_SECTIONS.into_iter().chain(FOREIGN_SECTIONS);
         let known = known.chain(claimed_sections.iter().map(String::as_str));
-        let mut problem = Problem::warning(value.path.as_str(), "unknown section");
+        let absent = OUR_SECTIONS
+            .into_iter()
+            .filter(|section| !present.contains_key(*section));
+        let mut problem = match nearest(name, absent) {
+            Some(_) => Problem::error(value.path.as_str(), "unknown section"),
+            None => Problem::warning(value.path.as_str(), "unknown section"),
+        };
         problem.help = value.did_you_mean_key(name, known);
         problem
     };

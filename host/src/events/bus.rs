@@ -12,6 +12,9 @@ use super::{EventKind, SyncEvent};
 /// How far a listener may fall behind before it loses events. A reload makes two or three.
 const BACKLOG: usize = 1024;
 
+/// Bytes of an event's details. They are a line for people; names in it come from anywhere.
+const MAX_DETAILS: usize = 4096;
+
 /// Where events are published. Clones share the bus.
 #[derive(Debug, Clone)]
 pub struct EventBus {
@@ -49,7 +52,11 @@ impl EventBus {
         self.listeners.subscribe()
     }
 
-    fn send(&self, kind: EventKind, details: String, digest: Option<String>) {
+    fn send(&self, kind: EventKind, mut details: String, digest: Option<String>) {
+        if details.len() > MAX_DETAILS {
+            details.truncate(details.floor_char_boundary(MAX_DETAILS));
+            details.push('…');
+        }
         let mut event = SyncEvent::new(&Zoned::now(), kind, details);
         event.generation = self.generation.load(Ordering::Relaxed);
         event.digest = digest;

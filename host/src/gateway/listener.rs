@@ -1,10 +1,12 @@
 //! The address at which clients are served. A new address is opened before the old one is let
-//! go, and sessions are shared between the two, so a change of `server.port` fails no call.
+//! go, and sessions are shared between the two, so a change of
+//! `server.port` fails no call: connections to the old address live on, new ones go to the new.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use rmcp::transport::StreamableHttpServerConfig;
 use rmcp::transport::StreamableHttpService;
 use tokio::net::TcpListener;
@@ -30,7 +32,10 @@ pub(super) struct Listeners {
 struct Serving {
     wanted: SocketAddr,
     address: SocketAddr,
-    accepting: CancellationToken,
+    /// Another address has taken over: no new connections here.
+    moved: CancellationToken,
+    /// The host stops: connections end after what they are at.
+    closing: CancellationToken,
 }
 
 /// An address that is open, but not served on yet; or the one that serves already.
@@ -91,20 +96,27 @@ impl Listeners {
         let router = Router::new()
             .nest_service("/mcp", mcp)
             .fallback(|| async { (axum::http::StatusCode::NOT_FOUND, "MCP is served at /mcp\n") });
-        let accepting = CancellationToken::new();
-        let until = accepting.clone().cancelled_owned();
+        // Answers are small: waiting to fill a packet (Nagle) costs each of them 40 ms.
+        let listener = listener.tap_io(|stream| {
+            let _ = stream.set_nodelay(true);
+        });
+        let (moved, closing) = (CancellationToken::new(), CancellationToken::new());
+        let (left, until) = (moved.clone(), closing.clone().cancelled_owned());
         tasks.spawn(async move {
-            if let Err(error) = axum::serve(listener, router)
-                .with_graceful_shutdown(until)
-                .await
-            {
-                tracing::error!(%address, %error, "serving ended");
+            let serving = axum::serve(listener, router).with_graceful_shutdown(until);
+            tokio::select! {
+                ended = serving.into_future() => if let Err(error) = ended {
+                    tracing::error!(%address, %error, "serving ended");
+                },
+                // Connections that are open live on, as tasks of their own.
+                () = left.cancelled() => {}
             }
         });
         let next = Serving {
             wanted,
             address,
-            accepting,
+            moved,
+            closing,
         };
         let before = self
             .serving
@@ -112,14 +124,14 @@ impl Listeners {
             .unwrap_or_else(PoisonError::into_inner)
             .replace(next);
         if let Some(before) = before {
-            before.accepting.cancel();
+            before.moved.cancel();
         }
     }
 
     /// Takes no more connections.
     pub(super) fn close(&self) {
         if let Some(serving) = self.serving() {
-            serving.accepting.cancel();
+            serving.closing.cancel();
         }
     }
 

@@ -10,6 +10,7 @@ use super::bindings::detector::config_sync::plugin::types;
 use super::bindings::detector::exports::config_sync::plugin::detector as wit;
 use super::engine::PluginEngine;
 use super::instance::{Instance, World};
+use super::output::cut;
 use super::state::State;
 use crate::events::{Fault, FaultKind};
 use crate::target::Target;
@@ -86,7 +87,7 @@ impl Detector for WasmDetector {
             store.data_mut().take_back(lent);
             answer
         })?;
-        let observation = answer.map_err(|reason| self.fault(FaultKind::Refusal, reason))?;
+        let observation = answer.map_err(|reason| self.fault(FaultKind::Refusal, cut(reason)))?;
         if observation.memory.len() > MAX_MEMORY {
             let message = format!(
                 "{} bytes to remember, {MAX_MEMORY} allowed",
@@ -101,7 +102,7 @@ impl Detector for WasmDetector {
                 wit::Verdict::Missing => Verdict::Missing,
             },
             memory: observation.memory,
-            note: observation.note,
+            note: cut(observation.note),
         })
     }
 }

@@ -14,7 +14,7 @@ use super::state::{State, Waiting};
 use super::watchdog::Watchdog;
 
 /// The largest component that is loaded, in bytes. Python and JavaScript make 12 to 18 MB.
-const MAX_COMPONENT: usize = 64 * 1024 * 1024;
+pub(super) const MAX_COMPONENT: u64 = 64 * 1024 * 1024;
 
 /// As wasmtime-wasi names it; the linker serves every 0.2 by it.
 const WASI_POLL: &str = "wasi:io/poll@0.2.12";
@@ -90,12 +90,6 @@ impl PluginEngine {
     /// # Errors
     /// What is wrong with these bytes, and the remedy.
     pub(super) fn compile(&self, bytes: &[u8]) -> Result<Component, String> {
-        if bytes.len() > MAX_COMPONENT {
-            return Err(format!(
-                "it has {} bytes, more than the {MAX_COMPONENT} that a component may have",
-                bytes.len()
-            ));
-        }
         // The fourth byte after the magic tells a core module (1) from a component (13).
         if bytes.get(..8) == Some(b"\0asm\x01\0\0\0") {
             return Err("it is a core module, not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`".to_owned());

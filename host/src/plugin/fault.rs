@@ -2,6 +2,7 @@
 
 use wasmtime::Error;
 
+use super::output::cut;
 use super::state::{MemoryExceeded, TimeExceeded, Waiting};
 use crate::events::{Fault, FaultKind};
 
@@ -20,6 +21,6 @@ pub(super) fn of(plugin: &str, call: &'static str, error: &Error) -> Fault {
         plugin: plugin.to_owned(),
         call,
         kind,
-        message: error.root_cause().to_string(),
+        message: cut(error.root_cause().to_string()),
     }
 }

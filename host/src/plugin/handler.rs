@@ -9,6 +9,7 @@ use super::bindings::handler::ReloadHandlerPlugin;
 use super::bindings::handler::exports::config_sync::plugin::reload_handler as wit;
 use super::engine::PluginEngine;
 use super::instance::{Instance, World};
+use super::output::cut;
 use super::state::State;
 use crate::config::Problem;
 use crate::events::{Fault, FaultKind};
@@ -113,7 +114,7 @@ impl ReloadHandler for WasmHandler {
                     wit::DifferenceKind::Changed => DifferenceKind::Changed,
                     wit::DifferenceKind::Removed => DifferenceKind::Removed,
                 },
-                path: difference.path,
+                path: cut(difference.path),
             })
             .collect();
         Ok(Proposal {
@@ -169,18 +170,18 @@ impl ReloadHandler for WasmHandler {
                     .config_sync_plugin_reload_handler()
                     .call_finished(store, generation, outcome)
             })?
-            .map_err(|reason| self.fault("finished", FaultKind::Refusal, reason))
+            .map_err(|reason| self.fault("finished", FaultKind::Refusal, cut(reason)))
     }
 }
 
 fn problems(found: Vec<types::Problem>) -> Refused {
     let found = found.into_iter().map(|problem| {
         let made = match problem.severity {
-            types::Severity::Error => Problem::error(problem.path, problem.message),
-            types::Severity::Warning => Problem::warning(problem.path, problem.message),
+            types::Severity::Error => Problem::error(cut(problem.path), cut(problem.message)),
+            types::Severity::Warning => Problem::warning(cut(problem.path), cut(problem.message)),
         };
         match problem.help {
-            Some(help) => made.help(help),
+            Some(help) => made.help(cut(help)),
             None => made,
         }
     });

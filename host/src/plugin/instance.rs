@@ -46,9 +46,10 @@ impl<W: World> Instance<W> {
             None => self.instantiate(),
         };
         let result = result.and_then(|(mut store, world)| {
-            store.data_mut().begin();
             store.set_epoch_deadline(1);
+            store.data_mut().begin();
             let answer = call(&world, &mut store)?;
+            store.data_mut().end();
             self.warm = Some((store, world));
             Ok(answer)
         });
@@ -64,8 +65,8 @@ impl<W: World> Instance<W> {
         let mut store = Store::new(self.engine.engine(), state);
         store.limiter(|state| state);
         store.epoch_deadline_callback(State::check_deadline);
-        store.data_mut().begin();
         store.set_epoch_deadline(1);
+        store.data_mut().begin();
         let world = W::bind(&mut store, &self.pre)?;
         Ok((store, world))
     }

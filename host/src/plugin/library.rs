@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use wasmtime::component::{Component, InstancePre};
 
 use super::detector::WasmDetector;
-use super::engine::PluginEngine;
+use super::engine::{MAX_COMPONENT, PluginEngine};
 use super::handler::WasmHandler;
 use super::state::State;
 use crate::reload::ReloadHandler;
@@ -31,12 +31,14 @@ const BUILT_IN: [(&str, &[u8]); 6] = [
     builtin!("middleware"),
     builtin!("tools"),
 ];
+const LAST_RESORT: (&str, &[u8]) = builtin!("hash");
 const DETECTOR: &str = "config-sync:plugin/detector@0.1.0";
 const HANDLER: &str = "config-sync:plugin/reload-handler@0.1.0";
 
 /// The plugins that can be used.
 pub struct Library {
     engine: PluginEngine,
+    last_resort: InstancePre<State>,
     detectors: BTreeMap<String, InstancePre<State>>,
     /// In the order in which they are asked.
     handlers: Vec<(String, InstancePre<State>)>,
@@ -55,8 +57,13 @@ impl Library {
     /// # Errors
     /// A built-in plugin that does not load: a defect of this build.
     pub fn load(engine: PluginEngine, folder: &Path) -> Result<Self, String> {
+        let last_resort = engine
+            .compile(LAST_RESORT.1)
+            .and_then(|component| prepare(&engine, &component))
+            .map_err(|error| format!("built-in plugin `{}`: {error}", LAST_RESORT.0))?;
         let mut library = Self {
             engine,
+            last_resort,
             detectors: BTreeMap::new(),
             handlers: Vec::new(),
             refused: Vec::new(),
@@ -106,7 +113,14 @@ impl Library {
         let name = path
             .file_stem()
             .and_then(|stem| stem.to_str())
-            .ok_or("its name is not UTF-8")?;
+            .filter(|name| is_name(name))
+            .ok_or("its name is none that the configuration can say; take letters, digits, `_` and `-`")?;
+        let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
+        if size > MAX_COMPONENT {
+            return Err(format!(
+                "it has {size} bytes, more than the {MAX_COMPONENT} that a component may have"
+            ));
+        }
         let bytes = std::fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
         self.add(name, &bytes)?;
         tracing::info!(plugin = name, path = %path.display(), "plugin loaded");
@@ -116,10 +130,7 @@ impl Library {
     fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), String> {
         let component = self.engine.compile(bytes)?;
         let kind = self.kind(&component)?;
-        let pre = self.engine.linker().instantiate_pre(&component).map_err(|error| {
-            let cause = error.root_cause();
-            format!("it wants something that this host does not give: {error}: {cause}; build it with the `wit/` of this version, without it")
-        })?;
+        let pre = prepare(&self.engine, &component)?;
         match kind {
             Kind::Detector => {
                 // It must at least be able to say what it is.
@@ -155,6 +166,23 @@ impl Library {
     }
 }
 
+/// Finds everything that the component imports.
+fn prepare(engine: &PluginEngine, component: &Component) -> Result<InstancePre<State>, String> {
+    engine.linker().instantiate_pre(component).map_err(|error| {
+        format!(
+            "it wants something that this host does not give: {error}: {}; build it with the \
+             `wit/` of this version, without it",
+            error.root_cause()
+        )
+    })
+}
+
+/// A name that `detection:` can have.
+fn is_name(name: &str) -> bool {
+    let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    (1..=64).contains(&name.len()) && name.chars().all(legal)
+}
+
 impl Detectors for Library {
     fn detector(&self, name: &str) -> Result<Box<dyn Detector>, String> {
         let pre = self.detectors.get(name).ok_or_else(|| {
@@ -165,12 +193,18 @@ impl Detectors for Library {
             match refused {
                 Some((path, error)) => format!("{} cannot be used: {error}", path.display()),
                 None => format!(
-                    "there is no detector of this name; known are {}",
+                    "there is no detector `{name}`; known are {}; others go as NAME.wasm into the plugins folder",
                     self.names().join(", ")
                 ),
             }
         })?;
         WasmDetector::new(name, self.engine.clone(), pre.clone())
+            .map(|detector| Box::new(detector) as Box<dyn Detector>)
+            .map_err(|fault| fault.to_string())
+    }
+
+    fn last_resort(&self) -> Result<Box<dyn Detector>, String> {
+        WasmDetector::new(LAST_RESORT.0, self.engine.clone(), self.last_resort.clone())
             .map(|detector| Box::new(detector) as Box<dyn Detector>)
             .map_err(|fault| fault.to_string())
     }

@@ -16,6 +16,18 @@ const LINES_PER_CALL: u32 = 200;
 /// Bytes of one line.
 const MAX_LINE: usize = 4096;
 
+/// Bytes of one text that a guest hands over: a note, a reason, a path.
+const MAX_TEXT: usize = 1024;
+
+/// What a guest says, cut to what people read.
+pub(super) fn cut(mut text: String) -> String {
+    if text.len() > MAX_TEXT {
+        text.truncate(text.floor_char_boundary(MAX_TEXT));
+        text.push('…');
+    }
+    text
+}
+
 /// The log as one guest has it.
 #[derive(Clone)]
 pub(super) struct Lines {
@@ -69,13 +81,15 @@ impl Lines {
 #[derive(Clone)]
 pub(super) struct Output {
     lines: Lines,
+    level: Level,
     begun: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Output {
-    pub(super) fn new(lines: Lines) -> Self {
+    pub(super) fn new(lines: Lines, level: Level) -> Self {
         Self {
             lines,
+            level,
             begun: Arc::default(),
         }
     }
@@ -87,8 +101,10 @@ impl Output {
             begun.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or(piece));
             if piece.ends_with(b"\n") {
                 let line = std::mem::take(&mut *begun);
-                self.lines
-                    .tell(Level::INFO, String::from_utf8_lossy(&line).trim_end());
+                let line = String::from_utf8_lossy(&line);
+                if !line.trim().is_empty() {
+                    self.lines.tell(self.level, line.trim_end());
+                }
             }
         }
     }

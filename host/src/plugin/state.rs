@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tracing::Level;
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -16,11 +17,14 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use super::bindings::detector::config_sync::plugin::{log, target, types};
 use super::engine::Limits;
 use super::output::{Lines, Output};
-use super::watchdog::Watchdog;
+use super::watchdog::{Watchdog, Watched};
 use crate::target::{FileError, FileKind, Stat, Target};
 
 /// The most elements of one table of a guest.
 const MAX_TABLE: usize = 20_000;
+/// The most core instances, memories and tables of one guest. Components of Python have some
+/// dozens.
+const MAX_INSTANCES: usize = 200;
 /// The most that one `read` hands to a guest, in bytes.
 const MAX_READ: u32 = 1024 * 1024;
 
@@ -35,6 +39,9 @@ pub(super) struct State {
     lines: Lines,
     watchdog: Arc<Watchdog>,
     deadline: Instant,
+    watched: Option<Watched>,
+    /// Bytes of all linear memories together.
+    memory: usize,
 }
 
 /// The guest asked for more memory than its limit.
@@ -59,8 +66,8 @@ impl State {
     pub(super) fn new(plugin: &str, limits: Limits, watchdog: Arc<Watchdog>) -> Self {
         let lines = Lines::new(plugin);
         let mut wasi = WasiCtx::builder();
-        wasi.stdout(Output::new(lines.clone()))
-            .stderr(Output::new(lines.clone()));
+        wasi.stdout(Output::new(lines.clone(), Level::INFO))
+            .stderr(Output::new(lines.clone(), Level::WARN));
         Self {
             wasi: wasi.build(),
             table: ResourceTable::new(),
@@ -68,6 +75,8 @@ impl State {
             lines,
             watchdog,
             deadline: Instant::now(),
+            watched: None,
+            memory: 0,
         }
     }
 
@@ -75,7 +84,12 @@ impl State {
     pub(super) fn begin(&mut self) {
         self.lines.begin();
         self.deadline = Instant::now() + self.limits.time;
-        self.watchdog.at(self.deadline);
+        self.watched = Some(self.watchdog.watch(self.deadline));
+    }
+
+    /// The call has ended.
+    pub(super) fn end(&mut self) {
+        self.watched = None;
     }
 
     /// What the epoch callback does: is the time of this very guest over?
@@ -86,7 +100,6 @@ impl State {
         if Instant::now() >= state.deadline {
             return Err(TimeExceeded(state.limits.time).into());
         }
-        state.watchdog.at(state.deadline);
         Ok(UpdateDeadline::Continue(1))
     }
 
@@ -128,17 +141,16 @@ impl WasiView for State {
 impl ResourceLimiter for State {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if desired > self.limits.memory {
-            return Err(MemoryExceeded {
-                asked: desired,
-                limit: self.limits.memory,
-            }
-            .into());
+        let asked = self.memory.saturating_sub(current).saturating_add(desired);
+        let limit = self.limits.memory;
+        if asked > limit {
+            return Err(MemoryExceeded { asked, limit }.into());
         }
+        self.memory = asked;
         Ok(true)
     }
 
@@ -149,6 +161,18 @@ impl ResourceLimiter for State {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         Ok(desired <= MAX_TABLE)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        MAX_INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_INSTANCES
     }
 }
 

@@ -1,17 +1,19 @@
 //! Wakes guests whose time is over. One thread, asleep until the earliest deadline, so an idle
-//! host stays idle. It only advances the engine's epoch; each store then looks at its own clock.
+//! host stays idle. It only advances the engine's epoch, again and again while an overdue call
+//! has not ended; each store then looks at its own clock.
 
 #![expect(
     clippy::disallowed_types,
     reason = "guests burn real time, which no test can pause"
 )]
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
+
+/// Between two wakings of a guest that is overdue. One may miss it, just before it sets its epoch.
+const AGAIN: Duration = Duration::from_millis(20);
 
 pub(super) struct Watchdog {
     shared: Arc<Shared>,
@@ -25,8 +27,16 @@ struct Shared {
 
 #[derive(Default)]
 struct Agenda {
-    deadlines: BinaryHeap<Reverse<Instant>>,
+    /// Calls under way, each with the moment of its next waking. Few at any time.
+    calls: Vec<(u64, Instant)>,
+    next_call: u64,
     closed: bool,
+}
+
+/// A call that is watched until this is dropped.
+pub(super) struct Watched {
+    call: u64,
+    shared: Arc<Shared>,
 }
 
 impl Watchdog {
@@ -40,60 +50,64 @@ impl Watchdog {
         Ok(Self { shared })
     }
 
-    /// The epoch will have advanced once `deadline` is over.
-    pub(super) fn at(&self, deadline: Instant) {
-        let mut agenda = self
-            .shared
-            .agenda
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let earliest = agenda
-            .deadlines
-            .peek()
-            .is_none_or(|Reverse(first)| deadline < *first);
-        agenda.deadlines.push(Reverse(deadline));
+    /// The epoch advances from `deadline` on, until the call has ended.
+    pub(super) fn watch(&self, deadline: Instant) -> Watched {
+        let mut agenda = self.shared.lock();
+        let call = agenda.next_call;
+        agenda.next_call += 1;
+        agenda.calls.push((call, deadline));
         drop(agenda);
-        if earliest {
-            self.shared.changed.notify_one();
+        self.shared.changed.notify_one();
+        Watched {
+            call,
+            shared: Arc::clone(&self.shared),
         }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.shared
+            .lock()
+            .calls
+            .retain(|(call, _)| *call != self.call);
     }
 }
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        self.shared
-            .agenda
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .closed = true;
+        self.shared.lock().closed = true;
         self.shared.changed.notify_one();
     }
 }
 
 impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Agenda> {
+        self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn run(&self, engine: &Engine) {
-        let mut agenda = self.agenda.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut agenda = self.lock();
         while !agenda.closed {
             let now = Instant::now();
             let mut due = false;
-            while agenda
-                .deadlines
-                .peek()
-                .is_some_and(|Reverse(first)| *first <= now)
-            {
-                agenda.deadlines.pop();
-                due = true;
+            for (_, waking) in &mut agenda.calls {
+                if *waking <= now {
+                    *waking = now + AGAIN;
+                    due = true;
+                }
             }
             if due {
                 engine.increment_epoch();
             }
-            agenda = match agenda.deadlines.peek() {
+            let next = agenda.calls.iter().map(|(_, waking)| *waking).min();
+            agenda = match next {
                 None => self
                     .changed
                     .wait(agenda)
                     .unwrap_or_else(PoisonError::into_inner),
-                Some(Reverse(first)) => {
-                    let left = first.saturating_duration_since(now);
+                Some(waking) => {
+                    let left = waking.saturating_duration_since(now);
                     self.changed
                         .wait_timeout(agenda, left)
                         .unwrap_or_else(PoisonError::into_inner)

@@ -9,14 +9,15 @@ use super::{Difference, DifferenceKind, Handlers, Outcome, Proposed, Refused};
 use crate::config::{self, BackendSpec, Document, Load, MiddlewareSpec, Problem, SentinelConfig};
 use crate::gateway::{Gateway, Wanted};
 use crate::target::Digest;
+use crate::watch::Detectors;
 
 /// What an attempt needs of the world around it.
 pub(super) struct Attempt<'a> {
     pub(super) source: &'a str,
     pub(super) gateway: &'a Arc<Gateway>,
     pub(super) handlers: &'a Handlers,
-    /// The names that `sync.detection` may have.
-    pub(super) detectors: Vec<String>,
+    /// What `sync.detection` may name.
+    pub(super) detectors: &'a dyn Detectors,
     pub(super) applied: Option<&'a Applied>,
     /// Backends that do not start are left out.
     pub(super) lenient: bool,
@@ -194,15 +195,13 @@ impl Attempt<'_> {
 
     fn check_detection(&self, checked: &Checked) -> Result<(), Outcome> {
         let wanted = &checked.config.sync.detection;
-        if self.detectors.contains(wanted) {
+        if self.detectors.names().contains(wanted) {
             return Ok(());
         }
-        let known = self.detectors.join(", ");
-        let problem = Problem::error("sync.detection", format!("there is no detector `{wanted}`"))
-            .help(format!(
-                "known are {known}; others go as NAME.wasm into the plugins folder"
-            ));
-        Err(checked.rejected(vec![problem]))
+        match self.detectors.detector(wanted) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(checked.rejected(vec![Problem::error("sync.detection", error)])),
+        }
     }
 
     /// Differences in sections that no handler reads: the host's own.

@@ -159,7 +159,7 @@ impl Reloader {
             source: &self.source,
             gateway: &self.gateway,
             handlers: &self.handlers,
-            detectors: self.detectors.names(),
+            detectors: self.detectors.as_ref(),
             applied: self.applied.as_ref(),
             lenient: trigger == Trigger::Start,
             repair: false,
@@ -189,7 +189,7 @@ impl Reloader {
             source: &self.source,
             gateway: &self.gateway,
             handlers: &self.handlers,
-            detectors: Vec::new(),
+            detectors: self.detectors.as_ref(),
             applied: None,
             lenient: true,
             repair: true,
@@ -240,8 +240,10 @@ impl Reloader {
                     );
                 }
             }
-            Outcome::Rejected(lines) => publish(EventKind::Error, brief("rejected", lines)),
-            Outcome::Failed(lines) => publish(EventKind::Error, brief("failed", lines)),
+            Outcome::Rejected(lines) => {
+                publish(EventKind::Error, brief("rejected", lines, trigger))
+            }
+            Outcome::Failed(lines) => publish(EventKind::Error, brief("failed", lines, trigger)),
         }
         if let Outcome::Rejected(lines) | Outcome::Failed(lines) = outcome {
             for line in lines.iter().skip(1) {
@@ -339,11 +341,15 @@ impl Reloader {
 }
 
 /// The first line, and how many more the log has.
-fn brief(what: &str, lines: &[String]) -> String {
+fn brief(what: &str, lines: &[String], trigger: Trigger) -> String {
     let first = lines.first().map_or("", String::as_str);
     let rest = match lines.len() {
         0 | 1 => String::new(),
         count => format!(" (and {} more in the log)", count - 1),
     };
-    format!("{what}: {first}{rest}; the last good state serves")
+    let serving = match trigger {
+        Trigger::Start => "nothing serves yet",
+        _ => "the last good state serves",
+    };
+    format!("{what}: {first}{rest}; {serving}")
 }

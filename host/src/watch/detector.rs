@@ -93,6 +93,13 @@ pub trait Detectors: Send + Sync + 'static {
     /// Why there is none, and what to do about it.
     fn detector(&self, name: &str) -> Result<Box<dyn Detector>, String>;
 
+    /// The detector that takes over when another is no longer asked. It needs nothing but the
+    /// bytes, and nobody can put another in its place.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn last_resort(&self) -> Result<Box<dyn Detector>, String>;
+
     /// The names that [`Detectors::detector`] knows.
     fn names(&self) -> Vec<String>;
 }

@@ -18,8 +18,6 @@ use crate::target::{Digest, Target};
 
 /// After so many faults in a row a detector is no longer asked.
 const STRIKES: u32 = 3;
-/// Takes over from a detector that is no longer asked: it needs nothing but the bytes.
-const FALLBACK: &str = "hash";
 /// A look that takes longer hangs, most likely on a network file system that is gone.
 const SLOW_LOOK: Duration = Duration::from_secs(30);
 /// Stands for "no deadline" where one is needed: a day, after which it is asked again.
@@ -59,6 +57,8 @@ pub struct ConfigWatcher {
     trouble: Option<String>,
     /// The detector that faults made us give up.
     quarantined: Option<String>,
+    /// The last resort looks: nothing takes over from it.
+    resorted: bool,
     told_slow: bool,
 }
 
@@ -135,6 +135,7 @@ impl ConfigWatcher {
             strikes: 0,
             trouble: None,
             quarantined: None,
+            resorted: false,
             told_slow: false,
         })
     }
@@ -225,6 +226,7 @@ impl ConfigWatcher {
             look.detector = detector;
             look.memory = None;
             self.strikes = 0;
+            self.resorted = false;
             self.due = Due {
                 start: true,
                 by_content: true,
@@ -337,16 +339,23 @@ impl ConfigWatcher {
             EventKind::Error,
             format!("{fault}; the last good state serves"),
         );
-        if self.strikes < STRIKES || name == FALLBACK {
+        if self.strikes < STRIKES || self.resorted {
             return;
         }
-        if let Ok(fallback) = self.detectors.detector(FALLBACK) {
-            self.quarantined = Some(name.to_owned());
-            self.bus.publish(
-                EventKind::Degraded,
-                format!("`{name}` failed {STRIKES} times in a row; `{FALLBACK}` takes over"),
-            );
-            self.replace(fallback);
+        match self.detectors.last_resort() {
+            Ok(detector) => {
+                self.bus.publish(
+                    EventKind::Degraded,
+                    format!(
+                        "`{name}` failed {STRIKES} times in a row; `{}` takes over",
+                        detector.name()
+                    ),
+                );
+                self.quarantined = Some(name.to_owned());
+                self.replace(detector);
+                self.resorted = true;
+            }
+            Err(error) => tracing::error!(error, "there is no last resort"),
         }
     }
 

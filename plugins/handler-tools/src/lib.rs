@@ -46,7 +46,7 @@ impl ReloadHandler for Tools {
 
     fn compose(next: &Sections, offers: Vec<Offer>) -> Result<Option<Vec<Entry>>, Vec<Problem>> {
         let catalog = catalog::compose(&Policy::read(next)?, offers)?;
-        catalog.warnings.iter().for_each(log::warn);
+        catalog.warnings.iter().for_each(log::debug);
         Ok(Some(catalog.entries))
     }
 }

@@ -184,6 +184,15 @@ x-shelf: {}
 }
 
 #[test]
+fn a_misspelt_section_takes_nothing_away() {
+    let problems = invalid("version: 1\nbackend: {a: {command: x}}\n");
+    assert_eq!(
+        problems,
+        "2:1: backend: unknown section; did you mean `backends`?"
+    );
+}
+
+#[test]
 fn an_order_of_backends_names_backends() {
     let text = "version: 1\nbackends: {github: {command: x}}\n\
                 conflict_resolution: {strategy: priority, order: [github, gihub]}\n";

@@ -8,11 +8,12 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use rmcp::RoleClient;
-use rmcp::model::{ClientRequest, CustomResult, JsonRpcMessage, RequestId, ServerResult};
+use rmcp::model::{
+    ClientRequest, CustomResult, ErrorData, JsonRpcMessage, RequestId, ServerResult,
+};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde::Deserialize as _;
@@ -20,8 +21,8 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::Mutex;
-use tokio_util::codec::{FramedRead, LinesCodec};
 
+use super::lines::Lines;
 use crate::config::{Connection, Template};
 use crate::gateway::swap::Ground;
 
@@ -45,7 +46,7 @@ pub(super) struct ChildProcess {
     child: Child,
     group: Option<Pid>,
     input: Arc<Mutex<Option<ChildStdin>>>,
-    output: FramedRead<ChildStdout, LinesCodec>,
+    output: Lines<ChildStdout>,
     /// Requests whose answers rmcp itself reads: the handshake.
     typed: Arc<StdMutex<HashSet<RequestId>>>,
 }
@@ -67,10 +68,7 @@ pub(super) fn spawn(
     };
     let program = resolve(command)?;
     let mut process = if program == MYSELF {
-        Command::new(
-            std::env::current_exe()
-                .map_err(|error| format!("cannot find the running host: {error}"))?,
-        )
+        myself()?
     } else {
         Command::new(&program)
     };
@@ -115,9 +113,21 @@ pub(super) fn spawn(
             .map(Pid::from_raw),
         child,
         input: Arc::new(Mutex::new(Some(input))),
-        output: FramedRead::new(output, LinesCodec::new_with_max_length(MAX_MESSAGE)),
+        output: Lines::new(output, MAX_MESSAGE),
         typed: Arc::default(),
     })
+}
+
+/// The running host, even after its file was replaced by a newer one.
+fn myself() -> Result<Command, String> {
+    if cfg!(target_os = "linux") {
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0(MYSELF);
+        return Ok(command);
+    }
+    std::env::current_exe()
+        .map(Command::new)
+        .map_err(|error| format!("cannot find the running host: {error}"))
 }
 
 fn resolve(template: &Template) -> Result<String, String> {
@@ -128,12 +138,13 @@ fn resolve(template: &Template) -> Result<String, String> {
 
 /// Ends with the child's last descendant that holds the pipe.
 async fn log_errors(backend: String, errors: ChildStderr) {
-    let mut lines = FramedRead::new(errors, LinesCodec::new_with_max_length(MAX_LOG_LINE));
+    let mut lines = Lines::new(errors, MAX_LOG_LINE);
     while let Some(line) = lines.next().await {
         match line {
             Ok(line) => tracing::debug!(target: "config_sync::backend", backend, "{line}"),
-            Err(tokio_util::codec::LinesCodecError::MaxLineLengthExceeded) => {}
-            Err(tokio_util::codec::LinesCodecError::Io(_)) => return,
+            Err(error) => {
+                tracing::debug!(target: "config_sync::backend", backend, %error, "a line is dropped")
+            }
         }
     }
 }
@@ -149,8 +160,8 @@ impl ChildProcess {
         let mut message: Value = match serde_json::from_str(line) {
             Ok(message) => message,
             Err(error) => {
-                tracing::warn!(backend = self.backend, %error, "a line on its output is not JSON");
-                return None;
+                tracing::warn!(backend = self.backend, %error, "a line on its output cannot be read");
+                return self.unreadable(line, &error);
             }
         };
         let id = message
@@ -171,6 +182,32 @@ impl ChildProcess {
                 tracing::warn!(backend = self.backend, "a message is not JSON-RPC 2.0")
             })
             .ok()
+    }
+
+    /// The answer to the call whose answer cannot be read (nested too deep, a number too large),
+    /// if that much can be made out: nobody else would ever answer it.
+    fn unreadable(
+        &self,
+        line: &str,
+        error: &serde_json::Error,
+    ) -> Option<RxJsonRpcMessage<RoleClient>> {
+        #[derive(serde::Deserialize)]
+        struct Envelope {
+            id: RequestId,
+            method: Option<serde::de::IgnoredAny>,
+        }
+        let Envelope { id, method } = serde_json::from_str(line).ok()?;
+        if method.is_some() {
+            return None;
+        }
+        let message = format!(
+            "backend `{}` gave an answer that cannot be read: {error}",
+            self.backend
+        );
+        Some(JsonRpcMessage::error(
+            ErrorData::internal_error(message, None),
+            Some(id),
+        ))
     }
 
     fn signal(&self, signal: Signal) {

@@ -3,6 +3,7 @@
 //! retired backend whose calls do not end is stopped when its drain time is over.
 
 mod child;
+mod lines;
 mod remote;
 
 use std::fmt;

@@ -9,6 +9,7 @@ use super::super::{Change, Ending, Proposal, ReloadHandler};
 use super::*;
 use crate::events::{Fault, FaultKind};
 use crate::gateway::{Capability, Entry, Offer};
+use crate::watch::Detector;
 
 const FILE: &str = "version: '1'\nserver: {port: 0}\nbackends: {}\n";
 
@@ -28,6 +29,20 @@ enum Sin {
 struct Told {
     sin: Sin,
     sections: Vec<String>,
+}
+
+struct OnlyMtime;
+
+impl Detectors for OnlyMtime {
+    fn detector(&self, name: &str) -> Result<Box<dyn Detector>, String> {
+        Err(format!("there is no detector `{name}`; known are mtime"))
+    }
+    fn last_resort(&self) -> Result<Box<dyn Detector>, String> {
+        self.detector("hash")
+    }
+    fn names(&self) -> Vec<String> {
+        vec!["mtime".to_owned()]
+    }
 }
 
 fn trap(call: &'static str) -> Refused {
@@ -96,7 +111,7 @@ async fn attempt(gateway: &Arc<Gateway>, sin: Sin, applied: Option<&Applied>, te
         source: "config.yaml",
         gateway,
         handlers: &handlers,
-        detectors: vec!["mtime".to_owned()],
+        detectors: &OnlyMtime,
         applied,
         lenient: false,
         repair: false,

@@ -124,6 +124,9 @@ impl Detectors for Shelf {
             bench: Arc::clone(&self.0),
         }))
     }
+    fn last_resort(&self) -> Result<Box<dyn Detector>, String> {
+        self.detector("hash")
+    }
     fn names(&self) -> Vec<String> {
         Vec::new()
     }
