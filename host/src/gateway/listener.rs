@@ -4,9 +4,16 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::serve::ListenerExt;
+use futures::StreamExt;
 use rmcp::transport::StreamableHttpServerConfig;
 use rmcp::transport::StreamableHttpService;
 use tokio::net::TcpListener;
@@ -18,6 +25,9 @@ use super::front::Front;
 use super::sessions::Sessions;
 use crate::config::{Problem, ServerSettings};
 
+/// How long the last answers may take to be written when the host stops.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
 type Mcp = StreamableHttpService<Front, Sessions>;
 
 #[derive(Default)]
@@ -26,6 +36,8 @@ pub(super) struct Listeners {
     mcp: OnceLock<Mcp>,
     /// Cancelled when the host stops: ends every session.
     sessions: CancellationToken,
+    /// Answers on their way to clients. (What a client listens to without end is none.)
+    answers: TaskTracker,
 }
 
 #[derive(Clone)]
@@ -95,6 +107,7 @@ impl Listeners {
             .clone();
         let router = Router::new()
             .nest_service("/mcp", mcp)
+            .layer(from_fn_with_state(self.answers.clone(), track))
             .fallback(|| async { (axum::http::StatusCode::NOT_FOUND, "MCP is served at /mcp\n") });
         // Answers are small: waiting to fill a packet (Nagle) costs each of them 40 ms.
         let listener = listener.tap_io(|stream| {
@@ -135,10 +148,31 @@ impl Listeners {
         }
     }
 
-    /// Ends the sessions that are left.
-    pub(super) fn end_sessions(&self) {
+    /// Ends the sessions that are left, once the last answers have been written.
+    pub(super) async fn end_sessions(&self) {
+        self.answers.close();
+        if tokio::time::timeout(LAST_ANSWERS, self.answers.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("a client does not read its answer");
+        }
         self.sessions.cancel();
     }
+}
+
+/// Counts an answer as under way until its last byte is handed over.
+async fn track(State(answers): State<TaskTracker>, request: Request, next: Next) -> Response {
+    if request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    let under_way = answers.token();
+    next.run(request).await.map(|body| {
+        let bytes = body.into_data_stream().inspect(move |_| {
+            let _until_dropped = &under_way;
+        });
+        Body::from_stream(bytes)
+    })
 }
 
 fn service(gateway: Arc<Gateway>, sessions: CancellationToken) -> Mcp {

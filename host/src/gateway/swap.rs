@@ -193,7 +193,7 @@ impl Gateway {
         let all = async {
             self.ground.tasks.close();
             self.ground.tasks.wait().await;
-            self.listeners.end_sessions();
+            self.listeners.end_sessions().await;
             self.server_tasks.close();
             self.server_tasks.wait().await;
         };

@@ -118,7 +118,10 @@ async fn a_detector_that_cannot_be_used_is_refused_by_name_and_the_old_one_goes_
     let refused = host.settle(text("empty", "add", LONG, "")).await;
     assert_eq!(refused.kind, "error");
     assert!(refused.message.contains("sync.detection"), "{refused:?}");
-    assert!(refused.message.contains("`empty`"), "{refused:?}");
+    assert!(
+        refused.message.contains("empty.wasm cannot be used"),
+        "{refused:?}"
+    );
     host.apply(&text("mtime", "add", LONG, "")).await;
 }
 

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
+use futures::StreamExt;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use rmcp::RoleClient;
@@ -22,7 +23,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::Mutex;
 
-use super::lines::Lines;
+use super::lines::{Lines, lines};
 use crate::config::{Connection, Template};
 use crate::gateway::swap::Ground;
 
@@ -113,7 +114,7 @@ pub(super) fn spawn(
             .map(Pid::from_raw),
         child,
         input: Arc::new(Mutex::new(Some(input))),
-        output: Lines::new(output, MAX_MESSAGE),
+        output: lines(output, MAX_MESSAGE),
         typed: Arc::default(),
     })
 }
@@ -138,14 +139,10 @@ fn resolve(template: &Template) -> Result<String, String> {
 
 /// Ends with the child's last descendant that holds the pipe.
 async fn log_errors(backend: String, errors: ChildStderr) {
-    let mut lines = Lines::new(errors, MAX_LOG_LINE);
-    while let Some(line) = lines.next().await {
-        match line {
-            Ok(line) => tracing::debug!(target: "config_sync::backend", backend, "{line}"),
-            Err(error) => {
-                tracing::debug!(target: "config_sync::backend", backend, %error, "a line is dropped")
-            }
-        }
+    let mut lines = lines(errors, MAX_LOG_LINE);
+    while let Some(Ok(line)) = lines.next().await {
+        let line = line.unwrap_or_else(|bad| format!("(a line is left out: {bad})"));
+        tracing::debug!(target: "config_sync::backend", backend, "{line}");
     }
 }
 
@@ -248,14 +245,16 @@ impl Transport<RoleClient> for ChildProcess {
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleClient>> {
         loop {
-            match self.output.next().await? {
+            let line = self.output.next().await?;
+            // The pipe itself is broken: the child is as good as gone.
+            match line.ok()? {
                 Ok(line) => {
                     if let Some(message) = self.read(&line) {
                         return Some(message);
                     }
                 }
-                Err(error) => {
-                    tracing::warn!(backend = self.backend, %error, "a line on its output is dropped")
+                Err(bad) => {
+                    tracing::warn!(backend = self.backend, %bad, "a line on its output is dropped");
                 }
             }
         }

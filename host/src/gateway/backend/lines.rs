@@ -3,60 +3,70 @@
 
 use std::io;
 
-use futures::StreamExt;
-use tokio::io::AsyncRead;
-use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
+use tokio_util::bytes::BytesMut;
+use tokio_util::codec::{Decoder, FramedRead, LinesCodec, LinesCodecError};
 
-pub(super) struct Lines<R> {
-    framed: FramedRead<R, LinesCodec>,
-    /// `FramedRead` says once that it has ended after each error, and then goes on.
-    failed: bool,
+/// Lines of `R`, each as it is or with what is wrong with it.
+pub(super) type Lines<R> = FramedRead<R, LineByLine>;
+
+/// Lines of at most `limit` bytes.
+pub(super) fn lines<R: tokio::io::AsyncRead>(stream: R, limit: usize) -> Lines<R> {
+    FramedRead::new(stream, LineByLine(LinesCodec::new_with_max_length(limit)))
 }
 
-impl<R: AsyncRead + Unpin> Lines<R> {
-    /// Lines of at most `limit` bytes.
-    pub(super) fn new(stream: R, limit: usize) -> Self {
-        Self {
-            framed: FramedRead::new(stream, LinesCodec::new_with_max_length(limit)),
-            failed: false,
+/// What is wrong with a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadLine {
+    #[error("it is longer than allowed")]
+    TooLong,
+    #[error("it is not UTF-8")]
+    NotUtf8,
+}
+
+/// A bad line is an item and no error, for after an error `FramedRead` reads no further.
+pub(super) struct LineByLine(LinesCodec);
+
+type Decoded = Result<Option<Result<String, BadLine>>, io::Error>;
+
+fn item(decoded: Result<Option<String>, LinesCodecError>) -> Decoded {
+    match decoded {
+        Ok(line) => Ok(line.map(Ok)),
+        Err(LinesCodecError::MaxLineLengthExceeded) => Ok(Some(Err(BadLine::TooLong))),
+        Err(LinesCodecError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+            Ok(Some(Err(BadLine::NotUtf8)))
         }
+        Err(LinesCodecError::Io(error)) => Err(error),
+    }
+}
+
+impl Decoder for LineByLine {
+    type Item = Result<String, BadLine>;
+    type Error = io::Error;
+
+    fn decode(&mut self, bytes: &mut BytesMut) -> Decoded {
+        item(self.0.decode(bytes))
     }
 
-    /// The next line, or what is wrong with it. Cancel safe.
-    pub(super) async fn next(&mut self) -> Option<Result<String, LinesCodecError>> {
-        loop {
-            match self.framed.next().await {
-                None if self.failed => self.failed = false,
-                Some(Err(LinesCodecError::Io(error)))
-                    if error.kind() != io::ErrorKind::InvalidData =>
-                {
-                    return None;
-                }
-                Some(Err(error)) => {
-                    self.failed = true;
-                    return Some(Err(error));
-                }
-                line => {
-                    self.failed = false;
-                    return line;
-                }
-            }
-        }
+    fn decode_eof(&mut self, bytes: &mut BytesMut) -> Decoded {
+        item(self.0.decode_eof(bytes))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt;
+
     use super::*;
 
     #[tokio::test]
     async fn a_bad_line_does_not_end_the_stream() {
         let stream: &[u8] = b"one\n\xff\xfe\n0123456789\n\xff\nlast";
-        let mut lines = Lines::new(stream, 5);
-        let mut read = Vec::new();
-        while let Some(line) = lines.next().await {
-            read.push(line.unwrap_or_else(|_| "bad".to_owned()));
-        }
-        assert_eq!(read, ["one", "bad", "bad", "bad", "last"]);
+        let read: Vec<_> = lines(stream, 5).map(Result::unwrap).collect().await;
+        let good = |line: &str| Ok(line.to_owned());
+        let (long, not_utf8) = (Err(BadLine::TooLong), Err(BadLine::NotUtf8));
+        assert_eq!(
+            read,
+            [good("one"), not_utf8.clone(), long, not_utf8, good("last")]
+        );
     }
 }
