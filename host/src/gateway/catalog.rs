@@ -221,6 +221,14 @@ impl Catalog {
         )
     }
 
+    fn items(&self, kind: Capability) -> &[Value] {
+        let list = self
+            .lists
+            .get(&kind)
+            .and_then(|list| list.get(kind.list_key()));
+        list.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
     /// How many of these clients see.
     pub(super) fn count(&self, kind: Capability) -> usize {
         self.routes.keys().filter(|(of, _)| *of == kind).count()
@@ -247,7 +255,7 @@ impl Catalog {
 
     /// Which lists a client must read again after this catalog took the place of `before`.
     pub(super) fn changes_since(&self, before: &Self) -> Changes {
-        let differs = |kind| self.list(kind) != before.list(kind);
+        let differs = |kind| self.items(kind) != before.items(kind);
         Changes {
             tools: differs(Capability::Tool),
             prompts: differs(Capability::Prompt),

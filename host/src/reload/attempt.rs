@@ -19,10 +19,18 @@ pub(super) struct Attempt<'a> {
     /// What `sync.detection` may name.
     pub(super) detectors: &'a dyn Detectors,
     pub(super) applied: Option<&'a Applied>,
-    /// Backends that do not start are left out.
-    pub(super) lenient: bool,
-    /// What serves is only to become whole: when nothing comes back, nothing is swapped.
-    pub(super) repair: bool,
+    pub(super) aim: Aim,
+}
+
+/// What an attempt is for, and so what it may leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// Serve for the first time: backends that do not start are left out.
+    Start,
+    /// Follow the file: what is new or changed must start.
+    Follow,
+    /// Make whole what serves: when nothing comes back, nothing is swapped.
+    Repair,
 }
 
 /// What serves: where it came from and what it was made of.
@@ -128,11 +136,11 @@ impl Attempt<'_> {
             Ok(opened) => opened,
             Err(problem) => return checked.failed(vec![problem]),
         };
-        let mut candidate = match self.gateway.build(wanted, self.lenient).await {
+        let mut candidate = match self.gateway.build(wanted, self.aim != Aim::Follow).await {
             Ok(candidate) => candidate,
             Err(problems) => return checked.failed(problems),
         };
-        if self.repair && self.gateway.brings_nothing(&candidate) {
+        if self.aim == Aim::Repair && self.gateway.brings_nothing(&candidate) {
             let missing: Vec<_> = candidate
                 .absent()
                 .iter()

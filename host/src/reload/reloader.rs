@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::{Applied, Attempt};
+use super::attempt::{Aim, Applied, Attempt};
 use super::read::read;
 use super::retry::{Next, Retry};
 use super::{Handlers, Outcome, outcome};
@@ -155,18 +155,10 @@ impl Reloader {
             }
         };
         self.seen.send_replace(Some(digest));
-        let attempt = Attempt {
-            source: &self.source,
-            gateway: &self.gateway,
-            handlers: &self.handlers,
-            detectors: self.detectors.as_ref(),
-            applied: self.applied.as_ref(),
-            lenient: trigger == Trigger::Start,
-            repair: false,
-        };
         let (outcome, applied) = match &self.applied {
             Some(applied) if applied.digest == digest => (self.repair(applied).await, None),
-            _ => attempt.run(bytes, digest).await,
+            Some(_) => self.prepare(Aim::Follow).run(bytes, digest).await,
+            None => self.prepare(Aim::Start).run(bytes, digest).await,
         };
         if let Some(applied) = applied {
             self.command(&applied);
@@ -185,18 +177,20 @@ impl Reloader {
         if whole {
             return Outcome::Unchanged(note);
         }
-        let attempt = Attempt {
+        self.prepare(Aim::Repair)
+            .build(&applied.checked, &applied.wanted, Vec::new())
+            .await
+    }
+
+    fn prepare(&self, aim: Aim) -> Attempt<'_> {
+        Attempt {
             source: &self.source,
             gateway: &self.gateway,
             handlers: &self.handlers,
             detectors: self.detectors.as_ref(),
-            applied: None,
-            lenient: true,
-            repair: true,
-        };
-        attempt
-            .build(&applied.checked, &applied.wanted, Vec::new())
-            .await
+            applied: self.applied.as_ref(),
+            aim,
+        }
     }
 
     /// Hands the settings of what serves to the watcher.

@@ -3,7 +3,6 @@
 //! stood on was replaced are armed again. Decides nothing: it only says that something happened.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -139,7 +138,6 @@ fn translate(kind: &EventKind) -> Option<FileEvent> {
 }
 
 fn remedy(error: &notify::Error) -> String {
-    let says = |text: &dyn Display| text.to_string();
     match &error.kind {
         notify::ErrorKind::MaxFilesWatch => {
             "the limit of watches is reached; raise fs.inotify.max_user_watches".to_owned()
@@ -147,10 +145,8 @@ fn remedy(error: &notify::Error) -> String {
         notify::ErrorKind::Io(io) if io.raw_os_error() == Some(nix::libc::EMFILE) => {
             "the limit of watchers is reached; raise fs.inotify.max_user_instances".to_owned()
         }
-        other => match other {
-            notify::ErrorKind::Io(io) => says(io),
-            _ => says(error),
-        },
+        notify::ErrorKind::Io(io) => io.to_string(),
+        _ => error.to_string(),
     }
 }
 

@@ -113,8 +113,7 @@ async fn attempt(gateway: &Arc<Gateway>, sin: Sin, applied: Option<&Applied>, te
         handlers: &handlers,
         detectors: &OnlyMtime,
         applied,
-        lenient: false,
-        repair: false,
+        aim: Aim::Follow,
     };
     attempt
         .run(text.as_bytes().to_vec(), Digest::of(text.as_bytes()))
