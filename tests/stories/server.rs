@@ -53,15 +53,6 @@ async fn a_new_port_answers_and_sessions_go_on_there() {
 }
 
 #[tokio::test]
-async fn connections_to_the_old_port_serve_until_their_client_closes_them() {
-    let mut host = Host::start(&text(0, "echo")).await;
-    let client = Client::connect(host.url()).await;
-    host.apply(&text(free_port(), "echo,add")).await;
-    client.told(1).await;
-    assert_eq!(client.tools().await, ["add", "echo"]);
-}
-
-#[tokio::test]
 async fn a_port_in_use_is_refused_and_the_old_one_serves_on() {
     let first = text(0, "echo");
     let mut host = Host::start(&first).await;

@@ -1,6 +1,6 @@
 //! The address at which clients are served. A new address is opened before the old one is let
-//! go, and sessions are shared between the two, so a change of
-//! `server.port` fails no call: connections to the old address live on, new ones go to the new.
+//! go, and sessions are shared between the two: what is under way at the old address ends with
+//! its result and streams live on, but a client that connects anew must do so at the new one.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
