@@ -17,7 +17,7 @@ use crate::gateway::{Capability, Gateway, Snapshot};
 use crate::plugin::{Library, Limits, PluginEngine};
 use crate::reload::{Handlers, Reloader};
 use crate::target::LocalFile;
-use crate::watch::{ConfigWatcher, Detectors, Inbox, NativeEvents};
+use crate::watch::{ConfigWatcher, Detectors, Hearing, Inbox, NativeEvents, Scope, Wires};
 
 const MIB: usize = 1024 * 1024;
 
@@ -67,6 +67,7 @@ pub struct SentinelService {
     options: Options,
     bus: EventBus,
     state: watch::Sender<State>,
+    hearing: watch::Sender<Option<Hearing>>,
     running: Option<Running>,
 }
 
@@ -84,6 +85,7 @@ impl SentinelService {
             options,
             bus: EventBus::default(),
             state: watch::Sender::new(State::Pending),
+            hearing: watch::Sender::new(None),
             running: None,
         }
     }
@@ -96,6 +98,11 @@ impl SentinelService {
     /// The state and its changes.
     pub fn state(&self) -> watch::Receiver<State> {
         self.state.subscribe()
+    }
+
+    /// How the watcher hears of changes, and every change of that; `None` until it watches.
+    pub fn hearing(&self) -> watch::Receiver<Option<Hearing>> {
+        self.hearing.subscribe()
     }
 
     /// What serves now.
@@ -161,7 +168,6 @@ impl SentinelService {
         let target = Arc::new(LocalFile::new(path.clone()));
         let (gateway, notices) = Gateway::new(base);
         let (orders, obeyed) = watch::channel(None);
-        let (seen, seen_by_watcher) = watch::channel(None);
         let mut reloader = Reloader::new(
             target.clone(),
             Arc::clone(&gateway),
@@ -169,7 +175,6 @@ impl SentinelService {
             Arc::clone(&library),
             self.bus.clone(),
             orders,
-            seen,
         );
         if let Err(lines) = reloader.start().await {
             gateway.shut_down(Duration::from_secs(5)).await;
@@ -178,19 +183,18 @@ impl SentinelService {
         self.enter(State::Running);
 
         let inbox = Arc::new(Inbox::default());
-        let events = Box::new(NativeEvents::new(path, Arc::clone(&inbox)));
-        let (settled, settled_changes) = mpsc::channel(1);
-        let bus = self.bus.clone();
-        let watcher = ConfigWatcher::new(
-            target,
-            events,
+        let scope = Scope::File(path.into());
+        let (settled, settled_changes) = mpsc::unbounded_channel();
+        let watcher = ConfigWatcher::new(Wires {
+            targets: vec![target],
+            arm: Box::new(NativeEvents::new(vec![scope], Arc::clone(&inbox))),
             inbox,
-            library,
-            obeyed,
-            seen_by_watcher,
+            detectors: library,
+            orders: obeyed,
             settled,
-            bus,
-        )
+            hearing: self.hearing.clone(),
+            bus: self.bus.clone(),
+        })
         .map_err(|error| vec![error])?;
         let (ask, asked) = mpsc::channel(1);
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());

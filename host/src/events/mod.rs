@@ -7,4 +7,4 @@ mod sync_event;
 
 pub use bus::EventBus;
 pub use fault::{Fault, FaultKind};
-pub use sync_event::{EventKind, SyncEvent};
+pub use sync_event::{EventKind, SyncEvent, timestamp};

@@ -52,6 +52,11 @@ pub struct SyncEvent {
     pub digest: Option<String>,
 }
 
+/// A moment with date and offset (RFC 3339, milliseconds).
+pub fn timestamp(at: &Zoned) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+}
+
 impl SyncEvent {
     /// An event that happened at `at`.
     pub fn new(at: &Zoned, kind: EventKind, details: impl Into<String>) -> Self {
@@ -59,7 +64,7 @@ impl SyncEvent {
             time: at.strftime("%H:%M:%S").to_string(),
             kind,
             details: details.into(),
-            timestamp: at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string(),
+            timestamp: timestamp(at),
             generation: 0,
             digest: None,
         }

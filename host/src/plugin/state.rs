@@ -255,7 +255,7 @@ fn error(error: FileError) -> types::FileError {
         FileError::NotFound => types::FileError::NotFound,
         FileError::PermissionDenied => types::FileError::PermissionDenied,
         FileError::NotAFile => types::FileError::NotAFile,
-        other @ (FileError::TooLarge { .. } | FileError::Other(_)) => {
+        other @ (FileError::TooLarge { .. } | FileError::Moving | FileError::Other(_)) => {
             types::FileError::Other(other.to_string())
         }
     }

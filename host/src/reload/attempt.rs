@@ -9,7 +9,7 @@ use super::{Difference, DifferenceKind, Handlers, Outcome, Proposed, Refused};
 use crate::config::{self, BackendSpec, Document, Load, MiddlewareSpec, Problem, SentinelConfig};
 use crate::gateway::{Gateway, Wanted};
 use crate::target::Digest;
-use crate::watch::Detectors;
+use crate::watch::{AUTO, Detectors};
 
 /// What an attempt needs of the world around it.
 pub(super) struct Attempt<'a> {
@@ -203,7 +203,7 @@ impl Attempt<'_> {
 
     fn check_detection(&self, checked: &Checked) -> Result<(), Outcome> {
         let wanted = &checked.config.sync.detection;
-        if self.detectors.names().contains(wanted) {
+        if wanted == AUTO || self.detectors.names().contains(wanted) {
             return Ok(());
         }
         match self.detectors.detector(wanted) {

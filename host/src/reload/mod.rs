@@ -14,5 +14,5 @@ mod retry;
 pub use handler::{Change, Difference, DifferenceKind, Proposal, Proposed, Refused, ReloadHandler};
 pub use handlers::Handlers;
 pub use outcome::{Ending, Outcome};
-pub use read::MAX_BYTES;
+pub use read::{MAX_BYTES, read};
 pub use reloader::{Reloader, Trigger};

@@ -1,39 +1,78 @@
-//! Reads the target until two looks agree, so that a file caught in the middle of a write is not
-//! taken for a configuration. Bounded in tries and in bytes.
+//! Reads the target until two looks agree and nobody is writing any more, so that a file caught
+//! in the middle of a write is not taken for a configuration. Bounded in time and in bytes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::target::{Digest, FileError, Target};
+use tokio::time::{Instant, sleep};
+
+use crate::target::{Digest, FileError, Stat, Target};
 
 /// The most bytes that a configuration may have: far beyond thousands of backends.
 pub const MAX_BYTES: u64 = 8 * 1024 * 1024;
-/// How often a file that goes on changing is read, before what was read last is taken.
-const TRIES: usize = 50;
+/// How long a file is waited for that goes on changing.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long somebody may have it open for writing, and write nothing, before it is read all the
+/// same.
+const WRITER_PATIENCE: Duration = Duration::from_secs(1);
 /// Between two tries. A writer that is still at it makes progress in this time.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What stands in the target, with its digest.
-pub(super) async fn read(target: &Arc<dyn Target>) -> Result<(Vec<u8>, Digest), FileError> {
-    let mut last = look(target).await?;
-    for _ in 1..TRIES {
-        if last.1 {
-            break;
+/// What stands in the target, with its digest. `settled` is what the watcher saw come to rest: if
+/// the bytes are those, two looks agree already.
+///
+/// # Errors
+/// When it cannot be read, or does not come to rest.
+pub async fn read(
+    target: &Arc<dyn Target>,
+    settled: Option<Digest>,
+) -> Result<(Vec<u8>, Digest), FileError> {
+    let began = Instant::now();
+    let mut same_since = (began, None);
+    loop {
+        let look = look(target).await?;
+        if Some(look.digest) == settled {
+            return Ok((look.bytes, look.digest));
         }
-        tokio::time::sleep(PAUSE).await;
-        last = look(target).await?;
+        let now = Instant::now();
+        let seen = Some((look.stat, look.digest));
+        let agree = same_since.1 == seen;
+        if !agree {
+            same_since = (now, seen);
+        }
+        let left_alone = !look.written || now >= same_since.0 + WRITER_PATIENCE;
+        if agree && left_alone {
+            return Ok((look.bytes, look.digest));
+        }
+        if now >= began + PATIENCE {
+            return Err(FileError::Moving);
+        }
+        // The second look follows at once: most files are at rest when they are read.
+        if agree || now > began {
+            sleep(PAUSE).await;
+        }
     }
-    let digest = Digest::of(&last.0);
-    Ok((last.0, digest))
 }
 
-/// The bytes, and whether the file was the same before and after they were read.
-async fn look(target: &Arc<dyn Target>) -> Result<(Vec<u8>, bool), FileError> {
+struct Look {
+    stat: Stat,
+    bytes: Vec<u8>,
+    digest: Digest,
+    written: bool,
+}
+
+async fn look(target: &Arc<dyn Target>) -> Result<Look, FileError> {
     let target = Arc::clone(target);
     let read = move || {
-        let before = target.stat()?;
+        let stat = target.stat()?;
         let bytes = target.read_all(MAX_BYTES)?;
-        Ok((bytes, target.stat()? == before))
+        let written = target.is_open_for_writing().unwrap_or(false);
+        Ok(Look {
+            stat,
+            digest: Digest::of(&bytes),
+            bytes,
+            written,
+        })
     };
     tokio::task::spawn_blocking(read)
         .await

@@ -40,7 +40,8 @@ pub struct Reloader {
     detectors: Arc<dyn Detectors>,
     bus: EventBus,
     orders: watch::Sender<Option<Orders>>,
-    seen: watch::Sender<Option<Digest>>,
+    /// What the last attempt read.
+    read: Option<Digest>,
     applied: Option<Applied>,
     retry: Retry,
     retry_at: Option<Instant>,
@@ -48,7 +49,7 @@ pub struct Reloader {
 
 impl Reloader {
     /// A reloader that has applied nothing yet. Orders for the watcher come out of `orders` after
-    /// the first reload that succeeds, the digest last read out of `seen`.
+    /// the first reload that succeeds.
     pub fn new(
         target: Arc<dyn Target>,
         gateway: Arc<Gateway>,
@@ -56,7 +57,6 @@ impl Reloader {
         detectors: Arc<dyn Detectors>,
         bus: EventBus,
         orders: watch::Sender<Option<Orders>>,
-        seen: watch::Sender<Option<Digest>>,
     ) -> Self {
         let name = target
             .path()
@@ -70,7 +70,7 @@ impl Reloader {
             detectors,
             bus,
             orders,
-            seen,
+            read: None,
             applied: None,
             retry: Retry::new(RandomState::new().hash_one(std::process::id())),
             retry_at: None,
@@ -82,7 +82,7 @@ impl Reloader {
     /// # Errors
     /// Why nothing can be served, one line each.
     pub async fn start(&mut self) -> Result<(), Vec<String>> {
-        match self.reload(Trigger::Start).await {
+        match self.reload(Trigger::Start, None).await {
             Outcome::Applied { .. } => Ok(()),
             Outcome::Unchanged(note) => Err(vec![note]),
             Outcome::Rejected(lines) | Outcome::Failed(lines) => Err(lines),
@@ -92,18 +92,22 @@ impl Reloader {
     /// Reloads whenever there is a reason, until cancelled.
     pub async fn run(
         mut self,
-        mut settled: mpsc::Receiver<Settled>,
+        mut settled: mpsc::UnboundedReceiver<Settled>,
         mut asked: mpsc::Receiver<()>,
         mut notices: mpsc::UnboundedReceiver<BackendNotice>,
         cancel: CancellationToken,
     ) {
         loop {
             let retry_at = self.retry_at;
+            let mut newest = None;
             let trigger = tokio::select! {
                 biased;
                 () = cancel.cancelled() => return,
                 Some(()) = asked.recv() => Trigger::Asked,
-                Some(Settled) = settled.recv() => Trigger::Settled,
+                Some(Settled { digest, .. }) = settled.recv() => {
+                    newest = Some(digest);
+                    Trigger::Settled
+                }
                 Some(notice) = notices.recv() => {
                     let mut heard = vec![notice];
                     while let Ok(notice) = notices.try_recv() {
@@ -116,19 +120,21 @@ impl Reloader {
             };
             // Whoever else asked meanwhile is served by the same reload: it reads the newest bytes.
             while asked.try_recv().is_ok() {}
-            while settled.try_recv().is_ok() {}
+            while let Ok(Settled { digest, .. }) = settled.try_recv() {
+                newest = Some(digest);
+            }
             if trigger != Trigger::Retry {
                 self.retry.reset();
             }
-            self.reload(trigger).await;
+            self.reload(trigger, newest).await;
         }
     }
 
-    /// One reload, told to everybody concerned.
-    async fn reload(&mut self, trigger: Trigger) -> Outcome {
+    /// One reload, told to everybody concerned. `settled` is what the watcher saw come to rest.
+    async fn reload(&mut self, trigger: Trigger, settled: Option<Digest>) -> Outcome {
         self.retry_at = None;
         let generation = self.gateway.current().generation + 1;
-        let (outcome, digest) = self.attempt(trigger).await;
+        let (outcome, digest) = self.attempt(trigger, settled).await;
         self.tell(trigger, &outcome, digest);
         if let Some(ending) = outcome.ending() {
             for fault in self.handlers.finished(generation, ending).await {
@@ -144,8 +150,14 @@ impl Reloader {
         outcome
     }
 
-    async fn attempt(&mut self, trigger: Trigger) -> (Outcome, Option<Digest>) {
-        let (bytes, digest) = match read(&self.target).await {
+    async fn attempt(
+        &mut self,
+        trigger: Trigger,
+        settled: Option<Digest>,
+    ) -> (Outcome, Option<Digest>) {
+        let read = read(&self.target, settled).await;
+        self.tell_read(read.as_ref().ok().map(|(_, digest)| *digest));
+        let (bytes, digest) = match read {
             Ok(read) => read,
             Err(error) => {
                 let path = self.target.path().display();
@@ -154,7 +166,6 @@ impl Reloader {
                 return (Outcome::Unchanged(note), None);
             }
         };
-        self.seen.send_replace(Some(digest));
         let (outcome, applied) = match &self.applied {
             Some(applied) if applied.digest == digest => (self.repair(applied).await, None),
             Some(_) => self.prepare(Aim::Follow).run(bytes, digest).await,
@@ -193,11 +204,24 @@ impl Reloader {
         }
     }
 
+    /// The watcher compares by content with what was read.
+    fn tell_read(&mut self, read: Option<Digest>) {
+        self.read = read;
+        self.orders.send_if_modified(|orders| {
+            let changed = orders.as_ref().is_some_and(|orders| orders.read != read);
+            if let Some(orders) = orders {
+                orders.read = read;
+            }
+            changed
+        });
+    }
+
     /// Hands the settings of what serves to the watcher.
     fn command(&self, applied: &Applied) {
         let orders = Orders {
             settings: applied.checked.config.sync.clone(),
             stopped: false,
+            read: self.read,
         };
         self.orders.send_replace(Some(orders));
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::lease::is_open_for_writing;
 use super::{Digest, FileError, FileKind, Stat, Target};
 
 /// How much is read at once while hashing: large enough that the calls do not count.
@@ -86,6 +87,10 @@ impl Target for LocalFile {
             return Err(FileError::TooLarge { size, limit });
         }
         Ok(bytes)
+    }
+
+    fn is_open_for_writing(&self) -> Option<bool> {
+        is_open_for_writing(&self.open().ok()?)
     }
 }
 

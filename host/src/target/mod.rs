@@ -2,12 +2,17 @@
 //! and folders. Never writes, and never interprets a byte.
 
 mod digest;
+mod file_system;
+mod lease;
 mod local;
+mod rest;
 mod route;
 
 pub use digest::Digest;
+pub use file_system::silent_file_system;
 pub use local::LocalFile;
-pub use route::{Route, Step};
+pub use rest::Rest;
+pub use route::{Links, Route, Step};
 
 use std::path::Path;
 
@@ -59,6 +64,9 @@ pub enum FileError {
         /// Bytes allowed.
         limit: u64,
     },
+    /// It does not come to rest.
+    #[error("it is being written all the time; write it elsewhere and rename it into place")]
+    Moving,
     /// Anything else, in the operating system's words.
     #[error("{0}")]
     Other(String),
@@ -104,4 +112,9 @@ pub trait Target: Send + Sync + 'static {
     /// # Errors
     /// As for [`Target::read`], and [`FileError::TooLarge`].
     fn read_all(&self, limit: u64) -> Result<Vec<u8>, FileError>;
+
+    /// Whether somebody has it open for writing; `None` where nobody can tell.
+    fn is_open_for_writing(&self) -> Option<bool> {
+        None
+    }
 }

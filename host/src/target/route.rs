@@ -1,6 +1,7 @@
 //! The way to the target: every folder that is entered and every link that is followed. A
 //! change at any step can make the path lead to another file, so each is worth watching.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
@@ -23,12 +24,45 @@ pub struct Route {
     pub steps: Vec<Step>,
     /// The path that the target resolves to; it may not exist.
     pub end: PathBuf,
+    /// The folder on the way that is missing, at which the route ends.
+    pub gone: Option<PathBuf>,
+}
+
+/// What stands at a path on the way.
+#[derive(Debug, Clone)]
+enum Stands {
+    Link(PathBuf),
+    Folder,
+    /// A file, or nothing.
+    End,
+}
+
+/// What stands on the way to files, asked once each: many files share most of their steps.
+#[derive(Debug, Default)]
+pub struct Links(HashMap<PathBuf, Stands>);
+
+impl Links {
+    fn at(&mut self, path: &Path, last: bool) -> Stands {
+        if let Some(known) = self.0.get(path) {
+            return known.clone();
+        }
+        let stands = match std::fs::read_link(path) {
+            Ok(link) => Stands::Link(link),
+            Err(_) if !last && path.is_dir() => Stands::Folder,
+            Err(_) => Stands::End,
+        };
+        // Nobody else asks about the last name.
+        if !last {
+            self.0.insert(path.to_owned(), stands.clone());
+        }
+        stands
+    }
 }
 
 impl Route {
     /// Follows `path` (absolute) as far as it leads. A missing step ends the route there: the
     /// folder that lacks it is the last one worth watching.
-    pub fn to(path: &Path) -> Self {
+    pub fn to(path: &Path, known: &mut Links) -> Self {
         let mut route = Self::default();
         let mut links = 0;
         let mut here = PathBuf::from("/");
@@ -43,19 +77,19 @@ impl Route {
                 name: name.clone(),
             });
             let next = here.join(&name);
-            match std::fs::read_link(&next) {
-                Ok(link) if links < MAX_LINKS => {
+            match known.at(&next, ahead.is_empty()) {
+                Stands::Link(link) if links < MAX_LINKS => {
                     links += 1;
                     if link.is_absolute() {
                         here = PathBuf::from("/");
                     }
                     ahead.extend(names(&link));
                 }
-                _ => {
+                Stands::Folder => here = next,
+                Stands::Link(_) | Stands::End => {
                     here = next;
-                    if !ahead.is_empty() && !here.is_dir() {
-                        break;
-                    }
+                    route.gone = (!ahead.is_empty()).then(|| here.clone());
+                    break;
                 }
             }
         }
@@ -63,13 +97,13 @@ impl Route {
         route
     }
 
-    /// Whether a change at this path can concern the target.
-    pub fn concerns(&self, path: &Path) -> bool {
-        path == self.end
-            || self.steps.iter().any(|step| {
-                path == step.folder
-                    || (path.parent() == Some(&step.folder) && path.file_name() == Some(&step.name))
-            })
+    /// Every path at which a change can concern the target.
+    pub fn places(&self) -> impl Iterator<Item = PathBuf> {
+        let steps = self
+            .steps
+            .iter()
+            .flat_map(|step| [step.folder.clone(), step.folder.join(&step.name)]);
+        steps.chain([self.end.clone()])
     }
 }
 
@@ -100,13 +134,13 @@ mod tests {
         symlink("..v1", root.join("..data")).unwrap();
         symlink("..data/config.yaml", root.join("config.yaml")).unwrap();
 
-        let route = Route::to(&root.join("config.yaml"));
+        let route = Route::to(&root.join("config.yaml"), &mut Links::default());
 
         assert_eq!(route.end, root.join("..v1/config.yaml"));
+        let places: Vec<_> = route.places().collect();
         for name in ["config.yaml", "..data", "..v1", "..v1/config.yaml"] {
-            assert!(route.concerns(&root.join(name)), "{name}: {route:?}");
+            assert!(places.contains(&root.join(name)), "{name}: {route:?}");
         }
-        assert!(!route.concerns(&root.join("audit.jsonl")));
     }
 
     #[test]
@@ -114,15 +148,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("loop");
         symlink("loop", &path).unwrap();
-        assert!(Route::to(&path).steps.len() > MAX_LINKS);
+        let route = Route::to(&path, &mut Links::default());
+        assert!(route.steps.len() > MAX_LINKS);
     }
 
     #[test]
     fn a_missing_folder_ends_the_route_at_the_one_that_lacks_it() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
-        let route = Route::to(&root.join("gone/config.yaml"));
+        let route = Route::to(&root.join("gone/config.yaml"), &mut Links::default());
         assert_eq!(route.steps.last().unwrap().folder, root);
-        assert!(route.concerns(&root.join("gone")));
+        assert_eq!(route.gone, Some(root.join("gone")));
     }
 }

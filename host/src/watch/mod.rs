@@ -1,18 +1,27 @@
-//! Notices that the target changed and has come to rest. Asks a [`Detector`] (the port behind
-//! which the WASM plugins stand) whenever the poll timer or the operating system gives a
-//! reason, and sends one message for each settled change. Never parses the file, and never
-//! decides what a change means.
+//! Notices that files changed and have come to rest. Asks a [`Detector`] (the port behind which
+//! the WASM plugins stand) whenever the poll timer or the operating system gives a reason, and
+//! sends one message for each settled change. Never parses a file, and never decides what a
+//! change means.
 
 mod debounce;
+mod detection;
 mod detector;
+mod hearing;
 mod inbox;
 mod look;
 mod native;
+mod scope;
+mod watched;
 mod watcher;
+mod wires;
 
-pub use debounce::Debounce;
+pub use debounce::{Debounce, Settling};
+pub use detection::AUTO;
 pub use detector::{Detector, Detectors, FileEvent, Observation, Verdict, Wake, Wakes};
+pub use hearing::{HeardBy, Hearing};
 pub use inbox::Inbox;
-pub use look::{Arm, Armed};
+pub use look::{Arm, Armed, Open};
 pub use native::NativeEvents;
-pub use watcher::{ConfigWatcher, Orders, Settled};
+pub use scope::Scope;
+pub use watcher::ConfigWatcher;
+pub use wires::{FoundBy, Orders, Settled, Wires};

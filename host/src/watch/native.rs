@@ -1,39 +1,63 @@
 //! Native events (`notify`: inotify on Linux, FSEvents on macOS) for every step on the way to
-//! the target: its folders, its links, the file itself. Watches that died because what they
-//! stood on was replaced are armed again. Decides nothing: it only says that something happened.
+//! what is watched: its folders, its links, the files themselves. Watches that died because what
+//! they stood on was replaced are armed again. Decides nothing: it only says that something
+//! happened, and whether it would.
 
 use std::collections::HashMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use super::{Arm, Armed, FileEvent, Inbox};
-use crate::target::Route;
+use super::inbox::About;
+use super::scope::{Places, Survey};
+use super::{Arm, Armed, FileEvent, Inbox, Scope};
+use crate::target::silent_file_system;
 
-/// The operating system's events about one path.
+/// The operating system's events about some scopes.
 pub struct NativeEvents {
-    path: PathBuf,
-    inbox: Arc<Inbox>,
-    route: Arc<ArcSwap<Route>>,
+    scopes: Vec<Scope>,
+    heard: Arc<Heard>,
     /// Made at the first arming, and again after it failed.
     watcher: Option<RecommendedWatcher>,
-    /// Device and inode of what each watch was put on.
-    armed: HashMap<PathBuf, (u64, u64)>,
+    armed: Places,
+    /// What each device said of itself; asking again at each look would double its price.
+    silent: HashMap<u64, Option<&'static str>>,
+}
+
+/// What the callback thread needs.
+struct Heard {
+    inbox: Arc<Inbox>,
+    concerns: ArcSwap<HashMap<PathBuf, About>>,
+    trees: Vec<PathBuf>,
+    /// Paths at which something was removed or renamed away. With it went every watch at and
+    /// below it (notify takes them down itself), also when the very same file comes back.
+    torn: Mutex<Vec<PathBuf>>,
 }
 
 impl NativeEvents {
-    /// Events about `path` (absolute), delivered to `inbox` once armed.
-    pub fn new(path: PathBuf, inbox: Arc<Inbox>) -> Self {
+    /// Events about `scopes`, delivered to `inbox` once armed.
+    pub fn new(scopes: Vec<Scope>, inbox: Arc<Inbox>) -> Self {
+        let trees = scopes
+            .iter()
+            .filter_map(|scope| match scope {
+                Scope::Tree(root) => Some(root.clone()),
+                Scope::File(_) => None,
+            })
+            .collect();
         Self {
-            path,
-            inbox,
-            route: Arc::default(),
+            scopes,
+            heard: Arc::new(Heard {
+                inbox,
+                concerns: ArcSwap::default(),
+                trees,
+                torn: Mutex::default(),
+            }),
             watcher: None,
-            armed: HashMap::new(),
+            armed: Places::new(),
+            silent: HashMap::new(),
         }
     }
 
@@ -42,32 +66,31 @@ impl NativeEvents {
             Some(watcher) => watcher,
             None => {
                 self.armed.clear();
-                let (inbox, route) = (Arc::clone(&self.inbox), Arc::clone(&self.route));
-                notify::recommended_watcher(move |event| deliver(event, &route.load(), &inbox))?
+                let heard = Arc::clone(&self.heard);
+                notify::recommended_watcher(move |event| heard.deliver(event))?
             }
         };
         Ok(self.watcher.insert(fresh))
     }
-}
 
-impl Arm for NativeEvents {
-    fn arm(&mut self) -> Armed {
-        let route = Route::to(&self.path);
-        let wanted = places(&route);
-        self.route.store(Arc::new(route));
+    /// Puts watches where they belong and takes them away where not. `whole`: nothing else is
+    /// wanted.
+    fn put(&mut self, wanted: &Places, whole: bool) -> Armed {
+        let torn = std::mem::take(&mut *self.heard.torn());
         let mut armed = std::mem::take(&mut self.armed);
         let watcher = match self.watcher() {
             Ok(watcher) => watcher,
-            Err(error) => {
-                return Armed {
-                    renewed: false,
-                    trouble: Some(remedy(&error)),
-                };
-            }
+            Err(error) => return Armed::untrusted(remedy(&error)),
         };
         let (mut renewed, mut trouble) = (false, None);
         armed.retain(|path, identity| {
-            let keep = wanted.get(path) == Some(identity);
+            if torn.iter().any(|torn| path.starts_with(torn)) {
+                return false;
+            }
+            let keep = match wanted.get(path) {
+                Some(wanted) => wanted == identity,
+                None => !whole,
+            };
             if !keep {
                 renewed = true;
                 // The system has dropped the watch already if what it stood on is gone.
@@ -76,51 +99,103 @@ impl Arm for NativeEvents {
             keep
         });
         for (path, identity) in wanted {
-            if armed.contains_key(&path) {
+            if armed.contains_key(path) {
                 continue;
             }
-            match watcher.watch(&path, RecursiveMode::NonRecursive) {
+            match watcher.watch(path, RecursiveMode::NonRecursive) {
                 Ok(()) => {
                     renewed = true;
-                    armed.insert(path, identity);
+                    armed.insert(path.clone(), *identity);
                 }
                 // It went away since we looked: the folder's events say so.
                 Err(_) if !path.exists() => {}
-                Err(error) => trouble = Some(format!("{}: {}", path.display(), remedy(&error))),
+                Err(error) => {
+                    trouble = Some(format!("{}: {}", path.display(), remedy(&error)));
+                    // The others would only hear the same.
+                    if matches!(error.kind, notify::ErrorKind::MaxFilesWatch) {
+                        break;
+                    }
+                }
             }
         }
         self.armed = armed;
-        Armed { renewed, trouble }
+        Armed {
+            renewed,
+            trouble,
+            found: Vec::new(),
+        }
+    }
+
+    /// The first place on a file system that does not tell of every change.
+    fn silence(&mut self, places: &Places) -> Option<String> {
+        places.iter().find_map(|(path, (device, _))| {
+            let name = *self
+                .silent
+                .entry(*device)
+                .or_insert_with(|| silent_file_system(path));
+            let (path, name) = (path.display(), name?);
+            Some(format!(
+                "{path} is on {name}, which does not tell of every change; nothing needs to be done"
+            ))
+        })
     }
 }
 
-/// Every folder of the route that exists, and its end, each with its device and inode.
-fn places(route: &Route) -> HashMap<PathBuf, (u64, u64)> {
-    let folders = route.steps.iter().map(|step| step.folder.as_path());
-    folders
-        .chain([route.end.as_path()])
-        .filter_map(|path| Some((path.to_owned(), identity(path)?)))
-        .collect()
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    let meta = std::fs::metadata(path).ok()?;
-    Some((meta.dev(), meta.ino()))
-}
-
-/// Runs on the callback thread: keeps what may concern the target.
-fn deliver(event: notify::Result<notify::Event>, route: &Route, inbox: &Inbox) {
-    let Ok(event) = event else {
-        return inbox.overflow();
-    };
-    if event.need_rescan() {
-        return inbox.overflow();
+impl Arm for NativeEvents {
+    fn arm(&mut self) -> Armed {
+        let survey = Survey::of(&self.scopes);
+        let gone = survey
+            .gone
+            .map(|folder| format!("the folder {} is gone; it is watched for", folder.display()));
+        self.heard.concerns.store(Arc::new(survey.concerns));
+        let armed = self.put(&survey.places, true);
+        let silence = self.silence(&survey.places);
+        Armed {
+            trouble: armed.trouble.or(gone).or(silence),
+            found: survey.found,
+            ..armed
+        }
     }
-    let Some(kind) = translate(&event.kind) else {
-        return;
-    };
-    if event.paths.is_empty() || event.paths.iter().any(|path| route.concerns(path)) {
-        inbox.push(kind);
+
+    fn arm_inside(&mut self, path: &Path) -> Armed {
+        let survey = Survey::inside(path);
+        Armed {
+            found: survey.found,
+            ..self.put(&survey.places, false)
+        }
+    }
+}
+
+impl Heard {
+    fn torn(&self) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {
+        self.torn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs on the callback thread: keeps what may concern a target.
+    fn deliver(&self, event: notify::Result<notify::Event>) {
+        let Ok(event) = event else {
+            return self.inbox.overflow();
+        };
+        if event.need_rescan() {
+            return self.inbox.overflow();
+        }
+        let Some(kind) = translate(&event.kind) else {
+            return;
+        };
+        let concerns = self.concerns.load();
+        for path in event.paths {
+            let about = match concerns.get(&path) {
+                Some(about) => about.clone(),
+                None if self.trees.iter().any(|root| path.starts_with(root)) => {
+                    About::Inside(path.clone())
+                }
+                None => continue,
+            };
+            if matches!(kind, FileEvent::Removed | FileEvent::Renamed) {
+                self.torn().push(path);
+            }
+            self.inbox.push(about, kind);
+        }
     }
 }
 
@@ -154,29 +229,87 @@ fn remedy(error: &notify::Error) -> String {
 mod tests {
     use super::*;
 
-    /// Real events of the real system, awaited without a clock.
+    struct Watched {
+        _folder: tempfile::TempDir,
+        path: PathBuf,
+        inbox: Arc<Inbox>,
+        events: NativeEvents,
+    }
+
+    impl Watched {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().canonicalize().unwrap().join("in/config.yaml");
+            std::fs::create_dir(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "a: 1").unwrap();
+            let inbox = Arc::new(Inbox::default());
+            let scopes = vec![Scope::File(path.as_path().into())];
+            let events = NativeEvents::new(scopes, Arc::clone(&inbox));
+            Self {
+                _folder: folder,
+                path,
+                inbox,
+                events,
+            }
+        }
+
+        /// Real events of the real system, awaited without a clock.
+        async fn hears(&self, kind: FileEvent) {
+            let wanted = (About::File(self.path.as_path().into()), kind);
+            while !self.inbox.take().events.contains(&wanted) {
+                self.inbox.arrived().await;
+            }
+        }
+    }
+
     #[tokio::test]
     async fn a_file_that_is_replaced_twice_is_still_heard() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().canonicalize().unwrap().join("config.yaml");
-        std::fs::write(&path, "a: 1").unwrap();
-        let inbox = Arc::new(Inbox::default());
-        let mut events = NativeEvents::new(path.clone(), Arc::clone(&inbox));
-        assert_eq!(
-            events.arm(),
-            Armed {
-                renewed: true,
-                trouble: None
-            }
-        );
+        let mut watched = Watched::new();
+        let armed = watched.events.arm();
+        assert!(armed.renewed && armed.trouble.is_none(), "{armed:?}");
         for text in ["a: 2", "a: 3", "a: 4"] {
-            let beside = path.with_extension("tmp");
+            let beside = watched.path.with_extension("tmp");
             std::fs::write(&beside, text).unwrap();
-            std::fs::rename(&beside, &path).unwrap();
-            while !inbox.take().events.contains(&FileEvent::Renamed) {
-                inbox.arrived().await;
-            }
-            assert!(events.arm().renewed, "the new file has a watch of its own");
+            std::fs::rename(&beside, &watched.path).unwrap();
+            watched.hears(FileEvent::Renamed).await;
+            let armed = watched.events.arm();
+            assert!(armed.renewed, "the new file has a watch of its own");
+        }
+    }
+
+    /// notify takes down the watches of a folder that is renamed away; the same folder, come
+    /// back, looks as if it had them still.
+    #[tokio::test]
+    async fn a_folder_that_went_away_and_came_back_is_heard_again() {
+        let mut watched = Watched::new();
+        watched.events.arm();
+        let folder = watched.path.parent().unwrap().to_owned();
+        let away = folder.with_extension("away");
+        std::fs::rename(&folder, &away).unwrap();
+        watched.hears(FileEvent::Renamed).await;
+        assert!(watched.events.arm().trouble.unwrap().contains("is gone"));
+        std::fs::rename(&away, &folder).unwrap();
+        watched.hears(FileEvent::Renamed).await;
+        assert_eq!(watched.events.arm().trouble, None);
+        std::fs::write(&watched.path, "a: 2").unwrap();
+        watched.hears(FileEvent::Closed).await;
+    }
+
+    #[tokio::test]
+    async fn a_file_in_a_new_folder_of_a_tree_is_found_and_heard() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let inbox = Arc::new(Inbox::default());
+        let mut events = NativeEvents::new(vec![Scope::Tree(root.clone())], Arc::clone(&inbox));
+        assert!(events.arm().found.is_empty());
+        let (new, file) = (root.join("new"), root.join("new/file"));
+        std::fs::create_dir(&new).unwrap();
+        std::fs::write(&file, "a").unwrap();
+        assert_eq!(events.arm_inside(&new).found, [file.clone()]);
+        std::fs::write(&file, "b").unwrap();
+        let wanted = (About::Inside(file), FileEvent::Closed);
+        while !inbox.take().events.contains(&wanted) {
+            inbox.arrived().await;
         }
     }
 }

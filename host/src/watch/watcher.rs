@@ -1,7 +1,10 @@
-//! `ConfigWatcher`: the motor around the debounce machine. Wakes by the poll interval and by
+//! `ConfigWatcher`: the motor around the debounce machines. Wakes by the poll interval and by
 //! events, has the detector look, and says when a change has settled. One look at a time, beside
-//! everything else, so a dead file system delays nothing but the next look.
+//! everything else, so a dead file system delays nothing but the next look. What it does at each
+//! wake grows with the files concerned, not with all that are watched.
 
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,132 +13,95 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::look::{Look, Looked, Task};
-use super::{Arm, Debounce, Detector, Detectors, FileEvent, Inbox, Observation, Verdict, Wake};
+use super::detection::{Choice, Detection, STRIKES};
+use super::hearing::Ears;
+use super::inbox::About;
+use super::look::{Afresh, Due, Findings, Job, Look, Looked};
+use super::watched::Watched;
+use super::{
+    Debounce, FileEvent, FoundBy, Inbox, Observation, Open, Orders, Settled, Settling, Verdict,
+    Wires,
+};
 use crate::config::SyncSettings;
 use crate::events::{EventBus, EventKind, Fault};
-use crate::target::{Digest, Target};
+use crate::target::{Digest, LocalFile, Rest};
 
-/// After so many faults in a row a detector is no longer asked.
-const STRIKES: u32 = 3;
 /// A look that takes longer hangs, most likely on a network file system that is gone.
 const SLOW_LOOK: Duration = Duration::from_secs(30);
 /// Stands for "no deadline" where one is needed: a day, after which it is asked again.
 const FAR: Duration = Duration::from_secs(86_400);
 
-/// What the watcher is told to do. A new value takes effect at once.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Orders {
-    /// The `sync:` section in force.
-    pub settings: SyncSettings,
-    /// Watching has been stopped by `on_failure: stop`.
-    pub stopped: bool,
-}
-
-/// The target changed and came to rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settled;
-
-/// Watches one target until it is cancelled.
+/// Watches until it is cancelled.
 pub struct ConfigWatcher {
-    /// What the target is called in events.
-    name: String,
     bus: EventBus,
-    detectors: Arc<dyn Detectors>,
+    detection: Detection,
     inbox: Arc<Inbox>,
     orders: watch::Receiver<Option<Orders>>,
-    /// The digest that the last reload read.
-    seen: watch::Receiver<Option<Digest>>,
-    settled: mpsc::Sender<Settled>,
-    debounce: Debounce,
+    settled: mpsc::UnboundedSender<Settled>,
+    ears: Ears,
+    files: Vec<Watched>,
+    numbers: HashMap<Arc<Path>, usize>,
+    /// Files at which something is due, or will be.
+    pending: BTreeSet<usize>,
+    /// Due at every file.
+    all: Due,
+    afresh: Afresh,
     /// Here between two looks, away during one.
     look: Option<Look>,
-    under_way: Option<(JoinHandle<(Look, Looked)>, Instant)>,
-    due: Due,
-    strikes: u32,
-    /// Why events cannot be trusted; told once for each new reason.
-    trouble: Option<String>,
-    /// The detector that faults made us give up.
-    quarantined: Option<String>,
-    /// The last resort looks: nothing takes over from it.
-    resorted: bool,
+    under_way: Option<(JoinHandle<(Look, Findings)>, Instant)>,
+    /// What the orders said when they last changed.
+    read: Option<Digest>,
+    settings: SyncSettings,
+    /// The detector wants to hear of events.
+    by_events: bool,
+    /// The first look has not ended yet: it takes the baseline.
+    first: bool,
     told_slow: bool,
 }
 
-/// What the next look is for.
-#[derive(Debug, Default)]
-struct Due {
-    start: bool,
-    tick: bool,
-    events: Vec<FileEvent>,
-    overflow: bool,
-    by_content: bool,
-    /// The debounce has run out: has it really come to rest?
-    confirm: bool,
-}
-
-impl Due {
-    fn any(&self) -> bool {
-        self.start
-            || self.tick
-            || !self.events.is_empty()
-            || self.overflow
-            || self.by_content
-            || self.confirm
-    }
-}
-
 impl ConfigWatcher {
-    /// A watcher of `target`, which starts when it is [run](Self::run).
+    /// A watcher, which starts when it is [run](Self::run).
     ///
     /// # Errors
     /// When there is no detector of the name that the orders give.
-    #[expect(clippy::too_many_arguments, reason = "each is one wire to the outside")]
-    pub fn new(
-        target: Arc<dyn Target>,
-        arm: Box<dyn Arm>,
-        inbox: Arc<Inbox>,
-        detectors: Arc<dyn Detectors>,
-        orders: watch::Receiver<Option<Orders>>,
-        seen: watch::Receiver<Option<Digest>>,
-        settled: mpsc::Sender<Settled>,
-        bus: EventBus,
-    ) -> Result<Self, String> {
-        let settings = orders
+    pub fn new(wires: Wires) -> Result<Self, String> {
+        let orders = wires
+            .orders
             .borrow()
-            .as_ref()
-            .map(|orders| orders.settings.clone())
+            .clone()
             .ok_or("nothing has been applied yet")?;
-        let detector = detectors.detector(&settings.detection)?;
-        let name = target
-            .path()
-            .file_name()
-            .unwrap_or(target.path().as_os_str());
+        let Orders { settings, read, .. } = orders;
+        let detection = Detection::new(wires.detectors);
+        let detector = detection.first(&settings)?;
+        let by_events = detector.wakes().events;
+        let debounce = Debounce::new(settings.debounce, settings.max_debounce);
+        let files: Vec<_> = wires
+            .targets
+            .iter()
+            .map(|target| Watched::new(target.path().into(), debounce.clone(), read))
+            .collect();
+        let open: Open = |path| Arc::new(LocalFile::new(path));
         Ok(Self {
-            name: name.to_string_lossy().into_owned(),
-            bus,
-            detectors,
-            inbox,
-            orders,
-            seen,
-            settled,
-            debounce: Debounce::new(settings.debounce, settings.max_debounce),
-            look: Some(Look {
-                target,
-                arm,
-                detector,
-                memory: None,
-            }),
+            bus: wires.bus,
+            detection,
+            inbox: wires.inbox,
+            orders: wires.orders,
+            settled: wires.settled,
+            ears: Ears::new(wires.hearing),
+            numbers: (0..)
+                .zip(&files)
+                .map(|(number, file)| (Arc::clone(&file.path), number))
+                .collect(),
+            files,
+            pending: BTreeSet::new(),
+            all: from_scratch(),
+            afresh: Afresh::Everything,
+            look: Some(Look::new(wires.arm, detector, wires.targets, open)),
             under_way: None,
-            due: Due {
-                start: true,
-                by_content: true,
-                ..Due::default()
-            },
-            strikes: 0,
-            trouble: None,
-            quarantined: None,
-            resorted: false,
+            read,
+            settings,
+            by_events,
+            first: true,
             told_slow: false,
         })
     }
@@ -144,44 +110,40 @@ impl ConfigWatcher {
     pub async fn run(mut self, cancel: CancellationToken) {
         let mut next_tick = Instant::now();
         let mut next_by_content = Instant::now();
+        let inbox = Arc::clone(&self.inbox);
         loop {
-            let Some(Orders { settings, stopped }) = self.orders.borrow_and_update().clone() else {
+            let Some(orders) = self.orders.borrow_and_update().clone() else {
                 return;
             };
-            let watching = settings.enabled && !stopped;
-            self.obey(&settings);
-            if watching {
-                self.start_look();
-            }
+            let watching = orders.settings.enabled && !orders.stopped;
+            self.obey(&orders);
+            let settings = orders.settings;
             let now = Instant::now();
+            let mut turn = None;
+            if watching {
+                self.start_look(now);
+                turn = self.turn(now);
+            }
             next_tick = next_tick.min(now + settings.poll_interval);
             let safety = settings.safety_interval;
             next_by_content =
                 next_by_content.min(now + if safety.is_zero() { FAR } else { safety });
-            let rest = self
-                .debounce
-                .deadline()
-                .filter(|_| watching && !self.due.confirm && self.look.is_some());
-            let inbox = Arc::clone(&self.inbox);
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return,
                 changed = self.orders.changed() => if changed.is_err() { return },
-                looked = look_ends(&mut self.under_way) => self.judge(looked),
-                () = sleep_until(rest.unwrap_or(now)), if rest.is_some() => self.rest(&settings),
-                () = inbox.arrived(), if watching => {
-                    let waiting = inbox.take();
-                    self.due.events.extend(waiting.events);
-                    self.due.overflow |= waiting.overflow;
-                }
+                findings = look_ends(&mut self.under_way) => self.judge(findings),
+                () = inbox.arrived(), if watching => self.hear(Instant::now()),
+                () = sleep_until(turn.unwrap_or(now)), if turn.is_some() => {}
                 () = sleep_until(next_tick), if watching => {
                     next_tick = Instant::now() + settings.poll_interval;
-                    self.due.tick = true;
+                    self.all.tick = true;
+                    self.afresh = Afresh::Everything;
                     self.tell_slow_look();
                 }
                 () = sleep_until(next_by_content), if watching && !safety.is_zero() => {
                     next_by_content = Instant::now() + safety;
-                    self.due.by_content = true;
+                    self.all.by_content = true;
                 }
             }
         }
@@ -189,193 +151,253 @@ impl ConfigWatcher {
 
     /// Takes over new settings; a new detector begins with a look by content, so that no change
     /// falls between the two.
-    fn obey(&mut self, settings: &SyncSettings) {
-        self.debounce.set(settings.debounce, settings.max_debounce);
-        let Some(look) = &mut self.look else { return };
-        let wanted = settings.detection.as_str();
-        if self
-            .quarantined
-            .as_deref()
-            .is_some_and(|name| name != wanted)
-        {
-            self.quarantined = None;
+    fn obey(&mut self, orders: &Orders) {
+        let settings = &orders.settings;
+        if self.read != orders.read {
+            self.read = orders.read;
+            if let Some(file) = self.files.first_mut() {
+                file.seen = orders.read;
+            }
         }
-        if self.quarantined.is_some() || look.detector.name() == wanted {
+        if self.settings != *settings {
+            self.settings = settings.clone();
+            for file in &mut self.files {
+                file.debounce.set(settings.debounce, settings.max_debounce);
+            }
+        }
+        let Some(look) = &mut self.look else { return };
+        let trusted = self.ears.trouble().is_none();
+        let present = look.detector.name().to_owned();
+        match self.detection.choose(settings, trusted, &present) {
+            Choice::Keep => {}
+            Choice::Take(detector) => {
+                tracing::info!(from = present, to = detector.name(), "detection");
+                self.by_events = detector.wakes().events;
+                look.replace(detector);
+                self.all = from_scratch();
+            }
+            Choice::Refused(why) => self.bus.publish(EventKind::Error, why),
+        }
+    }
+
+    /// When something must be done although nothing happens: never, while a look is under way.
+    fn turn(&self, now: Instant) -> Option<Instant> {
+        self.look.as_ref()?;
+        let pending = self
+            .pending
+            .iter()
+            .filter_map(|number| self.files.get(*number)?.deadline(now));
+        pending.min()
+    }
+
+    /// Starts the look that is due, if none is under way.
+    fn start_look(&mut self, now: Instant) {
+        let Some(mut look) = self.look.take() else {
+            return;
+        };
+        let mut some = HashMap::new();
+        for number in &self.pending {
+            if let Some(due) = self
+                .files
+                .get_mut(*number)
+                .and_then(|file| file.take_due(now))
+            {
+                some.insert(*number, due);
+            }
+        }
+        let job = Job {
+            some,
+            all: std::mem::take(&mut self.all),
+            afresh: std::mem::take(&mut self.afresh),
+            at_once: self.settings.debounce.is_zero(),
+            mistrust: self.ears.trouble().is_some(),
+        };
+        if !job.all.any() && job.some.is_empty() && job.afresh == Afresh::Nothing {
+            self.look = Some(look);
             return;
         }
-        match self.detectors.detector(wanted) {
-            Ok(detector) => self.replace(detector),
-            Err(error) => {
-                let kept = look.detector.name().to_owned();
-                self.quarantined = Some(wanted.to_owned());
+        let handle = tokio::task::spawn_blocking(move || {
+            let findings = look.run(&job);
+            (look, findings)
+        });
+        self.under_way = Some((handle, now));
+        self.told_slow = false;
+    }
+
+    /// Events have come.
+    fn hear(&mut self, now: Instant) {
+        let waiting = self.inbox.take();
+        if waiting.overflow {
+            self.ears.lost(now);
+            self.all.overflow = true;
+            self.all.by_content = true;
+            self.afresh = Afresh::Everything;
+            self.tell_hearing();
+        }
+        for (about, event) in waiting.events {
+            // These may lead the way elsewhere, or bring what is not known yet.
+            let moves = !matches!(event, FileEvent::Written | FileEvent::Closed);
+            let number = match &about {
+                About::All => None,
+                About::File(path) => self.numbers.get(path).copied(),
+                About::Inside(path) => self.numbers.get(path.as_path()).copied(),
+            };
+            match (number, about) {
+                (Some(number), about) => {
+                    if let Some(file) = self.files.get_mut(number) {
+                        file.hear(event, self.by_events, now);
+                        self.pending.insert(number);
+                    }
+                    if moves && !matches!(about, About::Inside(_)) {
+                        self.afresh = Afresh::Everything;
+                    }
+                }
+                (None, About::Inside(path)) if moves => match &mut self.afresh {
+                    Afresh::Everything => {}
+                    Afresh::Inside(paths) => paths.push(path),
+                    Afresh::Nothing => self.afresh = Afresh::Inside(vec![path]),
+                },
+                (None, About::Inside(_)) => {}
+                (None, _) => {
+                    if self.by_events {
+                        self.all.events.push(event);
+                    }
+                    self.afresh = Afresh::Everything;
+                }
+            }
+        }
+    }
+
+    fn judge(&mut self, (look, findings): (Look, Findings)) {
+        let now = Instant::now();
+        let detector = look.detector.name().to_owned();
+        self.look = Some(look);
+        for (number, path) in findings.appeared {
+            let debounce = Debounce::new(self.settings.debounce, self.settings.max_debounce);
+            self.numbers.insert(Arc::clone(&path), number);
+            self.files.push(Watched::new(path, debounce, None));
+        }
+        for looked in findings.looked {
+            self.judge_file(looked, &detector, now);
+        }
+        if let Some(armed) = findings.armed {
+            self.ears.armed(armed.trouble);
+        }
+        self.ears.looked(now, self.settings.poll_interval);
+        self.first = false;
+        self.tell_hearing();
+        self.pending.retain(|number| {
+            let file = self.files.get(*number);
+            file.is_some_and(|file| file.deadline(now).is_some())
+        });
+    }
+
+    fn judge_file(&mut self, looked: Looked, detector: &str, now: Instant) {
+        match looked.observation {
+            Some(Ok(observation)) => {
+                self.detection.worked();
+                self.observe(looked.file, observation, now);
+            }
+            Some(Err(fault)) => self.strike(detector, &fault),
+            None => {}
+        }
+        let first = self.first;
+        let Some(file) = self.files.get_mut(looked.file) else {
+            return;
+        };
+        if let Some(digest) = looked.digest {
+            if first && file.seen.is_none() {
+                file.seen = Some(digest);
+            } else if file.seen != Some(digest) && !file.debounce.is_under_way() {
+                tracing::info!(detector, "the look by content found a change");
+                file.change(FoundBy::Content, now);
+            }
+        }
+        match looked.rest {
+            Some(Ok(rest)) => self.settle(looked.file, rest, now),
+            // It is gone or not readable: what comes back is compared by content.
+            Some(Err(_)) => file.debounce.forget(),
+            None => {}
+        }
+        self.pending.insert(looked.file);
+    }
+
+    fn settle(&mut self, number: usize, rest: Rest, now: Instant) {
+        let Some(file) = self.files.get_mut(number) else {
+            return;
+        };
+        match (file.debounce.rest(now, rest), rest) {
+            (Settling::Waits, _) => {}
+            // Nothing that could be read: it begins anew.
+            (Settling::Settled, Rest::Moving) => file.change(file.found_by, now),
+            (
+                Settling::Settled,
+                Rest::Still(digest) | Rest::Empty(digest) | Rest::Written(digest),
+            ) => {
+                file.seen = Some(digest);
+                let settled = Settled {
+                    path: Arc::clone(&file.path),
+                    digest,
+                    found_by: file.found_by,
+                };
+                // Nobody listens any more: the host stops.
+                let _ = self.settled.send(settled);
+            }
+            (Settling::StillWritten, _) => {
+                let name = name(&file.path);
                 self.bus.publish(
-                    EventKind::Error,
-                    format!("detection `{wanted}`: {error}; `{kept}` goes on"),
+                    EventKind::Degraded,
+                    format!("{name} is still being written; it is read once it is stable"),
                 );
             }
         }
     }
 
-    fn replace(&mut self, detector: Box<dyn Detector>) {
-        if let Some(look) = &mut self.look {
-            tracing::info!(
-                from = look.detector.name(),
-                to = detector.name(),
-                "detection"
-            );
-            look.detector = detector;
-            look.memory = None;
-            self.strikes = 0;
-            self.resorted = false;
-            self.due = Due {
-                start: true,
-                by_content: true,
-                ..Due::default()
-            };
-        }
-    }
-
-    /// Starts the look that is due, if none is under way.
-    fn start_look(&mut self) {
-        if !self.due.any() {
-            return;
-        }
-        let Some(mut look) = self.look.take() else {
+    fn observe(&mut self, number: usize, observation: Observation, now: Instant) {
+        let Some(file) = self.files.get_mut(number) else {
             return;
         };
-        let due = std::mem::take(&mut self.due);
-        let task = Task {
-            wake: self.wake(&due, look.detector.as_ref()),
-            by_content: due.by_content,
-        };
-        let handle = tokio::task::spawn_blocking(move || {
-            let looked = look.run(&task);
-            (look, looked)
-        });
-        self.under_way = Some((handle, Instant::now()));
-        self.told_slow = false;
-    }
-
-    /// What to tell the detector, if it wants to hear of it at all.
-    fn wake(&self, due: &Due, detector: &dyn Detector) -> Option<Wake> {
-        let wakes = detector.wakes();
-        if due.start {
-            Some(Wake::Start)
-        } else if due.overflow {
-            Some(Wake::Overflow)
-        } else if wakes.events && !due.events.is_empty() {
-            Some(Wake::Events(due.events.clone()))
-        } else if wakes.tick && (due.tick || due.confirm) {
-            Some(Wake::Tick)
-        } else if due.confirm || (due.tick && self.trouble.is_some()) {
-            // It lives on events alone: without trust in those, it must look for itself.
-            Some(Wake::Overflow)
-        } else {
-            None
-        }
-    }
-
-    /// The debounce has run out. Polling may not have seen the newest edit yet, so one more look
-    /// decides, unless the cap allows no more waiting.
-    fn rest(&mut self, settings: &SyncSettings) {
-        let now = Instant::now();
-        if settings.debounce.is_zero() || self.debounce.is_capped(now) {
-            self.settle(now);
-        } else {
-            self.due.confirm = true;
-        }
-    }
-
-    fn settle(&mut self, now: Instant) {
-        if self.debounce.settle(now) {
-            // A message that waits already is about the newest bytes too: they are read later.
-            let _ = self.settled.try_send(Settled);
-        }
-    }
-
-    fn judge(&mut self, (look, looked): (Look, Looked)) {
-        let now = Instant::now();
-        let name = look.detector.name().to_owned();
-        self.look = Some(look);
-        self.hear(looked.armed.trouble);
-        match looked.observation {
-            Some(Ok(observation)) => {
-                self.strikes = 0;
-                self.observe(observation, now);
-            }
-            Some(Err(fault)) => self.strike(&name, &fault),
-            None => {}
-        }
-        if let Some(Ok(digest)) = looked.digest {
-            let unseen = self.seen.borrow().is_some_and(|seen| seen != digest);
-            if unseen && self.debounce.deadline().is_none() {
-                tracing::info!(detector = name, "the look by content found a change");
-                self.debounce.change(now);
-            }
-        }
-        // The look that was to confirm the rest found nothing new.
-        self.settle(now);
-    }
-
-    fn observe(&mut self, observation: Observation, now: Instant) {
         let Observation { verdict, note, .. } = observation;
         match verdict {
             Verdict::Changed => {
                 tracing::info!(note, "a change was seen");
-                self.debounce.change(now);
+                file.change(FoundBy::Detector, now);
             }
             Verdict::Unchanged | Verdict::Missing if note.is_empty() => {}
             Verdict::Unchanged => self.bus.publish(EventKind::NoChange, note),
-            Verdict::Missing => self.bus.publish(
-                EventKind::NoChange,
-                format!("{}: {note}; the last good configuration serves", self.name),
-            ),
+            Verdict::Missing => {
+                let name = name(&file.path);
+                self.bus.publish(
+                    EventKind::NoChange,
+                    format!("{name}: {note}; the last good configuration serves"),
+                );
+            }
         }
     }
 
     fn strike(&mut self, name: &str, fault: &Fault) {
-        self.strikes += 1;
         self.bus.publish(
             EventKind::Error,
             format!("{fault}; the last good state serves"),
         );
-        if self.strikes < STRIKES || self.resorted {
-            return;
-        }
-        match self.detectors.last_resort() {
-            Ok(detector) => {
-                self.bus.publish(
-                    EventKind::Degraded,
-                    format!(
-                        "`{name}` failed {STRIKES} times in a row; `{}` takes over",
-                        detector.name()
-                    ),
-                );
-                self.quarantined = Some(name.to_owned());
-                self.replace(detector);
-                self.resorted = true;
+        if let Some(detector) = self.detection.failed(name) {
+            let next = detector.name().to_owned();
+            self.bus.publish(
+                EventKind::Degraded,
+                format!("`{name}` failed {STRIKES} times in a row; `{next}` takes over"),
+            );
+            if let Some(look) = &mut self.look {
+                self.by_events = detector.wakes().events;
+                look.replace(detector);
+                self.all = from_scratch();
             }
-            Err(error) => tracing::error!(error, "there is no last resort"),
         }
     }
 
-    /// Tells when events stop or start being trusted.
-    fn hear(&mut self, trouble: Option<String>) {
-        if self.trouble == trouble {
-            return;
+    fn tell_hearing(&mut self) {
+        if let Some(look) = self.look.as_ref().filter(|_| !self.first) {
+            self.ears.tell(look.detector.as_ref(), &self.bus);
         }
-        match &trouble {
-            Some(reason) => self.bus.publish(
-                EventKind::Degraded,
-                format!(
-                    "events of the operating system cannot be trusted, polling instead: {reason}"
-                ),
-            ),
-            None => self
-                .bus
-                .publish(EventKind::State, "events of the operating system are back"),
-        }
-        self.trouble = trouble;
     }
 
     fn tell_slow_look(&mut self) {
@@ -393,10 +415,25 @@ impl ConfigWatcher {
     }
 }
 
+/// The first look, whoever the detector is.
+fn from_scratch() -> Due {
+    Due {
+        start: true,
+        by_content: true,
+        ..Due::default()
+    }
+}
+
+/// What a file is called in events.
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
 /// The look under way, once it ends; never, while there is none. Cancel safe.
 async fn look_ends(
-    under_way: &mut Option<(JoinHandle<(Look, Looked)>, Instant)>,
-) -> (Look, Looked) {
+    under_way: &mut Option<(JoinHandle<(Look, Findings)>, Instant)>,
+) -> (Look, Findings) {
     loop {
         let Some((handle, _)) = under_way else {
             return std::future::pending().await;

@@ -40,7 +40,7 @@ impl Detector for Inotify {
     fn describe() -> DetectorDescriptor {
         DetectorDescriptor {
             summary: "follows the file system's events".into(),
-            wakes: Wakes::EVENTS,
+            wakes: Wakes::EVENTS | Wakes::TICK,
         }
     }
 

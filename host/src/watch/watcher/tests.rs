@@ -6,19 +6,39 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::broadcast::Receiver;
 
-use super::super::{Armed, Wakes};
+use super::super::{Arm, Armed, Detector, Detectors, HeardBy, Hearing, Wake, Wakes};
 use super::*;
 use crate::events::{FaultKind, SyncEvent};
-use crate::target::{FileError, FileKind, Stat};
+use crate::target::{FileError, FileKind, Stat, Target};
+
+mod schedule;
 
 const MS: Duration = Duration::from_millis(1);
 
+/// A file in memory; none while there are no bytes to it.
 #[derive(Default)]
-struct MemoryTarget(Mutex<Vec<u8>>);
+struct MemoryTarget {
+    bytes: Mutex<Option<Vec<u8>>>,
+    /// Somebody has it open for writing.
+    written: std::sync::atomic::AtomicBool,
+}
 
 impl MemoryTarget {
     fn save(&self, text: &str) {
-        *self.0.lock().unwrap() = text.as_bytes().to_vec();
+        *self.bytes.lock().unwrap() = Some(text.as_bytes().to_vec());
+    }
+    fn remove(&self) {
+        *self.bytes.lock().unwrap() = None;
+    }
+    fn set_written(&self, written: bool) {
+        self.written.store(written, Ordering::SeqCst);
+    }
+    fn bytes(&self) -> Result<Vec<u8>, FileError> {
+        self.bytes
+            .lock()
+            .unwrap()
+            .clone()
+            .ok_or(FileError::NotFound)
     }
 }
 
@@ -27,7 +47,7 @@ impl Target for MemoryTarget {
         Path::new("/config.yaml")
     }
     fn stat(&self) -> Result<Stat, FileError> {
-        let size = self.0.lock().unwrap().len() as u64;
+        let size = self.bytes()?.len() as u64;
         Ok(Stat {
             kind: FileKind::Regular,
             size,
@@ -38,24 +58,32 @@ impl Target for MemoryTarget {
         })
     }
     fn digest(&self) -> Result<Digest, FileError> {
-        Ok(Digest::of(&self.0.lock().unwrap()))
+        Ok(Digest::of(&self.bytes()?))
     }
     fn read(&self, _offset: u64, _length: u32) -> Result<Vec<u8>, FileError> {
-        Ok(self.0.lock().unwrap().clone())
+        self.bytes()
     }
     fn read_all(&self, _limit: u64) -> Result<Vec<u8>, FileError> {
-        self.read(0, 0)
+        self.bytes()
+    }
+    fn is_open_for_writing(&self) -> Option<bool> {
+        Some(self.written.load(Ordering::SeqCst))
     }
 }
 
-struct NoEvents;
+/// What is wrong with events, as a test wants it.
+#[derive(Clone, Default)]
+struct FakeArm(Arc<Mutex<Option<String>>>);
 
-impl Arm for NoEvents {
+impl Arm for FakeArm {
     fn arm(&mut self) -> Armed {
         Armed {
-            renewed: false,
-            trouble: None,
+            trouble: self.0.lock().unwrap().clone(),
+            ..Armed::default()
         }
+    }
+    fn arm_inside(&mut self, _path: &Path) -> Armed {
+        Armed::default()
     }
 }
 
@@ -100,7 +128,14 @@ impl Detector for Scripted {
                 message: "on purpose".to_owned(),
             });
         }
-        let digest = target.digest().unwrap().as_bytes().to_vec();
+        let Ok(digest) = target.digest() else {
+            return Ok(Observation {
+                verdict: Verdict::Missing,
+                memory: memory.unwrap_or_default().to_vec(),
+                note: String::new(),
+            });
+        };
+        let digest = digest.as_bytes().to_vec();
         let same = memory.is_none_or(|memory| memory == digest) || self.name == "blind";
         let verdict = if same {
             Verdict::Unchanged
@@ -137,8 +172,9 @@ struct Stage {
     bench: Arc<Bench>,
     inbox: Arc<Inbox>,
     orders: watch::Sender<Option<Orders>>,
-    seen: watch::Sender<Option<Digest>>,
-    settled: mpsc::Receiver<Settled>,
+    trouble: FakeArm,
+    hearing: watch::Receiver<Option<Hearing>>,
+    settled: mpsc::UnboundedReceiver<Settled>,
     events: Receiver<SyncEvent>,
     _cancel: tokio_util::sync::DropGuard,
 }
@@ -159,24 +195,27 @@ impl Stage {
             detection: detection.to_owned(),
             ..SyncSettings::default()
         };
+        target.save("");
         let (orders, obeyed) = watch::channel(Some(Orders {
             settings,
             stopped: false,
+            read: target.digest().ok(),
         }));
-        let (seen, seen_by_watcher) = watch::channel(Some(target.digest().unwrap()));
-        let (settle, settled) = mpsc::channel(1);
+        let (settle, settled) = mpsc::unbounded_channel();
+        let (told, hearing) = watch::channel(None);
+        let trouble = FakeArm::default();
         let bus = EventBus::default();
         let events = bus.subscribe();
-        let watcher = ConfigWatcher::new(
-            target.clone(),
-            Box::new(NoEvents),
-            Arc::clone(&inbox),
-            Arc::new(Shelf(Arc::clone(&bench))),
-            obeyed,
-            seen_by_watcher,
-            settle,
+        let watcher = ConfigWatcher::new(Wires {
+            targets: vec![target.clone()],
+            arm: Box::new(trouble.clone()),
+            inbox: Arc::clone(&inbox),
+            detectors: Arc::new(Shelf(Arc::clone(&bench))),
+            orders: obeyed,
+            settled: settle,
+            hearing: told,
             bus,
-        );
+        });
         let cancel = CancellationToken::new();
         tokio::spawn(watcher.unwrap().run(cancel.clone()));
         Self {
@@ -184,11 +223,18 @@ impl Stage {
             bench,
             inbox,
             orders,
-            seen,
+            trouble,
+            hearing,
             settled,
             events,
             _cancel: cancel.drop_guard(),
         }
+    }
+
+    /// An event of the operating system about the file.
+    fn event(&self, event: FileEvent) {
+        let about = About::File(self.target.path().into());
+        self.inbox.push(about, event);
     }
 
     /// The watcher runs on for so long.
@@ -196,10 +242,12 @@ impl Stage {
         tokio::time::sleep(time).await;
     }
 
+    /// Reloads what settles next.
     async fn loaded(&mut self) -> Digest {
-        self.settled.recv().await.unwrap();
+        let settled = self.settled.recv().await.unwrap();
         let digest = self.target.digest().unwrap();
-        self.seen.send_replace(Some(digest));
+        assert_eq!(settled.digest, digest, "what settled is what is there");
+        self.order(|orders| orders.read = Some(digest));
         digest
     }
 
@@ -266,7 +314,7 @@ async fn an_event_wakes_the_detector_at_once() {
     stage.pass(500 * MS).await;
     stage.looks();
     stage.target.save("a: 1");
-    stage.inbox.push(FileEvent::Closed);
+    stage.event(FileEvent::Closed);
     assert_eq!(stage.loaded().await, Digest::of(b"a: 1"));
     assert_eq!(stage.looks()[0].1, Wake::Events(vec![FileEvent::Closed]));
     stage.inbox.overflow();
@@ -347,9 +395,138 @@ async fn nobody_looks_while_watching_is_off_and_nothing_is_lost() {
     stage.pass(500 * MS).await;
     stage.looks();
     stage.target.save("a: 1");
-    stage.inbox.push(FileEvent::Closed);
+    stage.event(FileEvent::Closed);
     stage.pass(100_000 * MS).await;
     assert!(stage.looks().is_empty());
     stage.order(|orders| orders.stopped = false);
     assert_eq!(stage.loaded().await, Digest::of(b"a: 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_has_it_open_is_waited_for() {
+    let mut stage = Stage::open("any");
+    stage.order(|orders| orders.settings.debounce = 50 * MS);
+    stage.pass(500 * MS).await;
+    stage.target.set_written(true);
+    for piece in 0..30 {
+        stage.target.save(&format!("a: {piece}"));
+        stage.pass(100 * MS).await;
+    }
+    assert!(stage.settled.try_recv().is_err(), "it is still open");
+    stage.target.set_written(false);
+    assert_eq!(stage.loaded().await, Digest::of(b"a: 29"));
+    stage.pass(10_000 * MS).await;
+    assert!(stage.settled.try_recv().is_err(), "once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_still_written_at_the_cap_is_told_and_read_when_stable() {
+    let mut stage = Stage::open("any");
+    stage.pass(500 * MS).await;
+    stage.target.set_written(true);
+    for piece in 0..60 {
+        stage.target.save(&format!("a: {piece}"));
+        stage.pass(100 * MS).await;
+    }
+    assert!(stage.settled.try_recv().is_err());
+    let event = stage.events.recv().await.unwrap();
+    assert_eq!(event.kind, EventKind::Degraded);
+    assert_eq!(
+        event.details,
+        "config.yaml is still being written; it is read once it is stable"
+    );
+    stage.target.set_written(false);
+    assert_eq!(stage.loaded().await, Digest::of(b"a: 59"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_made_while_the_file_was_away_is_not_lost_on_a_blind_detector() {
+    let mut stage = Stage::open("blind");
+    stage.pass(500 * MS).await;
+    stage.target.remove();
+    stage.pass(500 * MS).await;
+    stage.target.save("a: 1");
+    let began = Instant::now();
+    assert_eq!(stage.loaded().await, Digest::of(b"a: 1"));
+    assert!(
+        began.elapsed() < 2000 * MS,
+        "the safety look is a minute away"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_back_after_it_could_not_be_read_is_read() {
+    let mut stage = Stage::open("any");
+    stage.pass(500 * MS).await;
+    stage.target.save("a: 1");
+    stage.pass(500 * MS).await;
+    stage.target.remove();
+    stage.pass(5000 * MS).await;
+    assert!(stage.settled.try_recv().is_err(), "nothing to read");
+    stage.target.save("a: 1");
+    assert_eq!(stage.loaded().await, Digest::of(b"a: 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_has_not_closed_is_not_looked_at_for_a_moment() {
+    let mut stage = Stage::open("any");
+    stage.order(|orders| {
+        orders.settings.poll_interval = 3_600_000 * MS;
+        orders.settings.debounce = Duration::ZERO;
+    });
+    stage.pass(500 * MS).await;
+    stage.looks();
+    stage.target.save("");
+    stage.event(FileEvent::Written);
+    stage.pass(5 * MS).await;
+    assert!(stage.looks().is_empty());
+    stage.target.save("a: 1");
+    stage.event(FileEvent::Closed);
+    assert_eq!(stage.loaded().await, Digest::of(b"a: 1"));
+    assert_eq!(stage.looks().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn auto_listens_where_events_can_be_trusted_and_hashes_where_not() {
+    let mut stage = Stage::open("auto");
+    stage.pass(500 * MS).await;
+    let hearing = stage.hearing.borrow_and_update().clone().unwrap();
+    assert_eq!(
+        (hearing.detector.as_str(), hearing.by),
+        ("inotify", HeardBy::Events)
+    );
+    *stage.trouble.0.lock().unwrap() = Some("the limit of watches is reached".to_owned());
+    stage.pass(500 * MS).await;
+    let hearing = stage.hearing.borrow_and_update().clone().unwrap();
+    assert_eq!(
+        (hearing.detector.as_str(), hearing.by),
+        ("hash", HeardBy::Polling)
+    );
+    assert_eq!(hearing.degraded.unwrap(), "the limit of watches is reached");
+    stage.target.save("a: 1");
+    assert_eq!(stage.loaded().await, Digest::of(b"a: 1"));
+    *stage.trouble.0.lock().unwrap() = None;
+    stage.pass(500 * MS).await;
+    let hearing = stage.hearing.borrow_and_update().clone().unwrap();
+    assert_eq!(
+        (hearing.detector.as_str(), hearing.degraded),
+        ("inotify", None)
+    );
+    let told: Vec<_> = std::iter::from_fn(|| stage.events.try_recv().ok())
+        .map(|event| event.kind)
+        .collect();
+    assert_eq!(told, [EventKind::Degraded, EventKind::State]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_events_are_told_and_made_good_by_a_look() {
+    let mut stage = Stage::open("any");
+    stage.pass(500 * MS).await;
+    stage.inbox.overflow();
+    stage.pass(50 * MS).await;
+    let hearing = stage.hearing.borrow_and_update().clone().unwrap();
+    assert!(hearing.degraded.unwrap().contains("queue was full"));
+    stage.pass(500 * MS).await;
+    let hearing = stage.hearing.borrow_and_update().clone().unwrap();
+    assert_eq!((hearing.by, hearing.degraded), (HeardBy::Events, None));
 }

@@ -1,0 +1,70 @@
+//! Whether the target has come to rest: two looks that agree, and nobody at work on it.
+
+use super::{Digest, FileError, Stat, Target};
+
+/// What two looks in a row tell about the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Both looks agree, and nobody is known to be writing.
+    Still(Digest),
+    /// As [`Rest::Still`], without a byte: most likely truncated by somebody who is about to write.
+    Empty(Digest),
+    /// Both looks agree, and somebody has it open for writing.
+    Written(Digest),
+    /// It changed between the two looks.
+    Moving,
+}
+
+impl Rest {
+    /// Looks twice. `written` is what else is known of a writer, where the target cannot tell.
+    ///
+    /// # Errors
+    /// When it is missing, not readable or not a regular file.
+    pub fn of(target: &dyn Target, written: bool) -> Result<Self, FileError> {
+        let first = look(target)?;
+        // A writer that opens, writes and closes between the two looks is seen by the second.
+        let open = target.is_open_for_writing().unwrap_or(written);
+        let (stat, digest) = look(target)?;
+        Ok(if first != (stat, digest) {
+            Self::Moving
+        } else if open {
+            Self::Written(digest)
+        } else if stat.size == 0 {
+            Self::Empty(digest)
+        } else {
+            Self::Still(digest)
+        })
+    }
+}
+
+fn look(target: &dyn Target) -> Result<(Stat, Digest), FileError> {
+    // In this order, so that a write after the digest shows in the next stat.
+    let stat = target.stat()?;
+    Ok((stat, target.digest()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+
+    use super::super::LocalFile;
+    use super::*;
+
+    #[test]
+    fn a_file_is_at_rest_empty_or_being_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let file = LocalFile::new(&path);
+        assert_eq!(Rest::of(&file, false), Err(FileError::NotFound));
+        std::fs::write(&path, "a: 1").unwrap();
+        assert_eq!(Rest::of(&file, true), Ok(Rest::Still(Digest::of(b"a: 1"))));
+        let writer = OpenOptions::new().append(true).open(&path).unwrap();
+        if cfg!(target_os = "linux") {
+            let digest = Digest::of(b"a: 1");
+            assert_eq!(Rest::of(&file, false), Ok(Rest::Written(digest)));
+        }
+        writer.set_len(0).unwrap();
+        drop(writer);
+        assert_eq!(Rest::of(&file, false), Ok(Rest::Empty(Digest::of(b""))));
+    }
+}

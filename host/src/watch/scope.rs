@@ -1,0 +1,164 @@
+//! What is watched: files by name, and every file in a folder. Walks folders and follows routes;
+//! watches nothing itself.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::inbox::About;
+use crate::target::{Links, Route};
+
+/// Beyond so many files, an event on their common way makes all be looked at.
+const MANY: usize = 16;
+
+/// One thing to watch; paths are absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// A file, which need not exist.
+    File(Arc<Path>),
+    /// Every regular file in a folder and its folders. Links to folders are not entered.
+    Tree(PathBuf),
+}
+
+/// A folder or file to put a watch on: its path, with device and inode of what stands there.
+pub(super) type Places = HashMap<PathBuf, (u64, u64)>;
+
+/// What watching takes, as things stand now.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// Where watches belong.
+    pub(super) places: Places,
+    /// Which files an event at a path is about.
+    pub(super) concerns: HashMap<PathBuf, About>,
+    /// Files in the folders.
+    pub(super) found: Vec<PathBuf>,
+    /// A folder that should be there and is not.
+    pub(super) gone: Option<PathBuf>,
+}
+
+impl Survey {
+    /// All that the scopes cover.
+    pub(super) fn of(scopes: &[Scope]) -> Self {
+        let mut survey = Self::default();
+        let mut links = Links::default();
+        let mut concerned: HashMap<PathBuf, Vec<Arc<Path>>> = HashMap::new();
+        for scope in scopes {
+            match scope {
+                Scope::File(path) => {
+                    let route = Route::to(path, &mut links);
+                    for step in &route.steps {
+                        survey.place(&step.folder);
+                    }
+                    survey.place(&route.end);
+                    for place in route.places() {
+                        let files = concerned.entry(place).or_default();
+                        if files.last() != Some(path) && files.len() <= MANY {
+                            files.push(Arc::clone(path));
+                        }
+                    }
+                    survey.gone = survey.gone.take().or(route.gone);
+                }
+                Scope::Tree(root) => {
+                    let route = Route::to(root, &mut links);
+                    for step in &route.steps {
+                        survey.place(&step.folder);
+                    }
+                    for place in route.places() {
+                        survey.concerns.insert(place, About::All);
+                    }
+                    if !root.is_dir() {
+                        survey.gone = survey.gone.take().or(Some(root.clone()));
+                    }
+                    survey.walk(root);
+                }
+            }
+        }
+        for (place, files) in concerned {
+            let about = match <[_; 1]>::try_from(files) {
+                Ok([file]) => About::File(file),
+                Err(_) => About::All,
+            };
+            survey.concerns.insert(place, about);
+        }
+        survey
+    }
+
+    /// What stands at this path in a watched folder: the file, or all in the folder.
+    pub(super) fn inside(path: &Path) -> Self {
+        let mut survey = Self::default();
+        match std::fs::symlink_metadata(path) {
+            Ok(meta) if meta.is_dir() => survey.walk(path),
+            Ok(_) if path.is_file() => survey.found.push(path.to_owned()),
+            _ => {}
+        }
+        survey
+    }
+
+    fn place(&mut self, path: &Path) {
+        if self.places.contains_key(path) {
+            return;
+        }
+        if let Ok(meta) = std::fs::metadata(path) {
+            self.places
+                .insert(path.to_owned(), (meta.dev(), meta.ino()));
+        }
+    }
+
+    fn walk(&mut self, root: &Path) {
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            self.place(&folder);
+            // One that went away or may not be read holds nothing that could be watched.
+            let Ok(entries) = std::fs::read_dir(&folder) else {
+                continue;
+            };
+            for entry in entries.flatten() {
+                let Ok(kind) = entry.file_type() else {
+                    continue;
+                };
+                if kind.is_dir() {
+                    folders.push(entry.path());
+                } else if kind.is_file() || (kind.is_symlink() && entry.path().is_file()) {
+                    self.found.push(entry.path());
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_holds_its_files_and_those_of_its_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("in")).unwrap();
+        std::fs::write(root.join("a"), "").unwrap();
+        std::fs::write(root.join("in/b"), "").unwrap();
+        symlink("..", root.join("in/loop")).unwrap();
+        symlink("../a", root.join("in/link")).unwrap();
+        let mut survey = Survey::of(&[Scope::Tree(root.clone())]);
+        survey.found.sort();
+        let expected = ["a", "in/b", "in/link"].map(|name| root.join(name));
+        assert_eq!(survey.found, expected);
+        assert!(survey.places.contains_key(&root.join("in")));
+        assert_eq!(survey.concerns.get(&root), Some(&About::All));
+    }
+
+    #[test]
+    fn a_missing_folder_is_named_and_the_one_that_lacks_it_is_watched() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let file = root.join("gone/config.yaml");
+        let survey = Survey::of(&[Scope::File(file.as_path().into())]);
+        assert_eq!(survey.gone, Some(root.join("gone")));
+        assert!(survey.places.contains_key(&root));
+        let about = About::File(file.as_path().into());
+        assert_eq!(survey.concerns.get(&root.join("gone")), Some(&about));
+    }
+}

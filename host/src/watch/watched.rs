@@ -1,0 +1,87 @@
+//! One file as the watcher knows it: what is due at it, its debounce, and what was last read of
+//! it. Pure: time is an argument.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::look::Due;
+use super::{Debounce, FileEvent, FoundBy};
+use crate::target::Digest;
+
+/// A file that was written to and not closed is looked at after so long, unless it is closed
+/// before: most writers close at once, and a look in between finds half of it.
+const HOLD: Duration = Duration::from_millis(20);
+
+pub(super) struct Watched {
+    pub(super) path: Arc<Path>,
+    pub(super) debounce: Debounce,
+    /// The content that was last settled or read. None: whatever comes is new.
+    pub(super) seen: Option<Digest>,
+    /// What found the first change of the series under way.
+    pub(super) found_by: FoundBy,
+    due: Due,
+    /// What is due can wait so long: a writer is at work.
+    hold: Option<Instant>,
+    /// By events: it was written to, and not closed since.
+    written: bool,
+}
+
+impl Watched {
+    pub(super) fn new(path: Arc<Path>, debounce: Debounce, seen: Option<Digest>) -> Self {
+        Self {
+            path,
+            debounce,
+            seen,
+            found_by: FoundBy::Detector,
+            due: Due::default(),
+            hold: None,
+            written: false,
+        }
+    }
+
+    /// An event about it, which the detector may want to hear of.
+    pub(super) fn hear(&mut self, event: FileEvent, wanted: bool, now: Instant) {
+        if wanted {
+            self.due.events.push(event);
+        }
+        self.written = match event {
+            FileEvent::Created | FileEvent::Written => true,
+            FileEvent::Metadata => self.written,
+            FileEvent::Closed | FileEvent::Renamed | FileEvent::Removed => false,
+        };
+        self.hold = self.written.then(|| self.hold.unwrap_or(now + HOLD));
+    }
+
+    /// When the watcher must turn to it again by itself.
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let due = self.due.any().then(|| self.hold.unwrap_or(now));
+        match (due, self.debounce.look_at()) {
+            (Some(due), Some(rest)) => Some(due.min(rest)),
+            (due, rest) => due.or(rest),
+        }
+    }
+
+    /// Takes what is due now; nothing, if it can wait.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<Due> {
+        if self.deadline(now).is_none_or(|at| at > now) {
+            return None;
+        }
+        self.hold = None;
+        let mut due = std::mem::take(&mut self.due);
+        if self.debounce.look_at().is_some_and(|at| at <= now) {
+            due.rest = Some(self.written);
+        }
+        Some(due)
+    }
+
+    /// Something changed.
+    pub(super) fn change(&mut self, found_by: FoundBy, now: Instant) {
+        if !self.debounce.is_under_way() {
+            self.found_by = found_by;
+        }
+        self.debounce.change(now);
+    }
+}

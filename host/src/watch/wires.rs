@@ -1,0 +1,62 @@
+//! What a watcher is connected to: its orders come in, settled changes go out.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::{Arm, Detectors, Hearing, Inbox};
+use crate::config::SyncSettings;
+use crate::events::EventBus;
+use crate::target::{Digest, Target};
+
+/// What the watcher is told to do. A new value takes effect at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Orders {
+    /// The `sync:` section in force.
+    pub settings: SyncSettings,
+    /// Watching has been stopped by `on_failure: stop`.
+    pub stopped: bool,
+    /// The digest that the last reload read. None: it read nothing, and whatever comes is new.
+    pub read: Option<Digest>,
+}
+
+/// A file changed and came to rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// Which, as configured.
+    pub path: Arc<Path>,
+    /// What it says now.
+    pub digest: Digest,
+    /// What found the change.
+    pub found_by: FoundBy,
+}
+
+/// What found a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundBy {
+    /// The detector.
+    Detector,
+    /// The look by content at each `safety_interval`, which the detector had missed.
+    Content,
+}
+
+/// What a watcher is connected to.
+pub struct Wires {
+    /// The files that are watched from the beginning.
+    pub targets: Vec<Arc<dyn Target>>,
+    /// Puts watches of the operating system on the way to them.
+    pub arm: Box<dyn Arm>,
+    /// Where those deliver.
+    pub inbox: Arc<Inbox>,
+    /// Where detectors come from.
+    pub detectors: Arc<dyn Detectors>,
+    /// What to do; it ends when nobody can give orders any more.
+    pub orders: watch::Receiver<Option<Orders>>,
+    /// Where settled changes go.
+    pub settled: mpsc::UnboundedSender<Settled>,
+    /// How it hears; `None` until the baseline is taken and the watches are in place.
+    pub hearing: watch::Sender<Option<Hearing>>,
+    /// Where everything else is told.
+    pub bus: EventBus,
+}
