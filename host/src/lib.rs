@@ -8,12 +8,15 @@
 //! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
 //! 3. [`reload`]: one transaction from settled change to new snapshot;
 //! 4. [`plugin`]: the WASM detectors and handlers behind the ports of `watch` and `reload`;
-//! 5. [`service`]: builds the rooms and owns their life;
+//! 5. [`service`]: builds the rooms and owns their life; [`follow`]: the watching half alone, for
+//!    any files; [`conformance`]: the ways in which files are saved, as a test of detectors;
 //! 6. [`cli`]: one file for each subcommand.
 
 pub mod cli;
 pub mod config;
+pub mod conformance;
 pub mod events;
+pub mod follow;
 pub mod gateway;
 pub mod plugin;
 pub mod reload;

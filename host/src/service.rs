@@ -19,8 +19,6 @@ use crate::reload::{Handlers, Reloader};
 use crate::target::LocalFile;
 use crate::watch::{ConfigWatcher, Detectors, Hearing, Inbox, NativeEvents, Scope, Wires};
 
-const MIB: usize = 1024 * 1024;
-
 /// Where the service is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -143,13 +141,10 @@ impl SentinelService {
         } = self.options.clone();
         let base = path.parent().map(PathBuf::from).unwrap_or_default();
         let folder = base.join(&plugins.dir);
-        let limits = Limits {
-            time: plugins.limits.time,
-            memory: plugins.limits.memory_mib as usize * MIB,
-        };
+        let limits = Limits::from(plugins.limits);
         let load = move || {
             let engine = PluginEngine::new(limits, cache).map_err(|error| format!("{error:#}"))?;
-            let library = Library::load(engine, &folder)?;
+            let library = Library::load(engine, &folder);
             let handlers = library.handlers()?;
             Ok::<_, String>((library, handlers))
         };

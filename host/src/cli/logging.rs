@@ -14,12 +14,24 @@ pub(super) enum Format {
     Json,
 }
 
+/// What is logged by commands whose output is what people look at.
+const QUIET: &str = "warn,config_sync::event=info";
+
 /// Installs the log of this process.
 pub(super) fn start(format: Format) {
-    let filter = std::env::var("CONFIG_SYNC_LOG").unwrap_or_else(|_| DEFAULT.to_owned());
+    install(format, DEFAULT);
+}
+
+/// Installs a log that leaves out all but events and warnings.
+pub(super) fn start_quietly() {
+    install(Format::Text, QUIET);
+}
+
+fn install(format: Format, default: &str) {
+    let filter = std::env::var("CONFIG_SYNC_LOG").unwrap_or_else(|_| default.to_owned());
     let filter = EnvFilter::try_new(&filter).unwrap_or_else(|error| {
-        eprintln!("config-sync: CONFIG_SYNC_LOG: {error}; logging `{DEFAULT}`");
-        EnvFilter::new(DEFAULT)
+        eprintln!("config-sync: CONFIG_SYNC_LOG: {error}; logging `{default}`");
+        EnvFilter::new(default)
     });
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

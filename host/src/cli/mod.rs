@@ -4,8 +4,12 @@
 mod check;
 mod demo_server;
 mod find_config;
+mod folders;
 mod logging;
+mod plugin;
 mod run;
+mod seconds;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -32,6 +36,11 @@ enum Command {
     Run(run::Run),
     /// Say everything that is wrong with a configuration; exit code 1 if anything is
     Check(check::Check),
+    /// Follow any files, and run a program when they change
+    Watch(watch::Watch),
+    /// Try plugins out
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
     /// A small MCP server with a few harmless tools, to try things with
     DemoServer(demo_server::DemoServer),
 }
@@ -52,6 +61,8 @@ pub fn main() -> ExitCode {
     let code = match command {
         Command::Run(run) => runtime.block_on(run.run()),
         Command::Check(check) => check.run(),
+        Command::Watch(watch) => runtime.block_on(watch.run()),
+        Command::Plugin(plugin) => runtime.block_on(plugin.run()),
         Command::DemoServer(server) => runtime.block_on(server.run()),
     };
     // What did not end in time ends here; children of it are killed as it is dropped.

@@ -1,13 +1,14 @@
 //! `config-sync run`: the host, until a signal ends it. SIGTERM and SIGINT drain, a second one
 //! does not wait; SIGHUP reloads.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::find_config::{self, ConfigArgument};
+use super::folders;
 use super::logging::{self, Format};
 use crate::config::{self, Load, PluginSettings};
 use crate::service::{Options, SentinelService};
@@ -79,7 +80,7 @@ impl Run {
         let options = Options {
             config: path.clone(),
             plugins,
-            cache: cache(),
+            cache: folders::cache(),
         };
         let mut service = SentinelService::new(options);
         tokio::select! {
@@ -119,9 +120,4 @@ fn plugins(path: &Path) -> Result<PluginSettings, String> {
         Load::Invalid(problems) => Err(problems.pretty(false)),
         Load::Valid { config, .. } => Ok(config.plugins.clone()),
     }
-}
-
-fn cache() -> Option<PathBuf> {
-    let folders = directories::ProjectDirs::from("", "", "config-sync")?;
-    Some(folders.cache_dir().join("plugins"))
 }

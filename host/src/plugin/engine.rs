@@ -12,6 +12,9 @@ use wasmtime_wasi::p2::DynPollable;
 use super::bindings;
 use super::state::{State, Waiting};
 use super::watchdog::Watchdog;
+use crate::config::PluginLimits;
+
+const MIB: usize = 1024 * 1024;
 
 /// The largest component that is loaded, in bytes. Python and JavaScript make 12 to 18 MB.
 pub(super) const MAX_COMPONENT: u64 = 64 * 1024 * 1024;
@@ -26,6 +29,15 @@ pub struct Limits {
     pub time: Duration,
     /// Bytes of linear memory.
     pub memory: usize,
+}
+
+impl From<PluginLimits> for Limits {
+    fn from(limits: PluginLimits) -> Self {
+        Self {
+            time: limits.time,
+            memory: limits.memory_mib as usize * MIB,
+        }
+    }
 }
 
 /// Compiles and links components. Clones share it.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use wasmtime::component::{Component, InstancePre};
 
@@ -22,11 +23,9 @@ macro_rules! builtin {
     };
 }
 
-/// Handlers are asked in this order; drop-ins come before them.
-const BUILT_IN: [(&str, &[u8]); 6] = [
-    builtin!("mtime"),
-    builtin!("hash"),
-    builtin!("inotify"),
+const DETECTORS: [(&str, &[u8]); 3] = [builtin!("mtime"), builtin!("hash"), builtin!("inotify")];
+/// Asked in this order; drop-ins come before them.
+const HANDLERS: [(&str, &[u8]); 3] = [
     builtin!("backends"),
     builtin!("middleware"),
     builtin!("tools"),
@@ -38,12 +37,42 @@ const HANDLER: &str = "config-sync:plugin/reload-handler@0.1.0";
 /// The plugins that can be used.
 pub struct Library {
     engine: PluginEngine,
-    last_resort: InstancePre<State>,
+    last_resort: BuiltIn,
+    /// The built-in ones that no drop-in has replaced.
+    built_in: BTreeMap<String, BuiltIn>,
     detectors: BTreeMap<String, InstancePre<State>>,
-    /// In the order in which they are asked.
+    /// Dropped in, in the order in which they are asked.
     handlers: Vec<(String, InstancePre<State>)>,
     /// What was found and cannot be used, with the remedy.
     refused: Vec<(PathBuf, String)>,
+}
+
+/// A built-in detector, compiled when it is first wanted: who watches needs one of them.
+struct BuiltIn {
+    name: &'static str,
+    bytes: &'static [u8],
+    ready: OnceLock<InstancePre<State>>,
+}
+
+impl BuiltIn {
+    fn new((name, bytes): (&'static str, &'static [u8])) -> Self {
+        Self {
+            name,
+            bytes,
+            ready: OnceLock::new(),
+        }
+    }
+
+    fn get(&self, engine: &PluginEngine) -> Result<InstancePre<State>, String> {
+        if let Some(ready) = self.ready.get() {
+            return Ok(ready.clone());
+        }
+        let component = engine.compile(self.bytes);
+        let ready = component
+            .and_then(|component| prepare(engine, &component))
+            .map_err(|error| format!("built-in plugin `{}`: {error}", self.name))?;
+        Ok(self.ready.get_or_init(|| ready).clone())
+    }
 }
 
 enum Kind {
@@ -53,35 +82,40 @@ enum Kind {
 
 impl Library {
     /// The built-in plugins and those in `folder`, which need not exist.
-    ///
-    /// # Errors
-    /// A built-in plugin that does not load: a defect of this build.
-    pub fn load(engine: PluginEngine, folder: &Path) -> Result<Self, String> {
-        let last_resort = engine
-            .compile(LAST_RESORT.1)
-            .and_then(|component| prepare(&engine, &component))
-            .map_err(|error| format!("built-in plugin `{}`: {error}", LAST_RESORT.0))?;
-        let mut library = Self {
-            engine,
-            last_resort,
-            detectors: BTreeMap::new(),
-            handlers: Vec::new(),
-            refused: Vec::new(),
-        };
+    pub fn load(engine: PluginEngine, folder: &Path) -> Self {
+        let mut library = Self::built_in(engine);
         for path in components(folder) {
             if let Err(error) = library.drop_in(&path) {
                 library.refused.push((path, error));
             }
         }
-        for (name, bytes) in BUILT_IN {
-            // A drop-in of the same name has taken its place.
-            if !library.has(name) {
-                library
-                    .add(name, bytes)
-                    .map_err(|error| format!("built-in plugin `{name}`: {error}"))?;
-            }
+        library
+    }
+
+    /// The built-in plugins alone.
+    pub fn built_in(engine: PluginEngine) -> Self {
+        let built_in = DETECTORS.map(|plugin| (plugin.0.to_owned(), BuiltIn::new(plugin)));
+        Self {
+            engine,
+            last_resort: BuiltIn::new(LAST_RESORT),
+            built_in: built_in.into(),
+            detectors: BTreeMap::new(),
+            handlers: Vec::new(),
+            refused: Vec::new(),
         }
-        Ok(library)
+    }
+
+    /// Takes in one component, under the name of its file, and says that name.
+    ///
+    /// # Errors
+    /// Why it cannot be used, and the remedy.
+    pub fn add_file(&mut self, path: &Path) -> Result<String, String> {
+        let name = self.drop_in(path)?;
+        if self.detectors.contains_key(&name) {
+            Ok(name)
+        } else {
+            Err(format!("{} is a handler, not a detector", path.display()))
+        }
     }
 
     /// What was found in the folder and cannot be used, and why.
@@ -89,15 +123,24 @@ impl Library {
         &self.refused
     }
 
-    /// A fresh handler of each kind.
+    /// A fresh handler of each kind: those dropped in, then the built-in ones whose names they
+    /// have not taken.
     ///
     /// # Errors
-    /// One that cannot describe itself.
+    /// One that cannot describe itself, or a built-in one that does not load.
     pub fn handlers(&self) -> Result<Vec<Box<dyn ReloadHandler>>, String> {
-        self.handlers
-            .iter()
+        let mut all = self.handlers.clone();
+        for (name, bytes) in HANDLERS {
+            if !self.has(name) {
+                all.push((
+                    name.to_owned(),
+                    BuiltIn::new((name, bytes)).get(&self.engine)?,
+                ));
+            }
+        }
+        all.into_iter()
             .map(|(name, pre)| {
-                let handler = WasmHandler::new(name, self.engine.clone(), pre.clone());
+                let handler = WasmHandler::new(&name, self.engine.clone(), pre);
                 handler
                     .map(|handler| Box::new(handler) as Box<dyn ReloadHandler>)
                     .map_err(|fault| fault.to_string())
@@ -109,7 +152,7 @@ impl Library {
         self.detectors.contains_key(name) || self.handlers.iter().any(|(known, _)| known == name)
     }
 
-    fn drop_in(&mut self, path: &Path) -> Result<(), String> {
+    fn drop_in(&mut self, path: &Path) -> Result<String, String> {
         let name = path
             .file_stem()
             .and_then(|stem| stem.to_str())
@@ -124,7 +167,7 @@ impl Library {
         let bytes = std::fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
         self.add(name, &bytes)?;
         tracing::info!(plugin = name, path = %path.display(), "plugin loaded");
-        Ok(())
+        Ok(name.to_owned())
     }
 
     fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), String> {
@@ -185,32 +228,45 @@ fn is_name(name: &str) -> bool {
 
 impl Detectors for Library {
     fn detector(&self, name: &str) -> Result<Box<dyn Detector>, String> {
-        let pre = self.detectors.get(name).ok_or_else(|| {
+        let dropped_in = self.detectors.get(name).cloned();
+        let built_in = || Some(self.built_in.get(name)?.get(&self.engine));
+        let pre = dropped_in.map(Ok).or_else(built_in).unwrap_or_else(|| {
             let refused = self
                 .refused
                 .iter()
                 .find(|(path, _)| path.file_stem().is_some_and(|stem| stem == name));
-            match refused {
+            Err(match refused {
                 Some((path, error)) => format!("{} cannot be used: {error}", path.display()),
                 None => format!(
                     "there is no detector `{name}`; known are {}; others go as NAME.wasm into the plugins folder",
                     self.names().join(", ")
                 ),
-            }
+            })
         })?;
-        WasmDetector::new(name, self.engine.clone(), pre.clone())
+        WasmDetector::new(name, self.engine.clone(), pre)
             .map(|detector| Box::new(detector) as Box<dyn Detector>)
             .map_err(|fault| fault.to_string())
     }
 
     fn last_resort(&self) -> Result<Box<dyn Detector>, String> {
-        WasmDetector::new(LAST_RESORT.0, self.engine.clone(), self.last_resort.clone())
+        let pre = self.last_resort.get(&self.engine)?;
+        WasmDetector::new(LAST_RESORT.0, self.engine.clone(), pre)
             .map(|detector| Box::new(detector) as Box<dyn Detector>)
             .map_err(|fault| fault.to_string())
     }
 
     fn names(&self) -> Vec<String> {
-        self.detectors.keys().cloned().collect()
+        let handlers = self.handlers.iter().map(|(name, _)| name);
+        let mut names: Vec<_> = self
+            .built_in
+            .keys()
+            .filter(|name| !handlers.clone().any(|handler| handler == *name))
+            .chain(self.detectors.keys())
+            .cloned()
+            .collect();
+        names.sort();
+        names.dedup();
+        names
     }
 }
 

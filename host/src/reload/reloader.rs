@@ -16,7 +16,7 @@ use super::{Handlers, Outcome, outcome};
 use crate::events::{EventBus, EventKind};
 use crate::gateway::{BackendNotice, Capability, Gateway, NoticeKind};
 use crate::target::{Digest, Target};
-use crate::watch::{Detectors, Orders, Settled};
+use crate::watch::{Detectors, Known, Orders, Settled};
 
 /// Why a reload is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct Reloader {
     bus: EventBus,
     orders: watch::Sender<Option<Orders>>,
     /// What the last attempt read.
-    read: Option<Digest>,
+    known: Known,
     applied: Option<Applied>,
     retry: Retry,
     retry_at: Option<Instant>,
@@ -70,7 +70,7 @@ impl Reloader {
             detectors,
             bus,
             orders,
-            read: None,
+            known: Known::Nothing,
             applied: None,
             retry: Retry::new(RandomState::new().hash_one(std::process::id())),
             retry_at: None,
@@ -156,7 +156,10 @@ impl Reloader {
         settled: Option<Digest>,
     ) -> (Outcome, Option<Digest>) {
         let read = read(&self.target, settled).await;
-        self.tell_read(read.as_ref().ok().map(|(_, digest)| *digest));
+        self.tell_read(match &read {
+            Ok((_, digest)) => Known::Content(*digest),
+            Err(_) => Known::Nothing,
+        });
         let (bytes, digest) = match read {
             Ok(read) => read,
             Err(error) => {
@@ -205,12 +208,12 @@ impl Reloader {
     }
 
     /// The watcher compares by content with what was read.
-    fn tell_read(&mut self, read: Option<Digest>) {
-        self.read = read;
+    fn tell_read(&mut self, known: Known) {
+        self.known = known;
         self.orders.send_if_modified(|orders| {
-            let changed = orders.as_ref().is_some_and(|orders| orders.read != read);
+            let changed = orders.as_ref().is_some_and(|orders| orders.known != known);
             if let Some(orders) = orders {
-                orders.read = read;
+                orders.known = known;
             }
             changed
         });
@@ -221,7 +224,7 @@ impl Reloader {
         let orders = Orders {
             settings: applied.checked.config.sync.clone(),
             stopped: false,
-            read: self.read,
+            known: self.known,
         };
         self.orders.send_replace(Some(orders));
     }

@@ -9,7 +9,7 @@ mod rest;
 mod route;
 
 pub use digest::Digest;
-pub use file_system::silent_file_system;
+pub use file_system::FileSystem;
 pub use local::LocalFile;
 pub use rest::Rest;
 pub use route::{Links, Route, Step};

@@ -129,6 +129,9 @@ struct File {
     memory: Option<Vec<u8>>,
     /// It was not there, or not readable, at the last look.
     missing: bool,
+    /// Somebody had it open for writing, or mapped: what is stored through a map changes no
+    /// stamp and makes no event, so as long as that lasts, each tick compares by content.
+    held: bool,
 }
 
 /// All that a look needs, and what must survive it.
@@ -196,6 +199,7 @@ impl Look {
             target,
             memory: None,
             missing: false,
+            held: false,
         });
         number
     }
@@ -305,7 +309,8 @@ impl Look {
         }
         // What comes back may be another one, whatever its stamps say.
         let back = was_missing && !file.missing && looked.observation.is_some();
-        if due.by_content || back {
+        if due.by_content || back || (file.held && due.tick) {
+            file.held = file.target.is_open_for_writing() == Some(true);
             let digest = file.target.digest();
             file.missing |= digest.is_err();
             looked.digest = digest.ok();
@@ -313,6 +318,7 @@ impl Look {
         if due.rest.is_some() || (at_once && (changed || looked.digest.is_some())) {
             let rest = Rest::of(file.target.as_ref(), due.rest.unwrap_or(false));
             file.missing |= rest.is_err();
+            file.held = matches!(rest, Ok(Rest::Written(_)));
             looked.rest = Some(rest);
         }
         looked

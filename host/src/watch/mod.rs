@@ -24,4 +24,4 @@ pub use look::{Arm, Armed, Open};
 pub use native::NativeEvents;
 pub use scope::Scope;
 pub use watcher::ConfigWatcher;
-pub use wires::{FoundBy, Orders, Settled, Wires};
+pub use wires::{FoundBy, Known, Orders, Settled, Wires};

@@ -14,7 +14,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use super::inbox::About;
 use super::scope::{Places, Survey};
 use super::{Arm, Armed, FileEvent, Inbox, Scope};
-use crate::target::silent_file_system;
+use crate::target::FileSystem;
 
 /// The operating system's events about some scopes.
 pub struct NativeEvents {
@@ -23,7 +23,7 @@ pub struct NativeEvents {
     /// Made at the first arming, and again after it failed.
     watcher: Option<RecommendedWatcher>,
     armed: Places,
-    /// What each device said of itself; asking again at each look would double its price.
+    /// The names of devices that do not tell of every change; asking again at each look would double its price.
     silent: HashMap<u64, Option<&'static str>>,
 }
 
@@ -129,10 +129,10 @@ impl NativeEvents {
     /// The first place on a file system that does not tell of every change.
     fn silence(&mut self, places: &Places) -> Option<String> {
         places.iter().find_map(|(path, (device, _))| {
-            let name = *self
-                .silent
-                .entry(*device)
-                .or_insert_with(|| silent_file_system(path));
+            let name = *self.silent.entry(*device).or_insert_with(|| {
+                let kind = FileSystem::of(path);
+                kind.filter(|kind| kind.silent).map(|kind| kind.name)
+            });
             let (path, name) = (path.display(), name?);
             Some(format!(
                 "{path} is on {name}, which does not tell of every change; nothing needs to be done"

@@ -19,8 +19,8 @@ use super::inbox::About;
 use super::look::{Afresh, Due, Findings, Job, Look, Looked};
 use super::watched::Watched;
 use super::{
-    Debounce, FileEvent, FoundBy, Inbox, Observation, Open, Orders, Settled, Settling, Verdict,
-    Wires,
+    Debounce, FileEvent, FoundBy, Inbox, Known, Observation, Open, Orders, Settled, Settling,
+    Verdict, Wires,
 };
 use crate::config::SyncSettings;
 use crate::events::{EventBus, EventKind, Fault};
@@ -50,7 +50,7 @@ pub struct ConfigWatcher {
     look: Option<Look>,
     under_way: Option<(JoinHandle<(Look, Findings)>, Instant)>,
     /// What the orders said when they last changed.
-    read: Option<Digest>,
+    known: Known,
     settings: SyncSettings,
     /// The detector wants to hear of events.
     by_events: bool,
@@ -70,7 +70,9 @@ impl ConfigWatcher {
             .borrow()
             .clone()
             .ok_or("nothing has been applied yet")?;
-        let Orders { settings, read, .. } = orders;
+        let Orders {
+            settings, known, ..
+        } = orders;
         let detection = Detection::new(wires.detectors);
         let detector = detection.first(&settings)?;
         let by_events = detector.wakes().events;
@@ -78,7 +80,7 @@ impl ConfigWatcher {
         let files: Vec<_> = wires
             .targets
             .iter()
-            .map(|target| Watched::new(target.path().into(), debounce.clone(), read))
+            .map(|target| Watched::new(target.path().into(), debounce.clone(), content(known)))
             .collect();
         let open: Open = |path| Arc::new(LocalFile::new(path));
         Ok(Self {
@@ -98,7 +100,7 @@ impl ConfigWatcher {
             afresh: Afresh::Everything,
             look: Some(Look::new(wires.arm, detector, wires.targets, open)),
             under_way: None,
-            read,
+            known,
             settings,
             by_events,
             first: true,
@@ -153,10 +155,10 @@ impl ConfigWatcher {
     /// falls between the two.
     fn obey(&mut self, orders: &Orders) {
         let settings = &orders.settings;
-        if self.read != orders.read {
-            self.read = orders.read;
+        if self.known != orders.known {
+            self.known = orders.known;
             if let Some(file) = self.files.first_mut() {
-                file.seen = orders.read;
+                file.seen = content(orders.known);
             }
         }
         if self.settings != *settings {
@@ -301,12 +303,12 @@ impl ConfigWatcher {
             Some(Err(fault)) => self.strike(detector, &fault),
             None => {}
         }
-        let first = self.first;
+        let baseline = self.first && self.known == Known::Found;
         let Some(file) = self.files.get_mut(looked.file) else {
             return;
         };
         if let Some(digest) = looked.digest {
-            if first && file.seen.is_none() {
+            if baseline {
                 file.seen = Some(digest);
             } else if file.seen != Some(digest) && !file.debounce.is_under_way() {
                 tracing::info!(detector, "the look by content found a change");
@@ -334,12 +336,13 @@ impl ConfigWatcher {
                 Settling::Settled,
                 Rest::Still(digest) | Rest::Empty(digest) | Rest::Written(digest),
             ) => {
-                file.seen = Some(digest);
                 let settled = Settled {
                     path: Arc::clone(&file.path),
                     digest,
                     found_by: file.found_by,
+                    same: file.seen == Some(digest),
                 };
+                file.seen = Some(digest);
                 // Nobody listens any more: the host stops.
                 let _ = self.settled.send(settled);
             }
@@ -421,6 +424,13 @@ fn from_scratch() -> Due {
         start: true,
         by_content: true,
         ..Due::default()
+    }
+}
+
+fn content(known: Known) -> Option<Digest> {
+    match known {
+        Known::Content(digest) => Some(digest),
+        Known::Found | Known::Nothing => None,
     }
 }
 

@@ -17,8 +17,19 @@ pub struct Orders {
     pub settings: SyncSettings,
     /// Watching has been stopped by `on_failure: stop`.
     pub stopped: bool,
-    /// The digest that the last reload read. None: it read nothing, and whatever comes is new.
-    pub read: Option<Digest>,
+    /// What is known of the content.
+    pub known: Known,
+}
+
+/// What whoever takes the changes knows of the content already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Whatever the first look finds.
+    Found,
+    /// Nothing: whatever comes is new.
+    Nothing,
+    /// The bytes of this digest; it read them last.
+    Content(Digest),
 }
 
 /// A file changed and came to rest.
@@ -30,6 +41,8 @@ pub struct Settled {
     pub digest: Digest,
     /// What found the change.
     pub found_by: FoundBy,
+    /// The bytes are those that were settled or read before: it was written again, or touched.
+    pub same: bool,
 }
 
 /// What found a change.

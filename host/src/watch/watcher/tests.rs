@@ -199,7 +199,7 @@ impl Stage {
         let (orders, obeyed) = watch::channel(Some(Orders {
             settings,
             stopped: false,
-            read: target.digest().ok(),
+            known: Known::Content(target.digest().unwrap()),
         }));
         let (settle, settled) = mpsc::unbounded_channel();
         let (told, hearing) = watch::channel(None);
@@ -247,7 +247,7 @@ impl Stage {
         let settled = self.settled.recv().await.unwrap();
         let digest = self.target.digest().unwrap();
         assert_eq!(settled.digest, digest, "what settled is what is there");
-        self.order(|orders| orders.read = Some(digest));
+        self.order(|orders| orders.known = Known::Content(digest));
         digest
     }
 

@@ -38,7 +38,8 @@ async fn reload(
     while settled.recv().await.is_some() {
         while settled.try_recv().is_ok() {}
         let read = target.digest().ok();
-        orders.send_modify(|orders| orders.as_mut().unwrap().read = read);
+        let known = read.map_or(Known::Nothing, Known::Content);
+        orders.send_modify(|orders| orders.as_mut().unwrap().known = known);
         if let Some(digest) = read {
             let mut loaded = loaded.lock().unwrap();
             // The reload of what serves already is `unchanged`, and no reload.
