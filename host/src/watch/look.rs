@@ -107,6 +107,8 @@ pub(super) struct Job {
 /// What a look found at one file.
 pub(super) struct Looked {
     pub(super) file: usize,
+    /// The detector begins here: it has nothing to compare with.
+    pub(super) start: bool,
     pub(super) observation: Option<Result<Observation, Fault>>,
     pub(super) digest: Option<Digest>,
     pub(super) rest: Option<Result<Rest, FileError>>,
@@ -179,6 +181,7 @@ impl Look {
             armed: Some(Armed::untrusted("arming failed".to_owned())),
             looked: vec![Looked {
                 file: 0,
+                start: false,
                 observation: Some(Err(Fault {
                     plugin: self.detector.name().to_owned(),
                     call: "observe",
@@ -273,6 +276,7 @@ impl Look {
     ) -> Looked {
         let mut looked = Looked {
             file: number,
+            start: due.start,
             observation: None,
             digest: None,
             rest: None,
@@ -297,6 +301,13 @@ impl Look {
             None
         };
         let was_missing = file.missing;
+        // By content first: what is saved between the two is the detector's to see.
+        if due.by_content || (file.held && due.tick) {
+            file.held = file.target.is_open_for_writing() == Some(true);
+            let digest = file.target.digest();
+            file.missing |= digest.is_err();
+            looked.digest = digest.ok();
+        }
         looked.observation = wake.map(|wake| {
             self.detector
                 .observe(&file.target, &wake, file.memory.as_deref())
@@ -309,8 +320,7 @@ impl Look {
         }
         // What comes back may be another one, whatever its stamps say.
         let back = was_missing && !file.missing && looked.observation.is_some();
-        if due.by_content || back || (file.held && due.tick) {
-            file.held = file.target.is_open_for_writing() == Some(true);
+        if back {
             let digest = file.target.digest();
             file.missing |= digest.is_err();
             looked.digest = digest.ok();

@@ -110,8 +110,9 @@ impl ConfigWatcher {
 
     /// Watches until cancelled, or until nobody gives orders any more.
     pub async fn run(mut self, cancel: CancellationToken) {
-        let mut next_tick = Instant::now();
-        let mut next_by_content = Instant::now();
+        // The first look, at once, is due anyway.
+        let mut next_tick = Instant::now() + FAR;
+        let mut next_by_content = next_tick;
         let inbox = Arc::clone(&self.inbox);
         loop {
             let Some(orders) = self.orders.borrow_and_update().clone() else {
@@ -146,6 +147,8 @@ impl ConfigWatcher {
                 () = sleep_until(next_by_content), if watching && !safety.is_zero() => {
                     next_by_content = Instant::now() + safety;
                     self.all.by_content = true;
+                    // The detector looks first: what it has missed is what it cannot see.
+                    self.all.tick = true;
                 }
             }
         }
@@ -312,7 +315,11 @@ impl ConfigWatcher {
                 file.seen = Some(digest);
             } else if file.seen != Some(digest) && !file.debounce.is_under_way() {
                 tracing::info!(detector, "the look by content found a change");
-                file.change(FoundBy::Content, now);
+                let found_by = match looked.start {
+                    true => FoundBy::Beginning,
+                    false => FoundBy::Content,
+                };
+                file.change(found_by, now);
             }
         }
         match looked.rest {

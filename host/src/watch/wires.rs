@@ -50,7 +50,10 @@ pub struct Settled {
 pub enum FoundBy {
     /// The detector.
     Detector,
-    /// The look by content at each `safety_interval`, which the detector had missed.
+    /// The first look of a detector, which compares with what was known before.
+    Beginning,
+    /// A look by content, the detector having missed it: at each `safety_interval`, and oftener
+    /// while somebody has the file open for writing.
     Content,
 }
 
