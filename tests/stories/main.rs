@@ -12,6 +12,10 @@ mod broken;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod deafness;
+#[cfg(test)]
 mod detection;
 #[cfg(test)]
 mod drain;
@@ -33,3 +37,5 @@ mod server;
 mod signals;
 #[cfg(test)]
 mod start;
+#[cfg(test)]
+mod watch;

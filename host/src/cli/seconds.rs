@@ -7,16 +7,16 @@ use crate::config::SyncSettings;
 #[derive(Debug, clap::Args)]
 pub(super) struct Seconds {
     /// Seconds of quiet before a change has settled [default: 1]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
     debounce: Option<f64>,
     /// Seconds between two looks [default: 2]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
     poll_interval: Option<f64>,
     /// Seconds after which a file that never gets quiet has settled anyway; 0 for never [default: 10]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
     max_debounce: Option<f64>,
     /// Seconds between two looks by content, whatever the detection; 0 for none [default: 60]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
     safety_interval: Option<f64>,
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, interval, sleep, timeout_at};
 
 use super::verdict::{Loaded, Verdict};
 use super::{Done, Halt, Pattern, Scene, Timing};
@@ -22,6 +22,8 @@ const TRIES: usize = 5;
 const SCRIPT: Duration = Duration::from_secs(120);
 /// What a writer with the file open may hold a change up, and then some for a busy machine.
 const SLACK: Duration = Duration::from_millis(2500);
+/// How often the runner looks at the clock, to notice when the machine keeps the watcher waiting.
+const BEAT: Duration = Duration::from_millis(20);
 /// No watcher takes longer to take its baseline.
 const START: Duration = Duration::from_secs(60);
 
@@ -89,6 +91,7 @@ async fn watch(
         serves: loaded,
         takes: pattern.reload_takes,
         loaded: Vec::new(),
+        late: Duration::ZERO,
     };
     let begin = || {
         let scene = Arc::clone(scene);
@@ -110,9 +113,14 @@ async fn watch(
     let done = host.until_done(&mut follower, script).await?;
     host.until_quiet(&mut follower, settings, &done, pattern)
         .await;
-    let verdict = Verdict::of(pattern, &settings.detection, &done, &host.loaded);
+    let stalled = done.stalled.is_some() || host.late > settings.debounce / 3;
+    let verdict = Verdict::of(pattern, &settings.detection, &done.bytes, &host.loaded);
     follower.stop().await;
-    Ok(verdict)
+    Ok(match verdict {
+        good if good.is_good() => good,
+        _ if stalled => Verdict::Stalled,
+        bad => bad,
+    })
 }
 
 /// What a host does at each settled change, without a gateway behind it.
@@ -122,6 +130,8 @@ struct Host {
     serves: Option<Digest>,
     takes: Duration,
     loaded: Vec<Loaded>,
+    /// By how much a timer of the watcher's runtime was late, at worst.
+    late: Duration,
 }
 
 impl Host {
@@ -132,8 +142,10 @@ impl Host {
         mut script: tokio::task::JoinHandle<Result<Done, Halt>>,
     ) -> Result<Done, Halt> {
         let deadline = Instant::now() + SCRIPT;
+        let mut beat = interval(BEAT);
         loop {
             tokio::select! {
+                meant = beat.tick() => self.late = self.late.max(meant.elapsed()),
                 done = &mut script => {
                     return done.unwrap_or_else(|error| Err(Halt::Failed(error.to_string())));
                 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Done, Pattern};
+use super::Pattern;
 use crate::target::Digest;
 use crate::watch::FoundBy;
 
@@ -41,10 +41,10 @@ pub enum Verdict {
 
 impl Verdict {
     /// Judges what was loaded since the baseline.
-    pub(super) fn of(pattern: &Pattern, detector: &str, done: &Done, loaded: &[Loaded]) -> Self {
+    pub(super) fn of(pattern: &Pattern, detector: &str, bytes: &[u8], loaded: &[Loaded]) -> Self {
         let right = pattern.expect.range();
         let count = loaded.len();
-        let last = Digest::of(&done.bytes);
+        let last = Digest::of(bytes);
         let ends_right = match loaded.last() {
             Some(loaded) => loaded.digest == last,
             None => *right.start() == 0,
@@ -55,7 +55,6 @@ impl Verdict {
             .any(|loaded| loaded.found_by == FoundBy::Content);
         match (ends_right, counts) {
             (false, _) => Self::Missed,
-            (true, false) if done.stalled.is_some() => Self::Stalled,
             (true, false) => Self::Count(count),
             (true, true) if by_content && may_miss(pattern, detector) => Self::ByContent,
             (true, true) if by_content => Self::Late,
@@ -101,10 +100,6 @@ mod tests {
 
     fn verdict(pattern: &str, detector: &str, loaded: &[(&str, FoundBy)]) -> Verdict {
         let pattern = patterns::all().find(|it| it.name == pattern).unwrap();
-        let done = Done {
-            bytes: b"end".to_vec(),
-            stalled: None,
-        };
         let loaded: Vec<_> = loaded
             .iter()
             .map(|(text, found_by)| Loaded {
@@ -112,7 +107,7 @@ mod tests {
                 found_by: *found_by,
             })
             .collect();
-        Verdict::of(pattern, detector, &done, &loaded)
+        Verdict::of(pattern, detector, b"end", &loaded)
     }
 
     #[test]

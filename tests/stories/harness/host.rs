@@ -19,6 +19,11 @@ use super::{binary, is_gone, soon, until};
 /// Where compiled plugins are kept, for all stories and runs.
 const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cache");
 
+/// Where compiled plugins are kept.
+pub(crate) fn cache() -> &'static str {
+    CACHE
+}
+
 /// One event, as the log has it.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {

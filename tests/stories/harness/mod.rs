@@ -8,15 +8,17 @@ mod host;
 mod processes;
 mod raw_client;
 mod remote;
+mod watching;
 
 use std::time::Duration;
 
 pub(crate) use client::{Client, List};
 pub(crate) use config::{config, demo, remote};
-pub(crate) use host::{Event, Host, digest};
-pub(crate) use processes::{group, is_gone};
+pub(crate) use host::{Event, Host, cache, digest};
+pub(crate) use processes::{children, group, is_gone};
 pub(crate) use raw_client::RawClient;
 pub(crate) use remote::Remote;
+pub(crate) use watching::Watching;
 
 /// The backend that knows nothing of MCP's types.
 pub(crate) const RAW_BACKEND: &str = env!("CARGO_BIN_EXE_raw-backend");
@@ -43,6 +45,13 @@ pub(crate) fn binary() -> std::path::PathBuf {
 /// Its result, or a panic that says what was waited for.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, future)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+/// As [`soon`], for what takes minutes.
+pub(crate) async fn long<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(10 * LIMIT, future)
         .await
         .unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }

@@ -51,7 +51,7 @@ fn all() -> Vec<Process> {
 }
 
 /// The children of a process.
-pub(super) fn children(of: u32) -> Vec<Process> {
+pub(crate) fn children(of: u32) -> Vec<Process> {
     all().into_iter().filter(|it| it.parent == of).collect()
 }
 
