@@ -48,10 +48,12 @@ enum Command {
 /// Runs the subcommand that the arguments name.
 pub fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let mut builder = match &command {
+        // One thread hears, looks and prints: the shortest way from an event to its word.
+        Command::Watch(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("config-sync: cannot start: {error}");

@@ -181,7 +181,7 @@ impl Output {
         if self.json {
             let found_by = match settled.found_by {
                 FoundBy::Detector => "detector",
-                FoundBy::Beginning => "beginning",
+                FoundBy::Afresh => "afresh",
                 FoundBy::Content => "content",
             };
             println!(

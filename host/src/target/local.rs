@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::lease::is_open_for_writing;
-use super::{Digest, FileError, FileKind, Stat, Target};
+use super::{Digest, FileError, FileKind, Rest, Stat, Target};
 
 /// How much is read at once while hashing: large enough that the calls do not count.
 const CHUNK: usize = 64 * 1024;
@@ -56,15 +56,7 @@ impl Target for LocalFile {
     }
 
     fn digest(&self) -> Result<Digest, FileError> {
-        let mut file = self.open()?;
-        let mut hasher = Sha256::new();
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            match file.read(&mut chunk)? {
-                0 => return Ok(Digest::from_hasher(hasher)),
-                count => hasher.update(&chunk[..count]),
-            }
-        }
+        digest(&self.open()?)
     }
 
     fn read(&self, offset: u64, length: u32) -> Result<Vec<u8>, FileError> {
@@ -91,6 +83,29 @@ impl Target for LocalFile {
 
     fn is_open_for_writing(&self) -> Option<bool> {
         is_open_for_writing(&self.open().ok()?)
+    }
+
+    /// As by default, in one opening: each wakes whoever watches the file.
+    fn rest(&self, written: bool) -> Result<Rest, FileError> {
+        let stat = self.stat()?;
+        let mut file = self.open()?;
+        let first = (stat, digest(&file)?);
+        let written = is_open_for_writing(&file).unwrap_or(written);
+        file.rewind()?;
+        // By its path: another file may stand there by now.
+        let second = (self.stat()?, digest(&file)?);
+        Ok(Rest::of(first, second, written))
+    }
+}
+
+fn digest(mut file: &File) -> Result<Digest, FileError> {
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(Digest::from_hasher(hasher)),
+            count => hasher.update(&chunk[..count]),
+        }
     }
 }
 

@@ -117,4 +117,13 @@ pub trait Target: Send + Sync + 'static {
     fn is_open_for_writing(&self) -> Option<bool> {
         None
     }
+
+    /// Looks twice, whether it has come to rest. `written` is what else is known of a writer,
+    /// where the target cannot tell.
+    ///
+    /// # Errors
+    /// As for [`Target::read`].
+    fn rest(&self, written: bool) -> Result<Rest, FileError> {
+        Rest::look(self, written)
+    }
 }

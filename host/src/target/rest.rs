@@ -16,31 +16,29 @@ pub enum Rest {
 }
 
 impl Rest {
-    /// Looks twice. `written` is what else is known of a writer, where the target cannot tell.
-    ///
-    /// # Errors
-    /// When it is missing, not readable or not a regular file.
-    pub fn of(target: &dyn Target, written: bool) -> Result<Self, FileError> {
-        let first = look(target)?;
-        // A writer that opens, writes and closes between the two looks is seen by the second.
-        let open = target.is_open_for_writing().unwrap_or(written);
-        let (stat, digest) = look(target)?;
-        Ok(if first != (stat, digest) {
+    /// What two looks say, and whether somebody had it open for writing when the first was done.
+    pub(super) fn of(first: (Stat, Digest), second: (Stat, Digest), written: bool) -> Self {
+        let (stat, digest) = second;
+        if first != second {
             Self::Moving
-        } else if open {
+        } else if written {
             Self::Written(digest)
         } else if stat.size == 0 {
             Self::Empty(digest)
         } else {
             Self::Still(digest)
-        })
+        }
     }
-}
 
-fn look(target: &dyn Target) -> Result<(Stat, Digest), FileError> {
-    // In this order, so that a write after the digest shows in the next stat.
-    let stat = target.stat()?;
-    Ok((stat, target.digest()?))
+    /// Looks twice at any target.
+    pub(super) fn look(target: &(impl Target + ?Sized), written: bool) -> Result<Self, FileError> {
+        // Stat before digest, so that a write after the digest shows in the next stat.
+        let first = (target.stat()?, target.digest()?);
+        // A writer that opens, writes and closes between the two looks is seen by the second.
+        let written = target.is_open_for_writing().unwrap_or(written);
+        let second = (target.stat()?, target.digest()?);
+        Ok(Self::of(first, second, written))
+    }
 }
 
 #[cfg(test)]
@@ -55,16 +53,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         let file = LocalFile::new(&path);
-        assert_eq!(Rest::of(&file, false), Err(FileError::NotFound));
+        assert_eq!(file.rest(false), Err(FileError::NotFound));
         std::fs::write(&path, "a: 1").unwrap();
-        assert_eq!(Rest::of(&file, true), Ok(Rest::Still(Digest::of(b"a: 1"))));
+        assert_eq!(file.rest(true), Ok(Rest::Still(Digest::of(b"a: 1"))));
         let writer = OpenOptions::new().append(true).open(&path).unwrap();
         if cfg!(target_os = "linux") {
             let digest = Digest::of(b"a: 1");
-            assert_eq!(Rest::of(&file, false), Ok(Rest::Written(digest)));
+            assert_eq!(file.rest(false), Ok(Rest::Written(digest)));
         }
         writer.set_len(0).unwrap();
         drop(writer);
-        assert_eq!(Rest::of(&file, false), Ok(Rest::Empty(Digest::of(b""))));
+        assert_eq!(file.rest(false), Ok(Rest::Empty(Digest::of(b""))));
     }
 }

@@ -3,7 +3,7 @@
 //! since any of it may block on a dead file system; so it takes all it needs along and brings it
 //! back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +32,8 @@ pub struct Armed {
     pub renewed: bool,
     /// Why events cannot be trusted, with the remedy.
     pub trouble: Option<String>,
+    /// Everything lies on file systems of this machine, which answer at once.
+    pub local: bool,
     /// The files in watched folders.
     pub found: Vec<PathBuf>,
 }
@@ -107,8 +109,8 @@ pub(super) struct Job {
 /// What a look found at one file.
 pub(super) struct Looked {
     pub(super) file: usize,
-    /// The detector begins here: it has nothing to compare with.
-    pub(super) start: bool,
+    /// The detector begins with it, or it was away.
+    pub(super) afresh: bool,
     pub(super) observation: Option<Result<Observation, Fault>>,
     pub(super) digest: Option<Digest>,
     pub(super) rest: Option<Result<Rest, FileError>>,
@@ -119,8 +121,8 @@ pub(super) struct Looked {
 pub(super) struct Findings {
     /// Unless nothing had to be armed.
     pub(super) armed: Option<Armed>,
-    /// New files, each with its number.
-    pub(super) appeared: Vec<(usize, Arc<Path>)>,
+    /// New files. Their numbers follow those that were given before.
+    pub(super) appeared: Vec<Arc<Path>>,
     /// Where there is something to tell.
     pub(super) looked: Vec<Looked>,
 }
@@ -141,7 +143,8 @@ pub(super) struct Look {
     pub(super) arm: Box<dyn Arm>,
     pub(super) detector: Box<dyn Detector>,
     files: Vec<File>,
-    numbers: HashMap<PathBuf, usize>,
+    /// Their paths.
+    known: HashSet<PathBuf>,
     open: Open,
 }
 
@@ -156,7 +159,7 @@ impl Look {
             arm,
             detector,
             files: Vec::new(),
-            numbers: HashMap::new(),
+            known: HashSet::new(),
             open,
         };
         for target in targets {
@@ -181,7 +184,7 @@ impl Look {
             armed: Some(Armed::untrusted("arming failed".to_owned())),
             looked: vec![Looked {
                 file: 0,
-                start: false,
+                afresh: false,
                 observation: Some(Err(Fault {
                     plugin: self.detector.name().to_owned(),
                     call: "observe",
@@ -195,16 +198,14 @@ impl Look {
         })
     }
 
-    fn add(&mut self, target: Arc<dyn Target>) -> usize {
-        let number = self.files.len();
-        self.numbers.insert(target.path().to_owned(), number);
+    fn add(&mut self, target: Arc<dyn Target>) {
+        self.known.insert(target.path().to_owned());
         self.files.push(File {
             target,
             memory: None,
             missing: false,
             held: false,
         });
-        number
     }
 
     fn look(&mut self, job: &Job) -> Findings {
@@ -218,6 +219,7 @@ impl Look {
                     .reduce(|mut all, mut one| {
                         all.renewed |= one.renewed;
                         all.trouble = all.trouble.or(one.trouble);
+                        all.local &= one.local;
                         all.found.append(&mut one.found);
                         all
                     })
@@ -229,13 +231,13 @@ impl Look {
             mistrust |= armed.trouble.is_some();
             unseen = armed.renewed && self.detector.wakes().events;
             for path in &armed.found {
-                if !self.numbers.contains_key(path) {
-                    let number = self.add((self.open)(path.clone()));
-                    findings.appeared.push((number, path.as_path().into()));
+                if !self.known.contains(path) {
+                    self.add((self.open)(path.clone()));
+                    findings.appeared.push(path.as_path().into());
                 }
             }
         }
-        let appeared = findings.appeared.iter().map(|(number, _)| *number);
+        let appeared = self.files.len() - findings.appeared.len()..self.files.len();
         let start = Due {
             start: true,
             by_content: true,
@@ -276,7 +278,7 @@ impl Look {
     ) -> Looked {
         let mut looked = Looked {
             file: number,
-            start: due.start,
+            afresh: due.start,
             observation: None,
             digest: None,
             rest: None,
@@ -321,12 +323,13 @@ impl Look {
         // What comes back may be another one, whatever its stamps say.
         let back = was_missing && !file.missing && looked.observation.is_some();
         if back {
+            looked.afresh = true;
             let digest = file.target.digest();
             file.missing |= digest.is_err();
             looked.digest = digest.ok();
         }
         if due.rest.is_some() || (at_once && (changed || looked.digest.is_some())) {
-            let rest = Rest::of(file.target.as_ref(), due.rest.unwrap_or(false));
+            let rest = file.target.rest(due.rest.unwrap_or(false));
             file.missing |= rest.is_err();
             file.held = matches!(rest, Ok(Rest::Written(_)));
             looked.rest = Some(rest);

@@ -6,11 +6,13 @@
 mod debounce;
 mod detection;
 mod detector;
+mod files;
 mod hearing;
 mod inbox;
 mod look;
 mod native;
 mod scope;
+mod under_way;
 mod watched;
 mod watcher;
 mod wires;

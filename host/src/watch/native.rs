@@ -23,8 +23,8 @@ pub struct NativeEvents {
     /// Made at the first arming, and again after it failed.
     watcher: Option<RecommendedWatcher>,
     armed: Places,
-    /// The names of devices that do not tell of every change; asking again at each look would double its price.
-    silent: HashMap<u64, Option<&'static str>>,
+    /// What each device said of itself; asking again at each look would double its price.
+    kinds: HashMap<u64, Option<FileSystem>>,
 }
 
 /// What the callback thread needs.
@@ -57,7 +57,7 @@ impl NativeEvents {
             }),
             watcher: None,
             armed: Places::new(),
-            silent: HashMap::new(),
+            kinds: HashMap::new(),
         }
     }
 
@@ -122,22 +122,28 @@ impl NativeEvents {
         Armed {
             renewed,
             trouble,
-            found: Vec::new(),
+            ..Armed::default()
         }
     }
 
-    /// The first place on a file system that does not tell of every change.
-    fn silence(&mut self, places: &Places) -> Option<String> {
-        places.iter().find_map(|(path, (device, _))| {
-            let name = *self.silent.entry(*device).or_insert_with(|| {
-                let kind = FileSystem::of(path);
-                kind.filter(|kind| kind.silent).map(|kind| kind.name)
-            });
-            let (path, name) = (path.display(), name?);
-            Some(format!(
-                "{path} is on {name}, which does not tell of every change; nothing needs to be done"
-            ))
-        })
+    /// Every place's file system: the first that does not tell of every change, and whether all
+    /// are known and of this machine.
+    fn file_systems(&mut self, places: &Places) -> (Option<String>, bool) {
+        let (mut silence, mut local) = (None, true);
+        for (path, (device, _)) in places {
+            let kind = *self
+                .kinds
+                .entry(*device)
+                .or_insert_with(|| FileSystem::of(path));
+            local &= kind.is_some_and(|kind| !kind.silent);
+            if let Some(kind) = kind.filter(|kind| kind.silent) {
+                let (path, name) = (path.display(), kind.name);
+                silence.get_or_insert_with(|| {
+                    format!("{path} is on {name}, which does not tell of every change; nothing needs to be done")
+                });
+            }
+        }
+        (silence, local)
     }
 }
 
@@ -149,9 +155,10 @@ impl Arm for NativeEvents {
             .map(|folder| format!("the folder {} is gone; it is watched for", folder.display()));
         self.heard.concerns.store(Arc::new(survey.concerns));
         let armed = self.put(&survey.places, true);
-        let silence = self.silence(&survey.places);
+        let (silence, local) = self.file_systems(&survey.places);
         Armed {
             trouble: armed.trouble.or(gone).or(silence),
+            local,
             found: survey.found,
             ..armed
         }
@@ -159,7 +166,9 @@ impl Arm for NativeEvents {
 
     fn arm_inside(&mut self, path: &Path) -> Armed {
         let survey = Survey::inside(path);
+        let (_, local) = self.file_systems(&survey.places);
         Armed {
+            local,
             found: survey.found,
             ..self.put(&survey.places, false)
         }

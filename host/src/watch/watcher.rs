@@ -3,20 +3,21 @@
 //! everything else, so a dead file system delays nothing but the next look. What it does at each
 //! wake grows with the files concerned, not with all that are watched.
 
-use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::detection::{Choice, Detection, STRIKES};
+use super::files::Files;
 use super::hearing::Ears;
 use super::inbox::About;
 use super::look::{Afresh, Due, Findings, Job, Look, Looked};
+use super::under_way::{self, UnderWay};
 use super::watched::Watched;
 use super::{
     Debounce, FileEvent, FoundBy, Inbox, Known, Observation, Open, Orders, Settled, Settling,
@@ -26,8 +27,6 @@ use crate::config::SyncSettings;
 use crate::events::{EventBus, EventKind, Fault};
 use crate::target::{Digest, LocalFile, Rest};
 
-/// A look that takes longer hangs, most likely on a network file system that is gone.
-const SLOW_LOOK: Duration = Duration::from_secs(30);
 /// Stands for "no deadline" where one is needed: a day, after which it is asked again.
 const FAR: Duration = Duration::from_secs(86_400);
 
@@ -39,24 +38,22 @@ pub struct ConfigWatcher {
     orders: watch::Receiver<Option<Orders>>,
     settled: mpsc::UnboundedSender<Settled>,
     ears: Ears,
-    files: Vec<Watched>,
-    numbers: HashMap<Arc<Path>, usize>,
-    /// Files at which something is due, or will be.
-    pending: BTreeSet<usize>,
+    files: Files,
     /// Due at every file.
     all: Due,
     afresh: Afresh,
     /// Here between two looks, away during one.
     look: Option<Look>,
-    under_way: Option<(JoinHandle<(Look, Findings)>, Instant)>,
+    under_way: UnderWay,
     /// What the orders said when they last changed.
     known: Known,
     settings: SyncSettings,
+    /// Everything lies on file systems that answer at once.
+    local: bool,
     /// The detector wants to hear of events.
     by_events: bool,
     /// The first look has not ended yet: it takes the baseline.
     first: bool,
-    told_slow: bool,
 }
 
 impl ConfigWatcher {
@@ -77,11 +74,11 @@ impl ConfigWatcher {
         let detector = detection.first(&settings)?;
         let by_events = detector.wakes().events;
         let debounce = Debounce::new(settings.debounce, settings.max_debounce);
-        let files: Vec<_> = wires
-            .targets
-            .iter()
-            .map(|target| Watched::new(target.path().into(), debounce.clone(), content(known)))
-            .collect();
+        let mut files = Files::default();
+        for target in &wires.targets {
+            let path = target.path().into();
+            files.add(Watched::new(path, debounce.clone(), content(known)));
+        }
         let open: Open = |path| Arc::new(LocalFile::new(path));
         Ok(Self {
             bus: wires.bus,
@@ -90,21 +87,16 @@ impl ConfigWatcher {
             orders: wires.orders,
             settled: wires.settled,
             ears: Ears::new(wires.hearing),
-            numbers: (0..)
-                .zip(&files)
-                .map(|(number, file)| (Arc::clone(&file.path), number))
-                .collect(),
             files,
-            pending: BTreeSet::new(),
             all: from_scratch(),
             afresh: Afresh::Everything,
             look: Some(Look::new(wires.arm, detector, wires.targets, open)),
-            under_way: None,
+            under_way: UnderWay::default(),
             known,
             settings,
+            local: false,
             by_events,
             first: true,
-            told_slow: false,
         })
     }
 
@@ -125,7 +117,7 @@ impl ConfigWatcher {
             let mut turn = None;
             if watching {
                 self.start_look(now);
-                turn = self.turn(now);
+                turn = self.turn(Instant::now());
             }
             next_tick = next_tick.min(now + settings.poll_interval);
             let safety = settings.safety_interval;
@@ -135,7 +127,7 @@ impl ConfigWatcher {
                 biased;
                 () = cancel.cancelled() => return,
                 changed = self.orders.changed() => if changed.is_err() { return },
-                findings = look_ends(&mut self.under_way) => self.judge(findings),
+                findings = self.under_way.ends() => self.judge(findings),
                 () = inbox.arrived(), if watching => self.hear(Instant::now()),
                 () = sleep_until(turn.unwrap_or(now)), if turn.is_some() => {}
                 () = sleep_until(next_tick), if watching => {
@@ -160,13 +152,13 @@ impl ConfigWatcher {
         let settings = &orders.settings;
         if self.known != orders.known {
             self.known = orders.known;
-            if let Some(file) = self.files.first_mut() {
+            if let Some(file) = self.files.first() {
                 file.seen = content(orders.known);
             }
         }
         if self.settings != *settings {
             self.settings = settings.clone();
-            for file in &mut self.files {
+            for file in self.files.iter_mut() {
                 file.debounce.set(settings.debounce, settings.max_debounce);
             }
         }
@@ -188,11 +180,10 @@ impl ConfigWatcher {
     /// When something must be done although nothing happens: never, while a look is under way.
     fn turn(&self, now: Instant) -> Option<Instant> {
         self.look.as_ref()?;
-        let pending = self
-            .pending
-            .iter()
-            .filter_map(|number| self.files.get(*number)?.deadline(now));
-        pending.min()
+        if self.afresh != Afresh::Nothing || self.all.any() {
+            return Some(now);
+        }
+        self.files.deadline(now)
     }
 
     /// Starts the look that is due, if none is under way.
@@ -200,20 +191,17 @@ impl ConfigWatcher {
         let Some(mut look) = self.look.take() else {
             return;
         };
-        let mut some = HashMap::new();
-        for number in &self.pending {
-            if let Some(due) = self
-                .files
-                .get_mut(*number)
-                .and_then(|file| file.take_due(now))
-            {
-                some.insert(*number, due);
-            }
-        }
+        let some = self.files.take_due(now);
+        // What has happened is looked at first. Arming comes after it: it takes longer, and leads
+        // to another look where it was needed.
+        let afresh = match some.is_empty() || self.all.any() {
+            true => std::mem::take(&mut self.afresh),
+            false => Afresh::Nothing,
+        };
         let job = Job {
             some,
             all: std::mem::take(&mut self.all),
-            afresh: std::mem::take(&mut self.afresh),
+            afresh,
             at_once: self.settings.debounce.is_zero(),
             mistrust: self.ears.trouble().is_some(),
         };
@@ -221,12 +209,12 @@ impl ConfigWatcher {
             self.look = Some(look);
             return;
         }
-        let handle = tokio::task::spawn_blocking(move || {
-            let findings = look.run(&job);
-            (look, findings)
-        });
-        self.under_way = Some((handle, now));
-        self.told_slow = false;
+        if self.local {
+            // Within a moment: not worth the way to another thread and back.
+            let findings = in_place(|| look.run(&job));
+            return self.judge((look, findings));
+        }
+        self.under_way.start(look, job, now);
     }
 
     /// Events have come.
@@ -244,14 +232,13 @@ impl ConfigWatcher {
             let moves = !matches!(event, FileEvent::Written | FileEvent::Closed);
             let number = match &about {
                 About::All => None,
-                About::File(path) => self.numbers.get(path).copied(),
-                About::Inside(path) => self.numbers.get(path.as_path()).copied(),
+                About::File(path) => self.files.number(path),
+                About::Inside(path) => self.files.number(path),
             };
             match (number, about) {
                 (Some(number), about) => {
-                    if let Some(file) = self.files.get_mut(number) {
+                    if let Some(file) = self.files.touch(number) {
                         file.hear(event, self.by_events, now);
-                        self.pending.insert(number);
                     }
                     if moves && !matches!(about, About::Inside(_)) {
                         self.afresh = Afresh::Everything;
@@ -277,24 +264,20 @@ impl ConfigWatcher {
         let now = Instant::now();
         let detector = look.detector.name().to_owned();
         self.look = Some(look);
-        for (number, path) in findings.appeared {
+        for path in findings.appeared {
             let debounce = Debounce::new(self.settings.debounce, self.settings.max_debounce);
-            self.numbers.insert(Arc::clone(&path), number);
-            self.files.push(Watched::new(path, debounce, None));
+            self.files.add(Watched::new(path, debounce, None));
         }
         for looked in findings.looked {
             self.judge_file(looked, &detector, now);
         }
         if let Some(armed) = findings.armed {
             self.ears.armed(armed.trouble);
+            self.local = armed.local;
         }
         self.ears.looked(now, self.settings.poll_interval);
         self.first = false;
         self.tell_hearing();
-        self.pending.retain(|number| {
-            let file = self.files.get(*number);
-            file.is_some_and(|file| file.deadline(now).is_some())
-        });
     }
 
     fn judge_file(&mut self, looked: Looked, detector: &str, now: Instant) {
@@ -307,7 +290,7 @@ impl ConfigWatcher {
             None => {}
         }
         let baseline = self.first && self.known == Known::Found;
-        let Some(file) = self.files.get_mut(looked.file) else {
+        let Some(file) = self.files.touch(looked.file) else {
             return;
         };
         if let Some(digest) = looked.digest {
@@ -315,8 +298,8 @@ impl ConfigWatcher {
                 file.seen = Some(digest);
             } else if file.seen != Some(digest) && !file.debounce.is_under_way() {
                 tracing::info!(detector, "the look by content found a change");
-                let found_by = match looked.start {
-                    true => FoundBy::Beginning,
+                let found_by = match looked.afresh {
+                    true => FoundBy::Afresh,
                     false => FoundBy::Content,
                 };
                 file.change(found_by, now);
@@ -328,11 +311,10 @@ impl ConfigWatcher {
             Some(Err(_)) => file.debounce.forget(),
             None => {}
         }
-        self.pending.insert(looked.file);
     }
 
     fn settle(&mut self, number: usize, rest: Rest, now: Instant) {
-        let Some(file) = self.files.get_mut(number) else {
+        let Some(file) = self.files.touch(number) else {
             return;
         };
         match (file.debounce.rest(now, rest), rest) {
@@ -364,7 +346,7 @@ impl ConfigWatcher {
     }
 
     fn observe(&mut self, number: usize, observation: Observation, now: Instant) {
-        let Some(file) = self.files.get_mut(number) else {
+        let Some(file) = self.files.touch(number) else {
             return;
         };
         let Observation { verdict, note, .. } = observation;
@@ -411,14 +393,12 @@ impl ConfigWatcher {
     }
 
     fn tell_slow_look(&mut self) {
-        let since = self.under_way.as_ref().map(|(_, since)| *since);
-        if !self.told_slow && since.is_some_and(|since| since.elapsed() > SLOW_LOOK) {
-            self.told_slow = true;
+        if self.under_way.became_slow(Instant::now()) {
+            let seconds = under_way::SLOW.as_secs();
             self.bus.publish(
                 EventKind::Degraded,
                 format!(
-                    "a look at the file has not come back for {} s: is its file system gone?",
-                    SLOW_LOOK.as_secs()
+                    "a look at the file has not come back for {seconds} s: is its file system gone?"
                 ),
             );
         }
@@ -434,6 +414,15 @@ fn from_scratch() -> Due {
     }
 }
 
+/// Runs what blocks for a moment on this very thread, which other tasks leave meanwhile if they
+/// can.
+fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
 fn content(known: Known) -> Option<Digest> {
     match known {
         Known::Content(digest) => Some(digest),
@@ -445,24 +434,6 @@ fn content(known: Known) -> Option<Digest> {
 fn name(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()
-}
-
-/// The look under way, once it ends; never, while there is none. Cancel safe.
-async fn look_ends(
-    under_way: &mut Option<(JoinHandle<(Look, Findings)>, Instant)>,
-) -> (Look, Findings) {
-    loop {
-        let Some((handle, _)) = under_way else {
-            return std::future::pending().await;
-        };
-        let ended = handle.await;
-        *under_way = None;
-        match ended {
-            Ok(looked) => return looked,
-            // Only a defect of the host or the end of the runtime brings us here.
-            Err(error) => tracing::error!(%error, "a look was lost, and watching with it"),
-        }
-    }
 }
 
 #[cfg(test)]

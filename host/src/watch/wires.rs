@@ -50,8 +50,9 @@ pub struct Settled {
 pub enum FoundBy {
     /// The detector.
     Detector,
-    /// The first look of a detector, which compares with what was known before.
-    Beginning,
+    /// A look by content at a file that the detector begins with, or that was away or not to be
+    /// read for a while: what was known before decides.
+    Afresh,
     /// A look by content, the detector having missed it: at each `safety_interval`, and oftener
     /// while somebody has the file open for writing.
     Content,

@@ -1,0 +1,69 @@
+//! All files of a watcher by number, and those at which something is due. Pure: time is an
+//! argument. What it does grows with the files concerned, not with all that are watched.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::look::Due;
+use super::watched::Watched;
+
+#[derive(Default)]
+pub(super) struct Files {
+    all: Vec<Watched>,
+    numbers: HashMap<Arc<Path>, usize>,
+    /// At which something is due, or will be.
+    pending: BTreeSet<usize>,
+}
+
+impl Files {
+    /// Numbers are given in turn, as [`super::look::Look`] gives them.
+    pub(super) fn add(&mut self, file: Watched) {
+        self.numbers.insert(Arc::clone(&file.path), self.all.len());
+        self.all.push(file);
+    }
+
+    pub(super) fn number(&self, path: &Path) -> Option<usize> {
+        self.numbers.get(path).copied()
+    }
+
+    pub(super) fn first(&mut self) -> Option<&mut Watched> {
+        self.all.first_mut()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Watched> {
+        self.all.iter_mut()
+    }
+
+    /// One file, at which something may be due from now on.
+    pub(super) fn touch(&mut self, number: usize) -> Option<&mut Watched> {
+        let file = self.all.get_mut(number)?;
+        self.pending.insert(number);
+        Some(file)
+    }
+
+    /// When something must be done at a file although nothing happens.
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let pending = self.pending.iter();
+        pending
+            .filter_map(|number| self.all.get(*number)?.deadline(now))
+            .min()
+    }
+
+    /// Takes what is due now, and forgets the files at which nothing is any more.
+    pub(super) fn take_due(&mut self, now: Instant) -> HashMap<usize, Due> {
+        let mut taken = HashMap::new();
+        self.pending.retain(|number| {
+            let Some(file) = self.all.get_mut(*number) else {
+                return false;
+            };
+            if let Some(due) = file.take_due(now) {
+                taken.insert(*number, due);
+            }
+            file.deadline(now).is_some()
+        });
+        taken
+    }
+}

@@ -1,0 +1,63 @@
+//! The look under way, where it runs beside the watcher: at most one, and its end is awaited.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::look::{Findings, Job, Look};
+
+/// A look that takes longer hangs, most likely on a network file system that is gone.
+pub(super) const SLOW: Duration = Duration::from_secs(30);
+
+#[derive(Default)]
+pub(super) struct UnderWay(Option<Running>);
+
+struct Running {
+    handle: JoinHandle<(Look, Findings)>,
+    since: Instant,
+    told: bool,
+}
+
+impl UnderWay {
+    /// Starts a look on a thread that may block.
+    pub(super) fn start(&mut self, mut look: Look, job: Job, now: Instant) {
+        let handle = tokio::task::spawn_blocking(move || {
+            let findings = look.run(&job);
+            (look, findings)
+        });
+        self.0 = Some(Running {
+            handle,
+            since: now,
+            told: false,
+        });
+    }
+
+    /// Its end; never, while there is none. Cancel safe.
+    pub(super) async fn ends(&mut self) -> (Look, Findings) {
+        loop {
+            let Some(running) = &mut self.0 else {
+                return std::future::pending().await;
+            };
+            let ended = (&mut running.handle).await;
+            self.0 = None;
+            match ended {
+                Ok(looked) => return looked,
+                // Only a defect of the host or the end of the runtime brings us here.
+                Err(error) => tracing::error!(%error, "a look was lost, and watching with it"),
+            }
+        }
+    }
+
+    /// Whether it has become slow; says so once.
+    pub(super) fn became_slow(&mut self, now: Instant) -> bool {
+        let slow = |running: &&mut Running| !running.told && now > running.since + SLOW;
+        match self.0.as_mut().filter(slow) {
+            Some(running) => {
+                running.told = true;
+                true
+            }
+            None => false,
+        }
+    }
+}
