@@ -30,6 +30,8 @@ struct Agenda {
     /// Calls under way, each with the moment of its next waking. Few at any time.
     calls: Vec<(u64, Instant)>,
     next_call: u64,
+    /// When the thread wakes by itself; never, while there was nothing to watch.
+    wakes_at: Option<Instant>,
     closed: bool,
 }
 
@@ -56,8 +58,13 @@ impl Watchdog {
         let call = agenda.next_call;
         agenda.next_call += 1;
         agenda.calls.push((call, deadline));
+        // A thread that wakes in time sees the call then: waking it now would cost the call more
+        // than all else that is done for it.
+        let in_time = agenda.wakes_at.is_some_and(|wakes_at| wakes_at <= deadline);
         drop(agenda);
-        self.shared.changed.notify_one();
+        if !in_time {
+            self.shared.changed.notify_one();
+        }
         Watched {
             call,
             shared: Arc::clone(&self.shared),
@@ -101,6 +108,7 @@ impl Shared {
                 engine.increment_epoch();
             }
             let next = agenda.calls.iter().map(|(_, waking)| *waking).min();
+            agenda.wakes_at = next;
             agenda = match next {
                 None => self
                     .changed

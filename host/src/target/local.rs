@@ -100,7 +100,9 @@ impl Target for LocalFile {
 
 fn digest(mut file: &File) -> Result<Digest, FileError> {
     let mut hasher = Sha256::new();
-    let mut chunk = vec![0; CHUNK];
+    // One byte more than a small file has: its end is then found by the second read.
+    let size = usize::try_from(file.metadata()?.size()).unwrap_or(CHUNK);
+    let mut chunk = vec![0; size.saturating_add(1).min(CHUNK)];
     loop {
         match file.read(&mut chunk)? {
             0 => return Ok(Digest::from_hasher(hasher)),
