@@ -33,7 +33,10 @@ fn looks(criterion: &mut Criterion) {
         ("mtime", Wake::Tick),
         ("hash", Wake::Tick),
         ("inotify", Wake::Tick),
-        ("inotify", Wake::Events(vec![FileEvent::Written, FileEvent::Closed])),
+        (
+            "inotify",
+            Wake::Events(vec![FileEvent::Written, FileEvent::Closed]),
+        ),
     ] {
         let mut detector = library.detector(name).unwrap();
         let first = detector.observe(&target, &Wake::Start, None).unwrap();

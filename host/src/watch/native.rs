@@ -12,7 +12,7 @@ use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::inbox::About;
-use super::scope::{Places, Survey};
+use super::scope::{Places, Survey, Walks};
 use super::{Arm, Armed, FileEvent, Inbox, Scope};
 use crate::target::FileSystem;
 
@@ -23,6 +23,7 @@ pub struct NativeEvents {
     /// Made at the first arming, and again after it failed.
     watcher: Option<RecommendedWatcher>,
     armed: Places,
+    walks: Walks,
     /// What each device said of itself; asking again at each look would double its price.
     kinds: HashMap<u64, Option<FileSystem>>,
 }
@@ -57,6 +58,7 @@ impl NativeEvents {
             }),
             watcher: None,
             armed: Places::new(),
+            walks: Walks::default(),
             kinds: HashMap::new(),
         }
     }
@@ -149,7 +151,7 @@ impl NativeEvents {
 
 impl Arm for NativeEvents {
     fn arm(&mut self) -> Armed {
-        let survey = Survey::of(&self.scopes);
+        let survey = Survey::of(&self.scopes, &mut self.walks);
         let gone = survey
             .gone
             .map(|folder| format!("the folder {} is gone; it is watched for", folder.display()));
@@ -165,7 +167,7 @@ impl Arm for NativeEvents {
     }
 
     fn arm_inside(&mut self, path: &Path) -> Armed {
-        let survey = Survey::inside(path);
+        let survey = Survey::inside(path, &mut self.walks);
         let (_, local) = self.file_systems(&survey.places);
         Armed {
             local,

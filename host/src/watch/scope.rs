@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::inbox::About;
 use crate::target::{Links, Route};
@@ -24,6 +25,29 @@ pub enum Scope {
 /// A folder or file to put a watch on: its path, with device and inode of what stands there.
 pub(super) type Places = HashMap<PathBuf, (u64, u64)>;
 
+/// What folders held when they were last read, so that one which has not changed since is not
+/// read again.
+#[derive(Debug, Default)]
+pub(super) struct Walks(HashMap<PathBuf, Walk>);
+
+#[derive(Debug)]
+struct Walk {
+    stamp: Stamp,
+    folders: Vec<PathBuf>,
+}
+
+/// What changes when something comes into a folder or leaves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    modified: (i64, i64),
+}
+
+/// A folder that changed so shortly before it was read may change again within the same tick of
+/// its file system's clock, of which the coarsest (FAT) has two seconds.
+const SETTLES: Duration = Duration::from_secs(3);
+
 /// What watching takes, as things stand now.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
@@ -31,7 +55,7 @@ pub(super) struct Survey {
     pub(super) places: Places,
     /// Which files an event at a path is about.
     pub(super) concerns: HashMap<PathBuf, About>,
-    /// Files in the folders.
+    /// Files in the folders, of those that changed since the last survey.
     pub(super) found: Vec<PathBuf>,
     /// A folder that should be there and is not.
     pub(super) gone: Option<PathBuf>,
@@ -39,7 +63,7 @@ pub(super) struct Survey {
 
 impl Survey {
     /// All that the scopes cover.
-    pub(super) fn of(scopes: &[Scope]) -> Self {
+    pub(super) fn of(scopes: &[Scope], walks: &mut Walks) -> Self {
         let mut survey = Self::default();
         let mut links = Links::default();
         let mut concerned: HashMap<PathBuf, Vec<Arc<Path>>> = HashMap::new();
@@ -70,7 +94,7 @@ impl Survey {
                     if !root.is_dir() {
                         survey.gone = survey.gone.take().or(Some(root.clone()));
                     }
-                    survey.walk(root);
+                    survey.walk(root, walks);
                 }
             }
         }
@@ -85,10 +109,10 @@ impl Survey {
     }
 
     /// What stands at this path in a watched folder: the file, or all in the folder.
-    pub(super) fn inside(path: &Path) -> Self {
+    pub(super) fn inside(path: &Path, walks: &mut Walks) -> Self {
         let mut survey = Self::default();
         match std::fs::symlink_metadata(path) {
-            Ok(meta) if meta.is_dir() => survey.walk(path),
+            Ok(meta) if meta.is_dir() => survey.walk(path, walks),
             Ok(_) if path.is_file() => survey.found.push(path.to_owned()),
             _ => {}
         }
@@ -105,25 +129,55 @@ impl Survey {
         }
     }
 
-    fn walk(&mut self, root: &Path) {
-        let mut folders = vec![root.to_owned()];
-        while let Some(folder) = folders.pop() {
-            self.place(&folder);
-            // One that went away or may not be read holds nothing that could be watched.
-            let Ok(entries) = std::fs::read_dir(&folder) else {
+    fn walk(&mut self, root: &Path, walks: &mut Walks) {
+        let mut ahead = vec![root.to_owned()];
+        while let Some(folder) = ahead.pop() {
+            let Ok(meta) = std::fs::metadata(&folder) else {
+                walks.0.remove(&folder);
                 continue;
             };
-            for entry in entries.flatten() {
-                let Ok(kind) = entry.file_type() else {
-                    continue;
-                };
-                if kind.is_dir() {
-                    folders.push(entry.path());
-                } else if kind.is_file() || (kind.is_symlink() && entry.path().is_file()) {
-                    self.found.push(entry.path());
-                }
+            let stamp = Stamp {
+                device: meta.dev(),
+                inode: meta.ino(),
+                modified: (meta.mtime(), meta.mtime_nsec()),
+            };
+            self.places
+                .insert(folder.clone(), (stamp.device, stamp.inode));
+            if let Some(walk) = walks.0.get(&folder).filter(|walk| walk.stamp == stamp) {
+                ahead.extend(walk.folders.iter().cloned());
+                continue;
+            }
+            let folders = self.read(&folder);
+            ahead.extend(folders.iter().cloned());
+            let settled = meta
+                .modified()
+                .ok()
+                .and_then(|modified| modified.elapsed().ok())
+                .is_some_and(|age| age > SETTLES);
+            if settled {
+                walks.0.insert(folder, Walk { stamp, folders });
+            } else {
+                walks.0.remove(&folder);
             }
         }
+    }
+
+    /// Takes the files of a folder, and gives its folders. One that went away or may not be read
+    /// holds nothing that could be watched.
+    fn read(&mut self, folder: &Path) -> Vec<PathBuf> {
+        let mut folders = Vec::new();
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        for entry in entries {
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() || (kind.is_symlink() && entry.path().is_file()) {
+                self.found.push(entry.path());
+            }
+        }
+        folders
     }
 }
 
@@ -142,7 +196,7 @@ mod tests {
         std::fs::write(root.join("in/b"), "").unwrap();
         symlink("..", root.join("in/loop")).unwrap();
         symlink("../a", root.join("in/link")).unwrap();
-        let mut survey = Survey::of(&[Scope::Tree(root.clone())]);
+        let mut survey = Survey::of(&[Scope::Tree(root.clone())], &mut Walks::default());
         survey.found.sort();
         let expected = ["a", "in/b", "in/link"].map(|name| root.join(name));
         assert_eq!(survey.found, expected);
@@ -155,10 +209,41 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let file = root.join("gone/config.yaml");
-        let survey = Survey::of(&[Scope::File(file.as_path().into())]);
+        let survey = Survey::of(&[Scope::File(file.as_path().into())], &mut Walks::default());
         assert_eq!(survey.gone, Some(root.join("gone")));
         assert!(survey.places.contains_key(&root));
         let about = About::File(file.as_path().into());
         assert_eq!(survey.concerns.get(&root.join("gone")), Some(&about));
+    }
+
+    #[test]
+    fn a_folder_that_did_not_change_is_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let inside = root.join("in");
+        std::fs::create_dir(&inside).unwrap();
+        std::fs::write(inside.join("a"), "").unwrap();
+        let old = std::time::SystemTime::now() - 2 * SETTLES;
+        let age = |path: &Path| {
+            std::fs::File::open(path)
+                .unwrap()
+                .set_modified(old)
+                .unwrap()
+        };
+        age(&inside);
+        age(&root);
+        let mut walks = Walks::default();
+        let scope = [Scope::Tree(root.clone())];
+        assert_eq!(Survey::of(&scope, &mut walks).found, [inside.join("a")]);
+        let again = Survey::of(&scope, &mut walks);
+        assert!(again.found.is_empty());
+        assert!(
+            again.places.contains_key(&inside),
+            "it is watched all the same"
+        );
+        // New in there, and again in the same tick: as long as it is young, it is read.
+        std::fs::write(inside.join("b"), "").unwrap();
+        assert_eq!(Survey::of(&scope, &mut walks).found.len(), 2);
+        assert_eq!(Survey::of(&scope, &mut walks).found.len(), 2);
     }
 }
