@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Ending;
@@ -32,7 +33,8 @@ pub enum Proposed {
 }
 
 /// How two configurations differ in one place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DifferenceKind {
     /// Only the new one has it.
     Added,
@@ -43,7 +45,7 @@ pub enum DifferenceKind {
 }
 
 /// One difference, for people. Holds no value, so no secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// What sort.
     pub kind: DifferenceKind,

@@ -8,6 +8,7 @@ mod handler;
 mod handlers;
 mod outcome;
 mod read;
+mod record;
 mod reloader;
 mod retry;
 
@@ -15,4 +16,7 @@ pub use handler::{Change, Difference, DifferenceKind, Proposal, Proposed, Refuse
 pub use handlers::Handlers;
 pub use outcome::{Ending, Outcome};
 pub use read::MAX_BYTES;
-pub use reloader::{Reloader, Trigger};
+pub use record::{
+    Digests, Forgetful, LastGood, Memory, OutcomeKind, Phase, PhaseTime, Record, Trigger,
+};
+pub use reloader::Reloader;

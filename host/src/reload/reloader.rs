@@ -12,24 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::attempt::{Aim, Applied, Attempt};
 use super::read::read;
 use super::retry::{Next, Retry};
-use super::{Handlers, Outcome, outcome};
+use super::{Handlers, Outcome, Trigger, outcome};
 use crate::events::{EventBus, EventKind};
 use crate::gateway::{BackendNotice, Capability, Gateway, NoticeKind};
 use crate::target::{Digest, Target};
 use crate::watch::{Detectors, Orders, Settled};
-
-/// Why a reload is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
-    /// The host starts.
-    Start,
-    /// The watcher saw a change come to rest.
-    Settled,
-    /// Somebody asked for it: SIGHUP.
-    Asked,
-    /// What failed is tried again.
-    Retry,
-}
 
 /// Owns what was applied, and reloads it.
 pub struct Reloader {
@@ -102,8 +89,8 @@ impl Reloader {
             let trigger = tokio::select! {
                 biased;
                 () = cancel.cancelled() => return,
-                Some(()) = asked.recv() => Trigger::Asked,
-                Some(Settled) = settled.recv() => Trigger::Settled,
+                Some(()) = asked.recv() => Trigger::Hangup,
+                Some(Settled) = settled.recv() => Trigger::Detector,
                 Some(notice) = notices.recv() => {
                     let mut heard = vec![notice];
                     while let Ok(notice) = notices.try_recv() {
@@ -163,7 +150,7 @@ impl Reloader {
         if let Some(applied) = applied {
             self.command(&applied);
             self.applied = Some(applied);
-        } else if trigger == Trigger::Asked {
+        } else if trigger == Trigger::Hangup {
             self.watch_again();
         }
         (outcome, Some(digest))
