@@ -5,6 +5,7 @@
 //! lower rank; `host/tests/rooms.rs` checks it):
 //!
 //! 1. [`target`]: the watched file; [`config`]: what its bytes mean; [`events`]: what happened;
+//!    [`state`]: what is kept on disk;
 //! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
 //! 3. [`reload`]: one transaction from settled change to new snapshot;
 //! 4. [`plugin`]: the WASM detectors and handlers behind the ports of `watch` and `reload`;
@@ -18,5 +19,6 @@ pub mod gateway;
 pub mod plugin;
 pub mod reload;
 pub mod service;
+pub mod state;
 pub mod target;
 pub mod watch;

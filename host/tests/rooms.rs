@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// DESIGN.md's "Rooms", highest rank first.
-const RANKS: [(&str, u32); 11] = [
+const RANKS: [(&str, u32); 12] = [
     ("main", 7),
     ("cli", 6),
     ("service", 5),
@@ -22,6 +22,7 @@ const RANKS: [(&str, u32); 11] = [
     ("config", 1),
     ("target", 1),
     ("events", 1),
+    ("state", 1),
     ("lib", 8),
 ];
 
@@ -34,7 +35,7 @@ const FOREIGN: [(&str, &[&str]); 9] = [
     ("notify", &["watch"]),
     ("rmcp", &["gateway", "cli"]),
     ("serde_saphyr", &["config"]),
-    ("sha2", &["target"]),
+    ("sha2", &["state", "target"]),
     ("wasmtime", &["plugin"]),
 ];
 
