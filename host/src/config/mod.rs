@@ -13,6 +13,7 @@ mod backend;
 mod backends;
 mod conflict_resolution;
 mod connection;
+mod difference;
 mod document;
 mod load;
 mod middleware;
@@ -31,6 +32,7 @@ mod version;
 mod yaml;
 
 pub use backend::{BackendSpec, Connection, Timeouts};
+pub use difference::{Difference, DifferenceKind, differences};
 pub use document::Document;
 pub use load::{Load, load};
 pub use middleware::MiddlewareSpec;
