@@ -15,7 +15,7 @@ use crate::config::PluginSettings;
 use crate::events::{EventBus, EventKind};
 use crate::gateway::{Capability, Gateway, Snapshot};
 use crate::plugin::{Library, Limits, PluginEngine};
-use crate::reload::{Handlers, Reloader};
+use crate::reload::{Forgetful, Handlers, Ports, Reloader, Trigger};
 use crate::target::LocalFile;
 use crate::watch::{ConfigWatcher, Detectors, Inbox, NativeEvents};
 
@@ -72,7 +72,7 @@ pub struct SentinelService {
 
 struct Running {
     gateway: Arc<Gateway>,
-    ask: mpsc::Sender<()>,
+    ask: mpsc::Sender<Trigger>,
     cancel: CancellationToken,
     tasks: TaskTracker,
 }
@@ -162,15 +162,16 @@ impl SentinelService {
         let (gateway, notices) = Gateway::new(base);
         let (orders, obeyed) = watch::channel(None);
         let (seen, seen_by_watcher) = watch::channel(None);
-        let mut reloader = Reloader::new(
-            target.clone(),
-            Arc::clone(&gateway),
-            Handlers::new(handlers),
-            Arc::clone(&library),
-            self.bus.clone(),
+        let mut reloader = Reloader::new(Ports {
+            target: target.clone(),
+            gateway: Arc::clone(&gateway),
+            handlers: Handlers::new(handlers),
+            detectors: Arc::clone(&library),
+            bus: self.bus.clone(),
             orders,
             seen,
-        );
+            memory: Box::new(Forgetful),
+        });
         if let Err(lines) = reloader.start().await {
             gateway.shut_down(Duration::from_secs(5)).await;
             return Err(lines);
@@ -204,11 +205,12 @@ impl SentinelService {
         })
     }
 
-    /// Reloads now, whatever the watcher thinks.
-    pub fn reload(&self) {
+    /// Reloads now, whatever the watcher thinks: bytes that were rejected are tried again, and
+    /// watching goes on if `on_failure: stop` has stopped it.
+    pub fn reload(&self, trigger: Trigger) {
         if let Some(running) = &self.running {
             // One that waits already will do.
-            let _ = running.ask.try_send(());
+            let _ = running.ask.try_send(trigger);
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::find_config::{self, ConfigArgument};
 use super::logging::{self, Format};
 use crate::config::{self, Load, PluginSettings};
+use crate::reload::Trigger;
 use crate::service::{Options, SentinelService};
 
 /// How long calls and backends have to end. Below the 30 s (Kubernetes) and 90 s (systemd)
@@ -94,7 +95,7 @@ impl Run {
         }
         println!("Watching {}", path.display());
         while matches!(signals.next().await, Ask::Reload) {
-            service.reload();
+            service.reload(Trigger::Hangup);
         }
         let ended = tokio::select! {
             ended = service.stop(DRAIN) => ended,

@@ -34,7 +34,7 @@ mod yaml;
 pub use backend::{BackendSpec, Connection, Timeouts};
 pub use difference::{Difference, DifferenceKind, differences};
 pub use document::Document;
-pub use load::{Load, load};
+pub use load::{Draft, Load, load, parse};
 pub use middleware::MiddlewareSpec;
 pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};

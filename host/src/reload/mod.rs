@@ -4,13 +4,23 @@
 //! backend is made of.
 
 mod attempt;
+mod backends;
+mod calls;
+mod check;
+mod course;
 mod handler;
 mod handlers;
+mod keeper;
 mod outcome;
+mod probation;
 mod read;
 mod record;
 mod reloader;
+mod restarts;
 mod retry;
+mod revert;
+mod tell;
+mod wanted;
 
 pub use handler::{Change, Difference, DifferenceKind, Proposal, Proposed, Refused, ReloadHandler};
 pub use handlers::Handlers;
@@ -19,4 +29,4 @@ pub use read::MAX_BYTES;
 pub use record::{
     Digests, Forgetful, LastGood, Memory, OutcomeKind, Phase, PhaseTime, Record, Trigger,
 };
-pub use reloader::Reloader;
+pub use reloader::{Ports, Reloader};

@@ -122,6 +122,13 @@ impl Backend {
         };
         let init = spec.timeouts.init;
         let (process, connected) = match &spec.connection {
+            _ if let Some(connector) = &ground.connector => {
+                let connect = async {
+                    let stream = connector.connect(name, spec).await?;
+                    Ok::<_, String>(ear.serve(stream).await)
+                };
+                (None, within(init, connect).await.transpose()?)
+            }
             Connection::Stdio { .. } => {
                 let child = child::spawn(name, &spec.connection, ground)?;
                 let process = child.process();
@@ -212,6 +219,32 @@ impl Backend {
         })??;
         self.offers.store(Arc::new(offers));
         Ok(())
+    }
+
+    /// Whether it answers at all, in time.
+    pub(super) async fn ping(&self) -> Result<(), String> {
+        let limit = self.spec.timeouts.cap_fetch;
+        if self.has_ended() {
+            return Err("it ended".to_owned());
+        }
+        let request = ClientRequest::CustomRequest(CustomRequest::new("ping", None));
+        let options = PeerRequestOptions::no_options();
+        let answer = async {
+            let handle = self.peer.send_cancellable_request(request, options).await?;
+            handle
+                .rx
+                .await
+                .unwrap_or(Err(ServiceError::TransportClosed))
+        };
+        match within(limit, answer).await {
+            None => Err(format!(
+                "it did not answer `ping` within {} s (timeouts.cap_fetch)",
+                limit.as_secs_f64()
+            )),
+            // That it knows no `ping` is an answer too.
+            Some(Ok(_) | Err(ServiceError::McpError(_))) => Ok(()),
+            Some(Err(_)) => Err("it does not answer `ping`".to_owned()),
+        }
     }
 
     fn declares(&self, kind: Capability) -> bool {
