@@ -9,6 +9,7 @@
 //! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
 //! 3. [`reload`]: one transaction from settled change to new snapshot;
 //! 4. [`plugin`]: the WASM detectors and handlers behind the ports of `watch` and `reload`;
+//!    [`memory`]: what outlives the process, behind the port of `reload`;
 //! 5. [`service`]: builds the rooms and owns their life;
 //! 6. [`cli`]: one file for each subcommand.
 
@@ -16,6 +17,7 @@ pub mod cli;
 pub mod config;
 pub mod events;
 pub mod gateway;
+pub mod memory;
 pub mod plugin;
 pub mod reload;
 pub mod service;

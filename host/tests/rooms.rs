@@ -11,11 +11,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// DESIGN.md's "Rooms", highest rank first.
-const RANKS: [(&str, u32); 12] = [
+const RANKS: [(&str, u32); 13] = [
     ("main", 7),
     ("cli", 6),
     ("service", 5),
     ("plugin", 4),
+    ("memory", 4),
     ("reload", 3),
     ("watch", 2),
     ("gateway", 2),

@@ -132,7 +132,10 @@ impl Folder {
 }
 
 /// Makes a folder that only its owner enters; those above it as `mkdir -p` does.
-pub(super) fn make(path: &Path) -> Result<(), StateError> {
+///
+/// # Errors
+/// When the system refuses.
+pub fn make(path: &Path) -> Result<(), StateError> {
     if path.is_dir() {
         return Ok(());
     }
