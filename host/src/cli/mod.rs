@@ -4,7 +4,10 @@
 mod check;
 mod demo_server;
 mod find_config;
+mod find_state;
+mod history;
 mod logging;
+mod restore;
 mod run;
 
 use std::process::ExitCode;
@@ -24,6 +27,8 @@ const EXAMPLES: &str = "Examples:
   config-sync check --config config.yaml   is it right? every problem, with its line
   config-sync run --config config.yaml     serve it, and follow every change of it
   kill -HUP PID                            reload now
+  config-sync history                      what became of each change; `history show ID` for one
+  config-sync restore                      write the last good configuration back over the file
 Without --config the file is $CONFIG_SYNC_CONFIG, else config.yaml, else config.yml.";
 
 #[derive(Debug, Subcommand)]
@@ -32,6 +37,10 @@ enum Command {
     Run(run::Run),
     /// Say everything that is wrong with a configuration; exit code 1 if anything is
     Check(check::Check),
+    /// What became of the changes of the file, newest last
+    History(history::History),
+    /// Write an earlier good configuration back over the file; what it holds now is kept
+    Restore(restore::Restore),
     /// A small MCP server with a few harmless tools, to try things with
     DemoServer(demo_server::DemoServer),
 }
@@ -52,6 +61,8 @@ pub fn main() -> ExitCode {
     let code = match command {
         Command::Run(run) => runtime.block_on(run.run()),
         Command::Check(check) => check.run(),
+        Command::History(history) => history.run(),
+        Command::Restore(restore) => restore.run(),
         Command::DemoServer(server) => runtime.block_on(server.run()),
     };
     // What did not end in time ends here; children of it are killed as it is dropped.

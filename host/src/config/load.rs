@@ -100,6 +100,11 @@ pub fn parse(source_name: &str, bytes: &[u8]) -> Result<Draft, Load> {
 }
 
 impl Draft {
+    /// Its sections as they are written, right or wrong, to compare with others.
+    pub fn sections(&self) -> Map<String, Json> {
+        to_object(self.document.sections())
+    }
+
     /// Checks it: the second half of [`load`].
     pub fn validate(self, env: Environment<'_>, claimed_sections: &[String]) -> Load {
         let Self { document, problems } = self;

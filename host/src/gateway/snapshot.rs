@@ -23,7 +23,7 @@ pub struct Absent {
 /// What serves now, or served when a call began.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    /// Its number; the first that serves anything has 1.
+    /// Its number. It grows, over restarts too; the first that ever serves anything has 1.
     pub generation: u64,
     pub(super) backends: Vec<Arc<Backend>>,
     pub(super) absent: Vec<Absent>,

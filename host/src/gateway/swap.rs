@@ -112,6 +112,14 @@ impl Gateway {
         (Arc::new(gateway), heard)
     }
 
+    /// What serves first will have the number after this one. Before anything does.
+    pub fn count_from(&self, generation: u64) {
+        self.current.store(Arc::new(Snapshot {
+            generation,
+            ..Snapshot::default()
+        }));
+    }
+
     /// What serves now.
     pub fn current(&self) -> Arc<Snapshot> {
         self.current.load_full()

@@ -5,6 +5,8 @@
 use std::collections::VecDeque;
 
 use super::entry::{Attempt, Begun, Entry};
+use super::good;
+use crate::config::{self, Difference};
 use crate::events::{EventBus, EventKind};
 use crate::reload::{LastGood, OutcomeKind, Record, Trigger};
 use crate::state::{Bounds, Copies, Folder, Hold, Lines, StateError};
@@ -103,26 +105,13 @@ impl Desk {
                 return None;
             }
         };
+        let mut tell = |details| self.bus.publish(EventKind::Degraded, details);
+        let good = good::newest(&copies, &mut tell)?;
         let failed = self
             .last
             .as_ref()
-            .and_then(|last| last.digests.seen.clone());
-        for copy in copies.iter().rev() {
-            let trouble = match copy.read() {
-                Ok(bytes) if Digest::of(&bytes).to_string() == copy.digest => {
-                    let good = LastGood {
-                        bytes,
-                        generation: copy.generation,
-                    };
-                    return (failed.as_ref() != Some(&copy.digest)).then_some(good);
-                }
-                Ok(_) => format!("{} is damaged", copy.path.display()),
-                Err(error) => error.to_string(),
-            };
-            let details = format!("{trouble}; the copy before it is taken");
-            self.bus.publish(EventKind::Degraded, details);
-        }
-        None
+            .and_then(|last| last.digests.seen.as_ref());
+        (failed != Some(&Digest::of(&good.bytes).to_string())).then_some(good)
     }
 
     /// An attempt begins. Retries are too many to be told twice each.
@@ -144,7 +133,11 @@ impl Desk {
 
     /// An attempt ended, and these bytes serve now if they are others than before.
     pub(super) fn ended(&mut self, record: &Record, serves: Option<&[u8]>) {
+        let mut record = record.clone();
         if let Some(bytes) = serves {
+            if record.trigger == Trigger::Start {
+                record.differences = self.since_last_life(bytes);
+            }
             self.copy = Some(Copy {
                 generation: record.generation,
                 digest: Digest::of(bytes).to_string(),
@@ -152,7 +145,7 @@ impl Desk {
             });
         }
         self.tries = match &self.last {
-            Some(last) if is_same_retry(last, record) => self.tries + 1,
+            Some(last) if is_same_retry(last, &record) => self.tries + 1,
             _ => 1,
         };
         self.last = Some(record.clone());
@@ -161,10 +154,22 @@ impl Desk {
                 self.next_id += 1;
                 self.next_id - 1
             });
-            let entry = Entry::of(record.clone(), id, self.tries);
+            let entry = Entry::of(record, id, self.tries);
             self.put(Attempt::Ended(Box::new(entry)));
         }
         self.catch_up();
+    }
+
+    /// What was edited while no host ran.
+    fn since_last_life(&self, bytes: &[u8]) -> Vec<Difference> {
+        let sections = |bytes: &[u8]| config::parse("", bytes).ok().map(|it| it.sections());
+        let copies = self.copies.list().unwrap_or_default();
+        let before = good::newest(&copies, &mut |_| {});
+        let before = before.and_then(|good| sections(&good.bytes));
+        match (before, sections(bytes)) {
+            (Some(before), Some(after)) => config::differences(&before, &after),
+            _ => Vec::new(),
+        }
     }
 
     fn put(&mut self, attempt: Attempt) {

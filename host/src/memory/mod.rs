@@ -8,11 +8,13 @@
 mod desk;
 mod disk;
 mod entry;
+mod good;
 mod history;
 mod restore;
 mod writer;
 
 pub use disk::DiskMemory;
 pub use entry::{Attempt, Begun, Entry};
+pub use good::last_good;
 pub use history::{History, history};
 pub use restore::{RestoreError, Restored, restorable, restore};

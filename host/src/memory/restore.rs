@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::entry::Attempt;
-use super::{history, writer};
+use super::{good, history, writer};
 use crate::reload::OutcomeKind;
 use crate::state::{Copies, Folder, Kept, StateError, make, overwrite, write_new};
 use crate::target::Digest;
@@ -134,10 +134,8 @@ pub fn restore(root: &Path, watched: &Path, to: Option<u64>) -> Result<Restored,
             generation,
         });
     }
-    let bytes = copy.read()?;
-    if Digest::of(&bytes).to_string() != copy.digest {
-        return Err(RestoreError::Damaged(copy.path.display().to_string()));
-    }
+    let bytes =
+        good::read(copy)?.ok_or_else(|| RestoreError::Damaged(copy.path.display().to_string()))?;
     let _hold = folder.hold_for_restore()?;
     let kept = now.map(|now| keep_overwritten(&folder, &now)).transpose()?;
     let written = overwrite(watched, &bytes)?;

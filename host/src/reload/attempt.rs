@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::check::{Checked, Known};
 use super::course::Course;
 use super::wanted::{own_differences, wanted};
-use super::{Handlers, Outcome, Phase};
+use super::{Difference, Handlers, Outcome, Phase};
 use crate::gateway::{Before, Gateway, Wanted};
 use crate::target::Digest;
 use crate::watch::Detectors;
@@ -81,7 +81,11 @@ impl Attempt<'_> {
             sections: self.handlers.sections(),
             detectors: self.detectors,
         };
-        let checked = known.check(Arc::clone(&bytes), course).await?;
+        let checked = known.check(Arc::clone(&bytes), course).await;
+        if let Some(applied) = self.applied {
+            course.compare(&applied.checked.config.sections);
+        }
+        let checked = checked?;
         for line in &checked.warnings {
             tracing::warn!("{line}");
         }
@@ -112,12 +116,11 @@ impl Attempt<'_> {
         if let Some(previous) = previous {
             differences.extend(own_differences(previous, config, self.handlers.sections()));
         }
-        course.differences = differences;
         let wanted = wanted(proposed).map_err(|problems| checked.rejected(problems))?;
         if previous.is_some_and(|previous| previous.plugins != config.plugins) {
             tracing::warn!("`plugins` takes effect at the next start");
         }
-        let (outcome, before) = self.build(&checked, &wanted, course).await?;
+        let (outcome, before) = self.build(&checked, &wanted, differences, course).await?;
         Ok(Ended {
             outcome,
             applied: Some(Applied {
@@ -135,6 +138,7 @@ impl Attempt<'_> {
         &self,
         checked: &Checked,
         wanted: &Wanted,
+        differences: Vec<Difference>,
         course: &mut Course,
     ) -> Result<(Outcome, Before), Outcome> {
         course.enter(Phase::Build);
@@ -164,7 +168,7 @@ impl Attempt<'_> {
         self.gateway.serve(opened);
         let outcome = Outcome::Applied {
             swapped,
-            differences: course.differences.clone(),
+            differences,
         };
         Ok((outcome, before))
     }

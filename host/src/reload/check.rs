@@ -66,6 +66,7 @@ impl Known<'_> {
         let load = match parsed {
             Err(load) => load,
             Ok(draft) => {
+                course.sections = Some(draft.sections());
                 let claimed = self.sections.to_vec();
                 aside(move || draft.validate(&|name| std::env::var(name).ok(), &claimed)).await?
             }

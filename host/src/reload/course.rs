@@ -2,16 +2,22 @@
 //! way. Measures with the clock of tokio, which tests hold still; decides nothing.
 
 use jiff::Zoned;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::{Difference, Phase, PhaseTime};
+use crate::config;
 
 /// What becomes known while an attempt runs, kept even when it is cut short.
 #[derive(Debug)]
 pub(super) struct Course {
     /// RFC 3339, for people.
     pub(super) started: String,
-    /// How the configuration differs from the one before.
+    /// The strategy by which the watcher looks while it begins.
+    pub(super) detector: Option<String>,
+    /// What the file says, right or wrong, once it could be parsed.
+    pub(super) sections: Option<Map<String, Value>>,
+    /// How that differs from what serves, leaf by leaf.
     pub(super) differences: Vec<Difference>,
     done: Vec<PhaseTime>,
     current: Option<(Phase, Instant)>,
@@ -24,9 +30,18 @@ impl Course {
             started: Zoned::now()
                 .strftime("%Y-%m-%dT%H:%M:%S%.3f%:z")
                 .to_string(),
+            detector: None,
+            sections: None,
             differences: Vec::new(),
             done: Vec::new(),
             current: None,
+        }
+    }
+
+    /// Finds out how the file differs from what serves, as far as it could be read.
+    pub(super) fn compare(&mut self, serves: &Map<String, Value>) {
+        if let Some(sections) = &self.sections {
+            self.differences = config::differences(serves, sections);
         }
     }
 

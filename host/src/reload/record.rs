@@ -16,6 +16,10 @@ pub struct Record {
     pub started: String,
     /// What asked for it.
     pub trigger: Trigger,
+    /// The strategy that the watcher looked by, as `sync.detection` names it; for
+    /// [`Trigger::Detector`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detector: Option<String>,
     /// Who last wrote the file, where the system tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writer: Option<String>,
@@ -47,6 +51,8 @@ pub struct Record {
 pub enum Trigger {
     /// The host starts.
     Start,
+    /// The file will not do at the start: what an earlier run applied last is served.
+    LastGood,
     /// The watcher saw a change come to rest.
     Detector,
     /// SIGHUP.
@@ -158,7 +164,7 @@ macro_rules! words {
     };
 }
 
-words!(Trigger: Start "start", Detector "detector", Hangup "hangup", Api "api", Retry "retry", Probation "probation");
+words!(Trigger: Start "start", LastGood "last-good", Detector "detector", Hangup "hangup", Api "api", Retry "retry", Probation "probation");
 words!(Phase: Read "read", Parse "parse", Validate "validate", Propose "propose", Build "build", Compose "compose", Swap "swap", Finish "finish");
 words!(OutcomeKind: Unchanged "unchanged", Applied "applied", Rejected "rejected", Failed "failed", Reverted "reverted");
 

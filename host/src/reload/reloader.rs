@@ -145,23 +145,30 @@ impl Reloader {
             return false;
         };
         let digest = Digest::of(&good.bytes);
-        let mut course = Course::begin();
-        let ended = self
+        let (trigger, mut course) = (Trigger::LastGood, Course::begin());
+        self.keeper.began(course.started.clone(), trigger).await;
+        let Ended {
+            outcome, applied, ..
+        } = self
             .attempt_at()
             .run(good.bytes.into(), digest, &mut course)
             .await;
-        let (Outcome::Applied { .. }, Some(applied)) = (&ended.outcome, ended.applied) else {
-            let reasons = ended.outcome.reasons().join("; ");
+        let serves = applied.as_ref().map(|applied| Arc::clone(&applied.bytes));
+        self.applied = applied;
+        self.keep(trigger, course, &outcome, Some(digest), serves)
+            .await;
+        let Some(applied) = &self.applied else {
+            let reasons = outcome.reasons().join("; ");
             tracing::error!("the last good configuration serves no more either: {reasons}");
             return false;
         };
-        self.command(&applied);
-        self.applied = Some(applied);
+        self.command(applied);
         self.bus.set_generation(self.gateway.current().generation);
         self.bus.publish(
             EventKind::Degraded,
             format!(
-                "the last good configuration serves (generation {} of an earlier run), not {}: {}",
+                "the last good configuration serves (generation {} of an earlier run), not {}: {}; \
+                 mend the file, or run `config-sync restore` to write that configuration over it",
                 good.generation,
                 self.source,
                 reasons.first().map_or("", String::as_str)
@@ -215,6 +222,10 @@ impl Reloader {
             self.watch_again();
         }
         let mut course = Course::begin();
+        if trigger == Trigger::Detector {
+            let sync = self.applied.as_ref().map(|it| &it.checked.config.sync);
+            course.detector = sync.map(|sync| sync.detection.clone());
+        }
         self.keeper.began(course.started.clone(), trigger).await;
         let before = self.gateway.current();
         let missed = before.missing().map(str::to_owned).collect();
@@ -403,6 +414,7 @@ impl Reloader {
             phases: course.phases().to_vec(),
             started: course.started,
             trigger,
+            detector: course.detector,
             writer: None,
             digests: Digests {
                 seen: seen.map(text),
