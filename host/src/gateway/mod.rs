@@ -10,6 +10,8 @@ mod candidate;
 mod catalog;
 mod clients;
 mod connector;
+#[cfg(test)]
+pub(crate) mod fakes;
 mod front;
 mod listener;
 mod mend;

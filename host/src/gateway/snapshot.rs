@@ -82,6 +82,17 @@ impl Snapshot {
         &self.absent
     }
 
+    /// The names under which clients see these.
+    pub fn shown(&self, kind: Capability) -> Vec<String> {
+        let list = self.catalog.list(kind);
+        let items = list.get(kind.list_key()).and_then(Value::as_array);
+        let names = items.into_iter().flatten().filter_map(|item| {
+            let name = item.get(kind.name_key())?;
+            name.as_str().map(str::to_owned)
+        });
+        names.collect()
+    }
+
     /// How many of these clients see.
     pub fn count(&self, kind: Capability) -> usize {
         self.catalog.count(kind)

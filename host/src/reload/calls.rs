@@ -55,6 +55,11 @@ impl Calls {
         self.waiting.take().unwrap_or(Trigger::Detector)
     }
 
+    /// Comes back when the host stops.
+    pub(super) async fn stopping(&self) {
+        self.cancel.cancelled().await;
+    }
+
     /// Comes back when an attempt at these bytes is no longer worth its while. A call that finds
     /// the same bytes is answered by the attempt that runs.
     pub(super) async fn cut(&mut self, target: &Arc<dyn Target>, digest: Digest) -> Cut {

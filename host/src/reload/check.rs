@@ -62,10 +62,10 @@ impl Known<'_> {
         course.enter(Phase::Parse);
         let source = self.source.to_owned();
         let parsed = aside(move || config::parse(&source, &bytes)).await?;
-        course.enter(Phase::Validate);
         let load = match parsed {
             Err(load) => load,
             Ok(draft) => {
+                course.enter(Phase::Validate);
                 course.sections = Some(draft.sections());
                 let claimed = self.sections.to_vec();
                 aside(move || draft.validate(&|name| std::env::var(name).ok(), &claimed)).await?

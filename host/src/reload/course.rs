@@ -51,6 +51,13 @@ impl Course {
         self.current = Some((phase, Instant::now()));
     }
 
+    /// Whether it came that far.
+    pub(super) fn reached(&self, phase: Phase) -> bool {
+        let current = self.current.iter().map(|(phase, _)| *phase);
+        let done = self.done.iter().map(|it| it.phase);
+        done.chain(current).any(|reached| reached == phase)
+    }
+
     /// The last phase is over.
     pub(super) fn end(&mut self) {
         if let Some((phase, since)) = self.current.take() {

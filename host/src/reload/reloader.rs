@@ -255,7 +255,8 @@ impl Reloader {
         if matches!(outcome, Outcome::Applied { .. }) {
             self.tell_missing(&missed);
         }
-        if let Some(ending) = outcome.ending() {
+        // Who was not asked need not hear how it ended.
+        if let Some(ending) = outcome.ending().filter(|_| course.reached(Phase::Propose)) {
             for fault in self.handlers.finished(before.generation + 1, ending).await {
                 self.bus.publish(EventKind::Error, fault.to_string());
             }
@@ -277,10 +278,19 @@ impl Reloader {
         &mut self,
         trigger: Trigger,
         course: &mut Course,
-        calls: Option<&mut Calls>,
+        mut calls: Option<&mut Calls>,
     ) -> (Ended, Option<Digest>) {
         course.enter(Phase::Read);
-        let (bytes, digest) = match read(&self.target).await {
+        let reading = read(&self.target);
+        let read = match &mut calls {
+            None => reading.await,
+            // The file system may never answer.
+            Some(calls) => tokio::select! {
+                read = reading => read,
+                () = calls.stopping() => return (abandoned(Cut::Stopping).into(), None),
+            },
+        };
+        let (bytes, digest) = match read {
             Ok(read) => read,
             Err(error) => {
                 let path = self.target.path().display();
@@ -309,10 +319,7 @@ impl Reloader {
         let ended = tokio::select! {
             biased;
             ended = running => ended,
-            cut = calls.cut(&self.target, digest) => Outcome::Abandoned(match cut {
-                Cut::Newer => "given up for a newer edit".to_owned(),
-                Cut::Stopping => "given up, for the host stops".to_owned(),
-            }).into(),
+            cut = calls.cut(&self.target, digest) => abandoned(cut).into(),
         };
         (ended, Some(digest))
     }
@@ -432,6 +439,14 @@ impl Reloader {
     }
 }
 
+fn abandoned(cut: Cut) -> Outcome {
+    let note = match cut {
+        Cut::Newer => "given up for a newer edit",
+        Cut::Stopping => "given up, for the host stops",
+    };
+    Outcome::Abandoned(note.to_owned())
+}
+
 /// At this time; never, without one.
 async fn at(time: Option<Instant>) {
     match time {
@@ -439,3 +454,6 @@ async fn at(time: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

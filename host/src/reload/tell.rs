@@ -26,7 +26,7 @@ impl Reloader {
                 publish(EventKind::Error, self.brief("rejected", lines));
             }
             Outcome::Failed(lines) => publish(EventKind::Error, self.brief("failed", lines)),
-            Outcome::Abandoned(note) => tracing::info!("{note}"),
+            Outcome::Abandoned(note) => publish(EventKind::NoChange, note.clone()),
             Outcome::Reverted { reason, .. } => publish(
                 EventKind::Error,
                 format!(
