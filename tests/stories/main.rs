@@ -13,18 +13,28 @@ mod broken;
 mod check;
 #[cfg(test)]
 mod detection;
+#[cfg(all(test, target_os = "linux"))]
+mod disk;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod noise;
+#[cfg(test)]
+mod plan;
 #[cfg(test)]
 mod plugins;
 #[cfg(test)]
 mod quiet;
+#[cfg(test)]
+mod random_edits;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]

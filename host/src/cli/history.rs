@@ -192,7 +192,10 @@ fn what(entry: &Entry) -> String {
     let mut what = match record.reasons.split_first() {
         Some((first, [])) => first.clone(),
         Some((first, rest)) => format!("{first} (and {} more)", rest.len()),
-        None if record.differences.is_empty() => "no difference".to_owned(),
+        None if record.differences.is_empty() => match record.backends_started.len() {
+            0 => "no difference".to_owned(),
+            count => format!("no difference, started {count}"),
+        },
         None => {
             let all: Vec<_> = record.differences.iter().map(ToString::to_string).collect();
             all.join(", ")

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::find_config::ConfigArgument;
 use super::find_state::StateArgument;
-use crate::memory::{self, Restored};
+use crate::memory::{self, RestoreError, Restored};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Restore {
@@ -32,8 +32,12 @@ impl Restore {
 
     fn restore(&self) -> Result<(), String> {
         let (path, root) = (self.config.find()?, self.state.must_find()?);
-        let done = memory::restore(&root, &path, self.to).map_err(|error| error.to_string())?;
-        print!("{}", told(&path, &done));
+        match memory::restore(&root, &path, self.to) {
+            Ok(done) => print!("{}", told(&path, &done)),
+            // What was wanted is so.
+            Err(same @ RestoreError::Same { .. }) => println!("{same}"),
+            Err(error) => return Err(error.to_string()),
+        }
         Ok(())
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Desk {
     begun: Option<u64>,
     last: Option<Record>,
     tries: u64,
+    /// What was edited while no host ran.
+    since_last_life: Vec<Difference>,
     /// What was told of why keeping stopped.
     told: Option<String>,
 }
@@ -78,6 +80,7 @@ impl Desk {
             begun: None,
             last: None,
             tries: 1,
+            since_last_life: Vec::new(),
             told: None,
         };
         desk.catch_up();
@@ -131,18 +134,24 @@ impl Desk {
         self.catch_up();
     }
 
-    /// An attempt ended, and these bytes serve now if they are others than before.
-    pub(super) fn ended(&mut self, record: &Record, serves: Option<&[u8]>) {
+    /// These bytes serve from now on.
+    pub(super) fn serves(&mut self, generation: u64, bytes: &[u8]) {
+        if self.last.is_none() {
+            self.since_last_life = self.differences_of(bytes);
+        }
+        self.copy = Some(Copy {
+            generation,
+            digest: Digest::of(bytes).to_string(),
+            bytes: bytes.to_vec(),
+        });
+        self.catch_up();
+    }
+
+    /// An attempt ended.
+    pub(super) fn ended(&mut self, record: &Record) {
         let mut record = record.clone();
-        if let Some(bytes) = serves {
-            if record.trigger == Trigger::Start {
-                record.differences = self.since_last_life(bytes);
-            }
-            self.copy = Some(Copy {
-                generation: record.generation,
-                digest: Digest::of(bytes).to_string(),
-                bytes: bytes.to_vec(),
-            });
+        if record.trigger == Trigger::Start {
+            record.differences = std::mem::take(&mut self.since_last_life);
         }
         self.tries = match &self.last {
             Some(last) if is_same_retry(last, &record) => self.tries + 1,
@@ -160,8 +169,8 @@ impl Desk {
         self.catch_up();
     }
 
-    /// What was edited while no host ran.
-    fn since_last_life(&self, bytes: &[u8]) -> Vec<Difference> {
+    /// How they differ from what was applied last.
+    fn differences_of(&self, bytes: &[u8]) -> Vec<Difference> {
         let sections = |bytes: &[u8]| config::parse("", bytes).ok().map(|it| it.sections());
         let copies = self.copies.list().unwrap_or_default();
         let before = good::newest(&copies, &mut |_| {});
@@ -197,13 +206,13 @@ impl Desk {
             Err(error) => {
                 // Whatever is open may be in any state now.
                 self.open = None;
-                let error = error.to_string();
-                if self.told.as_ref() != Some(&error) {
+                let cause = error.cause();
+                if self.told.as_ref() != Some(&cause) {
                     let details = format!(
                         "no memory is kept: {error}; serving goes on, and this is tried again by itself"
                     );
                     self.bus.publish(EventKind::Degraded, details);
-                    self.told = Some(error);
+                    self.told = Some(cause);
                 }
             }
         }

@@ -92,9 +92,13 @@ impl Memory for DiskMemory {
         self.with(|desk| desk.began(started, trigger));
     }
 
-    fn ended(&mut self, record: &Record, serves: Option<&[u8]>) {
+    fn serves(&mut self, generation: u64, bytes: &[u8]) {
+        self.with(|desk| desk.serves(generation, bytes));
+    }
+
+    fn ended(&mut self, record: &Record) {
         let mut record = record.clone();
         record.writer = record.writer.or_else(|| self.writer.take());
-        self.with(|desk| desk.ended(&record, serves));
+        self.with(|desk| desk.ended(&record));
     }
 }

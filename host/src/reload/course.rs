@@ -48,6 +48,7 @@ impl Course {
     /// The phase before is over, this one begins.
     pub(super) fn enter(&mut self, phase: Phase) {
         self.end();
+        tracing::trace!(target: "config_sync::phase", %phase, "begins");
         self.current = Some((phase, Instant::now()));
     }
 

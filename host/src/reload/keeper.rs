@@ -1,8 +1,12 @@
 //! Whoever remembers, called off the async threads: a disk may take its time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Duration;
 
 use super::{LastGood, Memory, Record, Trigger};
+
+/// A disk that has not answered by then hangs, and a reload does not wait for it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// [`Memory`], for async code. One call at a time, in order, because the reloader awaits each.
 #[derive(Clone)]
@@ -26,9 +30,13 @@ impl Keeper {
             .await;
     }
 
-    pub(super) async fn ended(&self, record: Record, serves: Option<Arc<[u8]>>) {
-        self.with(move |memory| memory.ended(&record, serves.as_deref()))
+    pub(super) async fn serves(&self, generation: u64, bytes: Arc<[u8]>) {
+        self.with(move |memory| memory.serves(generation, &bytes))
             .await;
+    }
+
+    pub(super) async fn ended(&self, record: Record) {
+        self.with(move |memory| memory.ended(&record)).await;
     }
 
     async fn with<T: Send + 'static>(
@@ -36,16 +44,23 @@ impl Keeper {
         ask: impl FnOnce(&mut dyn Memory) -> T + Send + 'static,
     ) -> Option<T> {
         let memory = Arc::clone(&self.memory);
-        let asked = move || {
-            ask(memory
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .as_mut())
+        let asked = move || match memory.try_lock() {
+            Ok(mut memory) => Some(ask(memory.as_mut())),
+            Err(TryLockError::Poisoned(memory)) => Some(ask(memory.into_inner().as_mut())),
+            // A call before this one hangs.
+            Err(TryLockError::WouldBlock) => None,
         };
-        match tokio::task::spawn_blocking(asked).await {
-            Ok(answer) => Some(answer),
-            Err(error) => {
+        let answer = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(asked)).await;
+        match answer {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => {
                 tracing::error!(%error, "what happened could not be kept");
+                None
+            }
+            Err(_) => {
+                tracing::error!(
+                    "the disk of the state folder hangs; serving goes on, and nothing is kept until it answers"
+                );
                 None
             }
         }

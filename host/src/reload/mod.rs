@@ -11,6 +11,7 @@ mod course;
 mod handler;
 mod handlers;
 mod keeper;
+mod last_good;
 mod outcome;
 mod probation;
 mod read;

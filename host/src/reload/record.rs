@@ -189,9 +189,12 @@ pub trait Memory: Send + 'static {
     /// An attempt begins, for this reason. (It may be the last that is heard of it: kill -9.)
     fn began(&mut self, _started: &str, _trigger: Trigger) {}
 
-    /// An attempt ended. `serves` are the bytes that serve from now on, when they are others than
-    /// before (applied, only comments changed, reverted).
-    fn ended(&mut self, record: &Record, serves: Option<&[u8]>);
+    /// These bytes serve from now on, others than before: applied, reverted, or only comments
+    /// changed. Asked before anybody is told of it.
+    fn serves(&mut self, generation: u64, bytes: &[u8]);
+
+    /// An attempt ended.
+    fn ended(&mut self, record: &Record);
 }
 
 /// Remembers nothing: for tests, and for hosts that have nowhere to write.
@@ -203,7 +206,9 @@ impl Memory for Forgetful {
         None
     }
 
-    fn ended(&mut self, _record: &Record, _serves: Option<&[u8]>) {}
+    fn serves(&mut self, _generation: u64, _bytes: &[u8]) {}
+
+    fn ended(&mut self, _record: &Record) {}
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The motor of reloading: one task that owns what was applied. Whatever asks for a reload comes
 //! to it in turn, so no two run at once, and each reads the bytes that are newest then.
 
-use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,46 +138,6 @@ impl Reloader {
         Err(reasons)
     }
 
-    /// Whether there was one, and it serves.
-    async fn serve_last_good(&mut self, reasons: &[String]) -> bool {
-        let Some(good) = self.keeper.last_good().await else {
-            return false;
-        };
-        let digest = Digest::of(&good.bytes);
-        let (trigger, mut course) = (Trigger::LastGood, Course::begin());
-        self.keeper.began(course.started.clone(), trigger).await;
-        let Ended {
-            outcome, applied, ..
-        } = self
-            .attempt_at()
-            .run(good.bytes.into(), digest, &mut course)
-            .await;
-        let serves = applied.as_ref().map(|applied| Arc::clone(&applied.bytes));
-        self.applied = applied;
-        self.keep(trigger, course, &outcome, Some(digest), serves)
-            .await;
-        let Some(applied) = &self.applied else {
-            let reasons = outcome.reasons().join("; ");
-            tracing::error!("the last good configuration serves no more either: {reasons}");
-            return false;
-        };
-        self.command(applied);
-        self.bus.set_generation(self.gateway.current().generation);
-        self.bus.publish(
-            EventKind::Degraded,
-            format!(
-                "the last good configuration serves (generation {} of an earlier run), not {}: {}; \
-                 mend the file, or run `config-sync restore` to write that configuration over it",
-                good.generation,
-                self.source,
-                reasons.first().map_or("", String::as_str)
-            ),
-        );
-        self.tell_missing(&BTreeSet::new());
-        self.attend(false);
-        true
-    }
-
     /// Reloads whenever there is a reason, until cancelled.
     pub async fn run(
         mut self,
@@ -236,8 +195,10 @@ impl Reloader {
             applied,
             before: snapshot_before,
         } = ended;
-        let serves = applied.as_ref().map(|applied| Arc::clone(&applied.bytes));
         if let Some(applied) = applied {
+            let generation = self.gateway.current().generation;
+            let bytes = Arc::clone(&applied.bytes);
+            self.keeper.serves(generation, bytes).await;
             self.command(&applied);
             let fallback = self.applied.replace(applied);
             self.put_on_probation(&outcome, fallback, snapshot_before, before.generation + 1);
@@ -270,7 +231,7 @@ impl Reloader {
             Outcome::Abandoned(_) => self.cuts + 1,
             _ => 0,
         };
-        self.keep(trigger, course, &outcome, digest, serves).await;
+        self.keep(trigger, course, &outcome, digest).await;
         outcome
     }
 
@@ -412,7 +373,6 @@ impl Reloader {
         mut course: Course,
         outcome: &Outcome,
         seen: Option<Digest>,
-        serves: Option<Arc<[u8]>>,
     ) {
         course.end();
         let swapped = outcome.swapped().cloned().unwrap_or_default();
@@ -435,7 +395,7 @@ impl Reloader {
             backends_started: swapped.started,
             backends_stopped: swapped.stopped,
         };
-        self.keeper.ended(record, serves).await;
+        self.keeper.ended(record).await;
     }
 }
 

@@ -106,6 +106,7 @@ impl Reloader {
             digest,
             reason: reason.clone(),
         });
+        self.keeper.serves(swapped.generation, bytes).await;
         let outcome = Outcome::Reverted { swapped, reason };
         self.tell(Trigger::Probation, &outcome, digest);
         for fault in self.handlers.finished(generation, Ending::Reverted).await {
@@ -113,7 +114,7 @@ impl Reloader {
         }
         drop(before);
         self.attend(false);
-        self.keep(Trigger::Probation, course, &outcome, digest, Some(bytes))
+        self.keep(Trigger::Probation, course, &outcome, digest)
             .await;
     }
 }

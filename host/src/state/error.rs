@@ -33,6 +33,14 @@ pub enum StateError {
 }
 
 impl StateError {
+    /// What it comes from, the same for each file that it happens to.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Refused { source, .. } => source.kind().to_string(),
+            Self::Held { .. } => "held".to_owned(),
+        }
+    }
+
     /// For `map_err`: what was tried, on what.
     pub(super) fn of<'a>(
         doing: &'static str,

@@ -41,14 +41,15 @@ impl Life {
         let digest = Digest::of(bytes.as_bytes()).to_string();
         applied.digests.seen = Some(digest.clone());
         applied.digests.applied = Some(digest);
-        self.desk.ended(&applied, Some(bytes.as_bytes()));
+        self.desk.serves(generation, bytes.as_bytes());
+        self.desk.ended(&applied);
     }
 
     fn reject(&mut self, bytes: &str) {
         let mut rejected = record(Trigger::Start, OutcomeKind::Rejected);
         rejected.digests.seen = Some(Digest::of(bytes.as_bytes()).to_string());
         rejected.generation = 0;
-        self.desk.ended(&rejected, None);
+        self.desk.ended(&rejected);
     }
 
     fn attempts(&self) -> Vec<Attempt> {
@@ -192,11 +193,11 @@ fn retries_that_end_alike_do_not_flood_the_journal() {
     let mut life = live(root.path());
     let mut failed = record(Trigger::Detector, OutcomeKind::Failed);
     failed.reasons = vec!["it does not answer".into()];
-    life.desk.ended(&failed, None);
+    life.desk.ended(&failed);
     failed.trigger = Trigger::Retry;
     for _ in 0..1000 {
         life.desk.began("now", Trigger::Retry);
-        life.desk.ended(&failed, None);
+        life.desk.ended(&failed);
     }
     let tries: Vec<_> = life
         .attempts()
@@ -209,7 +210,7 @@ fn retries_that_end_alike_do_not_flood_the_journal() {
     let expected: Vec<u64> = (1..=10).chain([16, 32, 64, 128, 256, 512]).collect();
     assert_eq!(tries, expected);
     failed.reasons = vec!["it answers nonsense".into()];
-    life.desk.ended(&failed, None);
+    life.desk.ended(&failed);
     assert_eq!(life.attempts().len(), 17);
 }
 
@@ -231,4 +232,25 @@ fn damaged_lines_are_told_once_and_never_fatal() {
     assert_eq!(life.attempts().len(), 2);
     drop(life);
     assert!(live(root.path()).said().is_empty());
+}
+
+#[test]
+fn the_start_tells_what_was_edited_while_no_host_ran() {
+    let root = tempfile::tempdir().unwrap();
+    live(root.path()).apply(1, "backends: {a: {url: x}}");
+    let mut life = live(root.path());
+    let bytes = b"backends: {a: {url: y}, b: {}}";
+    life.desk.serves(2, bytes);
+    let started = record(Trigger::Start, OutcomeKind::Applied);
+    life.desk.ended(&started);
+    let Some(Attempt::Ended(entry)) = life.attempts().pop() else {
+        panic!("it has ended");
+    };
+    let told: Vec<_> = entry
+        .record
+        .differences
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(told, ["~ backends.a.url", "+ backends.b"]);
 }

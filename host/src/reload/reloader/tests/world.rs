@@ -177,6 +177,7 @@ impl ReloadHandler for Told {
 /// Hands out each record.
 struct Recording {
     records: mpsc::UnboundedSender<(Record, Option<Vec<u8>>)>,
+    serves: Option<Vec<u8>>,
     last_good: Option<LastGood>,
 }
 
@@ -184,10 +185,12 @@ impl Memory for Recording {
     fn last_good(&mut self) -> Option<LastGood> {
         self.last_good.take()
     }
-    fn ended(&mut self, record: &Record, serves: Option<&[u8]>) {
-        let _ = self
-            .records
-            .send((record.clone(), serves.map(<[u8]>::to_vec)));
+    fn serves(&mut self, _generation: u64, bytes: &[u8]) {
+        self.serves = Some(bytes.to_vec());
+    }
+
+    fn ended(&mut self, record: &Record) {
+        let _ = self.records.send((record.clone(), self.serves.take()));
     }
 }
 
@@ -262,6 +265,7 @@ impl World {
             seen: watch::Sender::new(None),
             memory: Box::new(Recording {
                 records: records_out,
+                serves: None,
                 last_good,
             }),
         });
