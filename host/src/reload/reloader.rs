@@ -212,7 +212,7 @@ impl Reloader {
             (_, Some(digest)) if self.rejects(digest).is_none() => self.rejected = None,
             _ => {}
         }
-        self.tell(trigger, &outcome, digest);
+        self.tell(&outcome, digest);
         if matches!(outcome, Outcome::Applied { .. }) {
             self.tell_missing(&missed);
         }

@@ -108,7 +108,7 @@ impl Reloader {
         });
         self.keeper.serves(swapped.generation, bytes).await;
         let outcome = Outcome::Reverted { swapped, reason };
-        self.tell(Trigger::Probation, &outcome, digest);
+        self.tell(&outcome, digest);
         for fault in self.handlers.finished(generation, Ending::Reverted).await {
             self.bus.publish(EventKind::Error, fault.to_string());
         }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::reloader::Reloader;
-use super::{Outcome, Trigger, outcome};
+use super::{Outcome, outcome};
 use crate::events::EventKind;
 use crate::target::Digest;
 
 impl Reloader {
-    pub(super) fn tell(&self, trigger: Trigger, outcome: &Outcome, digest: Option<Digest>) {
+    pub(super) fn tell(&self, outcome: &Outcome, digest: Option<Digest>) {
         let current = self.gateway.current();
         self.bus.set_generation(current.generation);
         let publish = |kind, details: String| match digest {
@@ -16,7 +16,6 @@ impl Reloader {
             None => self.bus.publish(kind, details),
         };
         match outcome {
-            Outcome::Unchanged(_) if trigger == Trigger::Retry => {}
             Outcome::Unchanged(note) => publish(EventKind::NoChange, note.clone()),
             Outcome::Applied {
                 swapped,

@@ -251,3 +251,23 @@ async fn what_is_kept_is_what_serves() {
     assert_eq!((record.outcome, serves), (OutcomeKind::Failed, None));
     world.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_finds_other_bytes_tells_what_became_of_them() {
+    let good = file(&[A]);
+    let mut world = World::start(&good).await;
+    world.fakes.tell("b", "refuses");
+    assert_eq!(
+        world.save(&file(&[A, TOLD])).await.outcome,
+        OutcomeKind::Failed
+    );
+    // The watcher has not seen it yet.
+    world.write(&format!("# back\n{good}"));
+    let record = world.record().await;
+    assert_eq!(
+        (record.outcome, record.trigger),
+        (OutcomeKind::Unchanged, Trigger::Retry)
+    );
+    world.event("only comments or formatting changed").await;
+    world.end().await;
+}
