@@ -221,7 +221,8 @@ impl SentinelService {
     /// Opens what is kept of this file; tells when nothing can be.
     async fn remember(&self, root: Option<PathBuf>, watched: PathBuf) -> Option<DiskMemory> {
         let Some(root) = root else {
-            let details = "no memory is kept: this user has no home folder; name one with --state DIR";
+            let details =
+                "no memory is kept: this user has no home folder; name one with --state DIR";
             self.bus.publish(EventKind::Degraded, details);
             return None;
         };

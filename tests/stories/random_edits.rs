@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use super::harness::{Client, Host, demo, digest, until};
+use super::harness::{Client, Home, Host, demo, digest, until};
 
 const EDITS: usize = 60;
 const CLIENTS: usize = 4;
@@ -148,7 +149,9 @@ async fn after_each_of_many_edits_what_is_served_is_what_the_model_says() {
     let (mut dice, mut model) = (Dice(seed as u64), Model::default());
     let detector = DETECTORS[seed % DETECTORS.len()];
     let mut serving = model.text(detector, 0);
-    let mut host = Host::start(&serving).await;
+    let home = Home::of(TempDir::new().unwrap()).with_phases();
+    home.save(&serving);
+    let mut host = Host::start_at(home).await;
     let client = Client::connect(host.url()).await;
     let steady = client.process("steady_whoami").await;
 

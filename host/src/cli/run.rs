@@ -120,15 +120,14 @@ impl Run {
 /// shows them.
 fn plugins(path: &Path, state: Option<&Path>) -> Result<PluginSettings, String> {
     let name = path.display().to_string();
-    let of_bytes = |bytes: &[u8]| {
-        match config::load(&name, bytes, &|name| std::env::var(name).ok(), &[]) {
+    let of_bytes =
+        |bytes: &[u8]| match config::load(&name, bytes, &|name| std::env::var(name).ok(), &[]) {
             Load::Empty => Err(format!(
                 "{name}: it is empty; see README.md for a first configuration"
             )),
             Load::Invalid(problems) => Err(problems.pretty(false)),
             Load::Valid { config, .. } => Ok(config.plugins.clone()),
-        }
-    };
+        };
     find_config::read(path)
         .and_then(|bytes| of_bytes(&bytes))
         .or_else(|report| {
@@ -138,7 +137,8 @@ fn plugins(path: &Path, state: Option<&Path>) -> Result<PluginSettings, String> 
         })
 }
 
-fn cache() -> Option<PathBuf> {
+/// Where compiled plugins are kept.
+pub(super) fn cache() -> Option<PathBuf> {
     let folders = directories::ProjectDirs::from("", "", "config-sync")?;
     Some(folders.cache_dir().join("plugins"))
 }

@@ -13,6 +13,7 @@ mod handlers;
 mod keeper;
 mod last_good;
 mod outcome;
+mod plan;
 mod probation;
 mod read;
 mod record;
@@ -26,6 +27,7 @@ mod wanted;
 pub use handler::{Change, Difference, DifferenceKind, Proposal, Proposed, Refused, ReloadHandler};
 pub use handlers::Handlers;
 pub use outcome::{Ending, Outcome};
+pub use plan::{Plan, Planner, Renamed, Tool};
 pub use read::MAX_BYTES;
 pub use record::{
     Digests, Forgetful, LastGood, Memory, OutcomeKind, Phase, PhaseTime, Record, Trigger,

@@ -1,0 +1,44 @@
+//! The plugins that a host with this configuration would have, for commands that ask them
+//! something and start no host.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{self, Load, PluginSettings};
+use crate::plugin::{Library, Limits, PluginEngine};
+use crate::reload::Handlers;
+
+const MIB: usize = 1024 * 1024;
+
+pub(super) struct Plugins {
+    pub(super) library: Library,
+    pub(super) handlers: Handlers,
+}
+
+impl Plugins {
+    /// Those that the section `plugins` of these bytes names, beside `watched`; the built-in ones
+    /// where the bytes are not right.
+    pub(super) async fn of(watched: &Path, bytes: &[u8]) -> Result<Self, String> {
+        let settings = match config::load("", bytes, &|name| std::env::var(name).ok(), &[]) {
+            Load::Valid { config, .. } => config.plugins.clone(),
+            Load::Empty | Load::Invalid(_) => PluginSettings::default(),
+        };
+        let base = watched.parent().map(PathBuf::from).unwrap_or_default();
+        let load = move || {
+            let limits = Limits {
+                time: settings.limits.time,
+                memory: settings.limits.memory_mib as usize * MIB,
+            };
+            let cache = super::run::cache();
+            let engine = PluginEngine::new(limits, cache).map_err(|error| format!("{error:#}"))?;
+            let library = Library::load(engine, &base.join(&settings.dir))?;
+            for (path, error) in library.refused() {
+                eprintln!("config-sync: plugin {}: {error}", path.display());
+            }
+            let handlers = Handlers::new(library.handlers()?);
+            Ok(Self { library, handlers })
+        };
+        tokio::task::spawn_blocking(load)
+            .await
+            .map_err(|error| error.to_string())?
+    }
+}
