@@ -32,6 +32,8 @@ mod plan;
 #[cfg(test)]
 mod plugins;
 #[cfg(test)]
+mod probation;
+#[cfg(test)]
 mod quiet;
 #[cfg(test)]
 mod random_edits;
