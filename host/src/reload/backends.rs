@@ -137,7 +137,7 @@ impl Reloader {
         let missed: BTreeSet<_> = absent(&self.gateway.current()).collect();
         let (mut candidate, mended) = self.gateway.mend(restarted, &order.unwrap_or_default());
         let (now, shortest) = (Instant::now(), self.shortest_wait());
-        for name in &names {
+        for name in names.iter().filter(|name| !mended.back.contains(name)) {
             self.restarts.failed(name, shortest, now);
         }
         if mended.back.is_empty() && !mended.given_up {
@@ -147,6 +147,9 @@ impl Reloader {
             let names = names.join("`, `");
             let details = format!("the catalog cannot follow backend `{names}`: {error}; it stays");
             self.bus.publish(EventKind::Error, details);
+            for name in &mended.back {
+                self.restarts.failed(name, shortest, now);
+            }
             return;
         }
         let (swapped, _gone) = self.gateway.swap(candidate);

@@ -10,9 +10,12 @@ use tokio::time::Instant;
 use super::retry::{Next, Retry};
 use crate::config::OnFailure;
 
-/// A backend that served so long has come back for good: longer than most servers need to find
-/// out that what they depend on is not there.
-const STEADY: Duration = Duration::from_secs(60);
+/// A backend that served so many times as long as it was last waited for has come back for good.
+const STEADY: u32 = 10;
+/// Or so long, however long it was waited for.
+const STEADY_CAP: Duration = Duration::from_secs(600);
+/// How many are started at the same time: as many as a reload starts.
+const SIDE_BY_SIDE: usize = 16;
 
 /// All backends that are missing, or were until a moment ago.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub(super) struct Restarts {
 #[derive(Debug)]
 struct Patience {
     retry: Retry,
+    /// The last wait.
+    waited: Duration,
     state: State,
 }
 
@@ -56,18 +61,15 @@ impl Restarts {
     ) {
         let names: Vec<_> = names.collect();
         self.patience.retain(|name, patience| {
-            let recent = |since| now.duration_since(since) < STEADY;
-            match patience.state {
-                State::Back(since) => recent(since) || names.contains(&name.as_str()),
-                _ => names.contains(&name.as_str()),
-            }
+            let back = matches!(patience.state, State::Back(_));
+            (back && !patience.forgiven(now)) || names.contains(&name.as_str())
         });
         for name in names {
             match self.patience.get_mut(name) {
                 Some(patience) => match patience.state {
                     State::Due(_) | State::UnderWay => {}
-                    State::Back(since) => {
-                        if now.duration_since(since) >= STEADY {
+                    State::Back(_) => {
+                        if patience.forgiven(now) {
                             patience.retry.reset();
                         }
                         patience.wait(shortest, now);
@@ -76,6 +78,7 @@ impl Restarts {
                 None => {
                     let mut patience = Patience {
                         retry: Retry::new(self.seed.wrapping_add(self.patience.len() as u64)),
+                        waited: Duration::ZERO,
                         state: State::UnderWay,
                     };
                     patience.wait(shortest, now);
@@ -95,8 +98,11 @@ impl Restarts {
         }
     }
 
-    /// When the next one is due.
+    /// When the next one is due; nothing is while as many are under way as may be.
     pub(super) fn next(&self) -> Option<Instant> {
+        if self.room() == 0 {
+            return None;
+        }
         let due = self.patience.values().filter_map(|it| match it.state {
             State::Due(at) => Some(at),
             _ => None,
@@ -106,13 +112,19 @@ impl Restarts {
 
     /// Those that are due; they are under way from now on.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<String> {
-        let due = self.patience.iter_mut().filter_map(|(name, patience)| {
-            matches!(patience.state, State::Due(at) if at <= now).then(|| {
-                patience.state = State::UnderWay;
-                name.clone()
-            })
+        let room = self.room();
+        let due = self.patience.iter_mut();
+        let due = due.filter(|(_, it)| matches!(it.state, State::Due(at) if at <= now));
+        let taken = due.take(room).map(|(name, patience)| {
+            patience.state = State::UnderWay;
+            name.clone()
         });
-        due.collect()
+        taken.collect()
+    }
+
+    fn room(&self) -> usize {
+        let states = self.patience.values().map(|patience| patience.state);
+        SIDE_BY_SIDE.saturating_sub(states.filter(|it| *it == State::UnderWay).count())
     }
 
     /// It serves again.
@@ -145,7 +157,14 @@ impl Patience {
             Next::After(delay) => delay,
             Next::Stop => shortest,
         };
+        self.waited = delay;
         self.state = State::Due(now + delay);
+    }
+
+    /// Whether it serves for so long that its past no longer counts.
+    fn forgiven(&self, now: Instant) -> bool {
+        let steady = (self.waited * STEADY).min(STEADY_CAP);
+        matches!(self.state, State::Back(since) if now.duration_since(since) >= steady)
     }
 }
 
@@ -194,9 +213,34 @@ mod tests {
 
         wait(&mut restarts, &mut now);
         restarts.back("a", now);
-        now += STEADY;
+        now += STEADY_CAP;
         restarts.missing(["a"].into_iter(), POLL, now);
         assert!(restarts.next().unwrap() <= now + 2 * POLL, "forgiven");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_dies_now_and_then_is_not_given_more_time() {
+        let mut now = Instant::now();
+        let mut restarts = Restarts::new(7);
+        for _ in 0..9 {
+            restarts.missing(["a"].into_iter(), POLL, now);
+            assert!(wait(&mut restarts, &mut now) <= 2 * POLL);
+            restarts.back("a", now);
+            now += Duration::from_secs(60);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_are_started_at_once_than_a_reload_starts() {
+        let now = Instant::now();
+        let names: Vec<_> = (0..20).map(|n| n.to_string()).collect();
+        let mut restarts = Restarts::new(7);
+        restarts.missing(names.iter().map(String::as_str), POLL, now);
+        restarts.hurry(now);
+        let first = restarts.take_due(now);
+        assert_eq!((first.len(), restarts.next()), (16, None));
+        restarts.back(&first[0], now);
+        assert_eq!(restarts.take_due(restarts.next().unwrap()).len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
