@@ -20,10 +20,10 @@ const PHASES: [&str; 8] = [
 /// A configuration whose reload stays in this phase for a while, where one can make it stay.
 fn text(round: usize, phase: &str) -> String {
     let mut backends = demo("one", &format!("tag{round}=echo"));
-    let mut rest = "plugins: {limits: {time: 0.3, memory: 32}}\n".to_owned();
+    let mut rest = "plugins: {limits: {time: 1.5, memory: 32}}\n".to_owned();
     match phase {
         "parse" | "validate" => {
-            let entries = (0..20_000).map(|n| format!("      KEY_{n}: value {n}\n"));
+            let entries = (0..5_000).map(|n| format!("      KEY_{n}: value {n}\n"));
             let env: String = entries.collect();
             backends.push_str(&format!(
                 "  large:\n    command: none\n    enabled: false\n    env:\n{env}"
