@@ -1,9 +1,13 @@
-//! Whoever remembers, called off the async threads: a disk may take its time.
+//! Whoever remembers, called off the async threads: a disk may take its time; and the record of
+//! an attempt that is handed to them.
 
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
 
-use super::{LastGood, Memory, Record, Trigger};
+use super::course::Course;
+use super::reloader::Reloader;
+use super::{Digests, LastGood, Memory, Outcome, Record, Trigger};
+use crate::target::Digest;
 
 /// A disk that has not answered by then hangs, and a reload does not wait for it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -64,5 +68,39 @@ impl Keeper {
                 None
             }
         }
+    }
+}
+
+impl Reloader {
+    /// Hands the story of an attempt to whoever remembers.
+    pub(super) async fn keep(
+        &self,
+        trigger: Trigger,
+        mut course: Course,
+        outcome: &Outcome,
+        seen: Option<Digest>,
+    ) {
+        course.end();
+        let swapped = outcome.swapped().cloned().unwrap_or_default();
+        let text = |digest: Digest| digest.to_string();
+        let record = Record {
+            phases: course.phases().to_vec(),
+            started: course.started,
+            trigger,
+            detector: course.detector,
+            writer: None,
+            digests: Digests {
+                seen: seen.map(text),
+                applied: self.applied.as_ref().map(|applied| text(applied.digest)),
+                rejected: self.rejected.as_ref().map(|rejected| text(rejected.digest)),
+            },
+            differences: course.differences,
+            outcome: outcome.kind(),
+            reasons: outcome.reasons(),
+            generation: self.gateway.current().generation,
+            backends_started: swapped.started,
+            backends_stopped: swapped.stopped,
+        };
+        self.keeper.ended(record).await;
     }
 }

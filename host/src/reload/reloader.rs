@@ -15,12 +15,12 @@ use super::backends::Job;
 use super::calls::{Calls, Cut};
 use super::course::Course;
 use super::keeper::Keeper;
-use super::probation::{Probation, Step};
+use super::probation::Probation;
 use super::read::read;
 use super::restarts::Restarts;
 use super::retry::{Next, Retry};
 use super::revert::Fallback;
-use super::{Digests, Handlers, Memory, Outcome, Phase, Record, Trigger};
+use super::{Handlers, Memory, Outcome, Phase, Trigger};
 use crate::events::{EventBus, EventKind};
 use crate::gateway::{BackendNotice, Gateway};
 use crate::target::{Digest, Target};
@@ -348,54 +348,6 @@ impl Reloader {
     pub(super) fn shortest_wait(&self) -> Duration {
         let sync = self.applied.as_ref().map(|it| &it.checked.config.sync);
         sync.map_or(Duration::from_secs(1), |sync| sync.poll_interval)
-    }
-
-    /// Asks how those on probation are, or lets them go.
-    fn watch_probation(&mut self) {
-        let step = self.probation.as_mut().map(|it| it.step(Instant::now()));
-        match step {
-            Some(Step::Passed) => {
-                self.probation = None;
-                self.bus.publish(
-                    EventKind::State,
-                    "probation passed; what served before is let go",
-                );
-            }
-            Some(Step::Probe) => self.probe(),
-            Some(Step::Wait) | None => {}
-        }
-    }
-
-    /// Hands the story of an attempt to whoever remembers.
-    pub(super) async fn keep(
-        &self,
-        trigger: Trigger,
-        mut course: Course,
-        outcome: &Outcome,
-        seen: Option<Digest>,
-    ) {
-        course.end();
-        let swapped = outcome.swapped().cloned().unwrap_or_default();
-        let text = |digest: Digest| digest.to_string();
-        let record = Record {
-            phases: course.phases().to_vec(),
-            started: course.started,
-            trigger,
-            detector: course.detector,
-            writer: None,
-            digests: Digests {
-                seen: seen.map(text),
-                applied: self.applied.as_ref().map(|applied| text(applied.digest)),
-                rejected: self.rejected.as_ref().map(|rejected| text(rejected.digest)),
-            },
-            differences: course.differences,
-            outcome: outcome.kind(),
-            reasons: outcome.reasons(),
-            generation: self.gateway.current().generation,
-            backends_started: swapped.started,
-            backends_stopped: swapped.stopped,
-        };
-        self.keeper.ended(record).await;
     }
 }
 

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::attempt::Applied;
 use super::course::Course;
-use super::probation::Probation;
+use super::probation::{Probation, Step};
 use super::reloader::{Rejected, Reloader};
 use super::{Ending, Outcome, Phase, Trigger};
 use crate::events::EventKind;
@@ -54,6 +54,22 @@ impl Reloader {
             sync.poll_interval,
             Instant::now(),
         ));
+    }
+
+    /// Asks how those on probation are, or lets them go.
+    pub(super) fn watch_probation(&mut self) {
+        let step = self.probation.as_mut().map(|it| it.step(Instant::now()));
+        match step {
+            Some(Step::Passed) => {
+                self.probation = None;
+                self.bus.publish(
+                    EventKind::State,
+                    "probation passed; what served before is let go",
+                );
+            }
+            Some(Step::Probe) => self.probe(),
+            Some(Step::Wait) | None => {}
+        }
     }
 
     /// Whether this backend's illness is a reason to go back.

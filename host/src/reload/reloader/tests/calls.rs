@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::super::{LastGood, OutcomeKind, Trigger};
-use super::world::{Deed, Held, World, file, outcome};
+use super::world::{Deed, Held, World, file};
 use crate::gateway::fakes::Fakes;
 use crate::target::Digest;
 
@@ -31,7 +31,7 @@ async fn the_three_digests_are_kept_apart() {
 
     // Seen again, they are not tried again; not even when somebody touches the file.
     let record = world.save(&bad).await;
-    assert_eq!(outcome(&record), OutcomeKind::Unchanged);
+    assert_eq!(record.outcome, OutcomeKind::Unchanged);
     assert!(
         record.reasons[0].starts_with("same bytes as those that were rejected: config.yaml:1:1: ")
     );

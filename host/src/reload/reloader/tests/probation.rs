@@ -131,3 +131,23 @@ async fn an_edit_that_undoes_the_change_finds_the_old_backends_warm() {
     world.nothing_leaks().await;
     world.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_port_and_the_settings_go_back_as_well() {
+    let free = || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let (old_port, new_port) = (free(), free());
+    let at = |port: u16, backend| text(&[A, backend]).replace("port: 0", &format!("port: {port}"));
+    let mut world = World::start(&at(old_port, OLD)).await;
+    let new = at(new_port, NEW).replace("probation: 30", "probation: 30, debounce: 5");
+    world.save(&new).await;
+    let port = |world: &World| world.gateway.address().unwrap().port();
+    let debounce = |world: &World| world.orders.borrow().as_ref().unwrap().settings.debounce;
+    assert_eq!((port(&world), debounce(&world).as_secs()), (new_port, 5));
+    world.fakes.kill_newest("b");
+    assert_eq!(world.record().await.outcome, OutcomeKind::Reverted);
+    assert_eq!((port(&world), debounce(&world).as_secs()), (old_port, 1));
+    world.end().await;
+}

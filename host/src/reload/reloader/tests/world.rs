@@ -8,7 +8,7 @@ use std::sync::mpsc as std_mpsc;
 use serde_json::Value;
 
 use super::super::super::{
-    Change, Difference, Ending, LastGood, OutcomeKind, Proposal, Proposed, Refused, ReloadHandler,
+    Change, Difference, Ending, LastGood, Proposal, Proposed, Record, Refused, ReloadHandler,
 };
 use super::super::*;
 use crate::config::Problem;
@@ -125,12 +125,16 @@ impl Told {
             Some(Deed::Deadline) => FaultKind::Deadline,
             Some(_) => FaultKind::Trap,
         };
-        Err(Refused::Fault(Fault {
-            plugin: "told".to_owned(),
-            call,
-            kind,
-            message: "on purpose".to_owned(),
-        }))
+        Err(Refused::Fault(fault(call, kind)))
+    }
+}
+
+fn fault(call: &'static str, kind: FaultKind) -> Fault {
+    Fault {
+        plugin: "told".to_owned(),
+        call,
+        kind,
+        message: "on purpose".to_owned(),
     }
 }
 
@@ -164,12 +168,7 @@ impl ReloadHandler for Told {
         match self.turn("finished") {
             Ok(()) => Ok(()),
             Err(Refused::Fault(fault)) => Err(fault),
-            Err(Refused::Problems(_)) => Err(Fault {
-                plugin: "told".to_owned(),
-                call: "finished",
-                kind: FaultKind::Refusal,
-                message: "on purpose".to_owned(),
-            }),
+            Err(Refused::Problems(_)) => Err(fault("finished", FaultKind::Refusal)),
         }
     }
 }
@@ -325,7 +324,6 @@ impl World {
         self.record().await
     }
 
-    /// The next record.
     pub(super) async fn record(&mut self) -> Record {
         self.kept().await.0
     }
@@ -399,8 +397,4 @@ pub(super) fn file(backends: &[&str]) -> String {
     let lines: String = backends.iter().map(|line| format!("  {line}\n")).collect();
     let none = if lines.is_empty() { " {}" } else { "" };
     format!("version: '1'\nserver: {{port: 0}}\nbackends:{none}\n{lines}")
-}
-
-pub(super) fn outcome(record: &Record) -> OutcomeKind {
-    record.outcome
 }
