@@ -73,7 +73,7 @@ async fn kill_9_in_any_phase_leaves_something_that_serves_and_nothing_half() {
         }
         let (home, died) = host.kill_in_phase().await;
         *died_in.entry(died.unwrap()).or_default() += 1;
-        let broken = (round / PHASES.len() + round) % 2 == 0;
+        let broken = (round / PHASES.len() + round).is_multiple_of(2);
         if broken {
             home.save("backends: [never closed\n");
         }

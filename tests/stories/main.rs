@@ -13,7 +13,8 @@ mod broken;
 mod check;
 #[cfg(test)]
 mod detection;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod disk;
 #[cfg(test)]
 mod drain;
