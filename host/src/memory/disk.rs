@@ -86,9 +86,11 @@ impl Memory for DiskMemory {
     }
 
     fn began(&mut self, started: &str, trigger: Trigger) {
-        // While it may still be open in whoever writes it.
-        let writer = writer::last(&self.watched, self.desk().folder());
-        self.writer = writer;
+        // While it may still be open in whoever writes it. A retry comes of no new writing.
+        if trigger != Trigger::Retry {
+            let writer = writer::last(&self.watched, self.desk().folder());
+            self.writer = writer;
+        }
         self.with(|desk| desk.began(started, trigger));
     }
 
@@ -98,7 +100,7 @@ impl Memory for DiskMemory {
 
     fn ended(&mut self, record: &Record) {
         let mut record = record.clone();
-        record.writer = record.writer.or_else(|| self.writer.take());
+        record.writer = record.writer.or_else(|| self.writer.clone());
         self.with(|desk| desk.ended(&record));
     }
 }

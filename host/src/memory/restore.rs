@@ -2,16 +2,15 @@
 //! when somebody asks for it. What it writes over is kept first.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::entry::Attempt;
 use super::{good, history, writer};
-use crate::reload::OutcomeKind;
+use crate::reload::{MAX_BYTES, OutcomeKind};
 use crate::state::{Copies, Folder, Kept, StateError, make, overwrite, write_new};
-use crate::target::Digest;
+use crate::target::{Digest, FileError, LocalFile, Target};
 
 /// Overwritten files that are kept; a restore is a rare thing.
 const MOST_OVERWRITTEN: usize = 50;
@@ -52,12 +51,12 @@ pub enum RestoreError {
     )]
     Damaged(String),
     /// What stands there cannot be kept, so it is not written over.
-    #[error("{watched} cannot be kept, so it is not written over: {error}")]
+    #[error("{watched} cannot be kept, so it is not written over: {error}; move it away first")]
     NotReadable {
         /// The file.
         watched: String,
-        /// In the system's words.
-        error: std::io::Error,
+        /// Why.
+        error: FileError,
     },
     /// The system refused.
     #[error(transparent)]
@@ -96,9 +95,9 @@ pub fn restorable(root: &Path, watched: &Path) -> Result<Vec<u64>, StateError> {
 pub fn restore(root: &Path, watched: &Path, to: Option<u64>) -> Result<Restored, RestoreError> {
     let folder = Folder::of(root, watched);
     let name = || watched.display().to_string();
-    let now = match fs::read(watched) {
+    let now = match LocalFile::new(watched).read_all(MAX_BYTES) {
         Ok(bytes) => Some(bytes),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(FileError::NotFound) => None,
         Err(error) => {
             return Err(RestoreError::NotReadable {
                 watched: name(),
@@ -274,6 +273,20 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "generation 4 is not kept; there are 3, 5"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_not_written_over() {
+        let place = place();
+        kept(&place.root, &place.watched, &[(1, "one")]);
+        fs::create_dir(&place.watched).unwrap();
+        let error = restore(&place.root, &place.watched, None).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("not a regular file; move it away"),
+            "{error}"
         );
     }
 

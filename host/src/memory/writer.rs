@@ -2,7 +2,7 @@
 //! Linux which processes have it open for writing now; a file system remembers no more. A restore
 //! leaves a note of its own. Never guesses.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -37,7 +37,7 @@ pub(super) fn last(path: &Path, folder: &Folder) -> Option<String> {
         return Some(format!("config-sync restore, by {}", note.by));
     }
     let mut said = vec![format!("{} owns it", user(Uid::from_raw(meta.uid())))];
-    said.extend(open_in(&meta));
+    said.extend(open_in(path));
     Some(said.join("; "))
 }
 
@@ -71,7 +71,9 @@ fn user(id: Uid) -> String {
 
 /// Processes that have the file open for writing, where they may be looked at.
 #[cfg(target_os = "linux")]
-fn open_in(file: &Metadata) -> Option<String> {
+fn open_in(path: &Path) -> Option<String> {
+    // What a link says costs nothing; what it leads to may be on a disk that hangs.
+    let path = path.canonicalize().ok()?;
     let own = std::process::id().to_string();
     let mut looked_at = 0;
     for process in fs::read_dir("/proc").ok()?.flatten() {
@@ -91,8 +93,7 @@ fn open_in(file: &Metadata) -> Option<String> {
             if looked_at > MOST_OPEN_FILES {
                 return None;
             }
-            let same = fs::metadata(link.path())
-                .is_ok_and(|open| (open.dev(), open.ino()) == (file.dev(), file.ino()));
+            let same = fs::read_link(link.path()).is_ok_and(|open| open == path);
             if same && is_for_writing(&process.path(), &link.file_name()) {
                 let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
                 return Some(format!("{} (process {id}) has it open", name.trim()));
@@ -113,7 +114,7 @@ fn is_for_writing(process: &Path, descriptor: &std::ffi::OsStr) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn open_in(_file: &Metadata) -> Option<String> {
+fn open_in(_path: &Path) -> Option<String> {
     None
 }
 
