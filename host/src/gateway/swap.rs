@@ -60,19 +60,28 @@ pub struct Swapped {
 pub struct Before {
     snapshot: Arc<Snapshot>,
     gateway: Weak<Gateway>,
+    /// What keeps some of them warm as well.
+    spared: Option<Arc<Snapshot>>,
+}
+
+impl Before {
+    /// What `other` keeps warm stays so when this is dropped.
+    pub fn spare(&mut self, other: &Self) {
+        self.spared = Some(Arc::clone(&other.snapshot));
+    }
 }
 
 impl Drop for Before {
     fn drop(&mut self) {
         let current = self.gateway.upgrade().map(|gateway| gateway.current());
-        let serves = |backend: &Arc<Backend>| {
-            current
-                .iter()
-                .flat_map(|current| &current.backends)
+        let used = |backend: &Arc<Backend>| {
+            let users = current.iter().chain(&self.spared);
+            users
+                .flat_map(|snapshot| &snapshot.backends)
                 .any(|other| Arc::ptr_eq(other, backend))
         };
         let gone = self.snapshot.backends.iter();
-        gone.filter(|backend| !serves(backend))
+        gone.filter(|backend| !used(backend))
             .for_each(|backend| backend.retire());
     }
 }
@@ -194,6 +203,7 @@ impl Gateway {
         let before = Before {
             snapshot: before,
             gateway: Arc::downgrade(self),
+            spared: None,
         };
         if changes != Changes::default() {
             let gateway = Arc::clone(self);

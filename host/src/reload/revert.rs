@@ -34,7 +34,9 @@ impl Reloader {
         let Outcome::Applied { swapped, .. } = outcome else {
             return;
         };
-        self.probation = None;
+        if let (Some(mut passed), Some(before)) = (self.probation.take(), &before) {
+            passed.fallback.before.spare(before);
+        }
         let sync = self.applied.as_ref().map(|it| &it.checked.config.sync);
         let (Some(applied), Some(before), Some(sync)) = (fallback, before, sync) else {
             return;

@@ -151,3 +151,21 @@ async fn the_port_and_the_settings_go_back_as_well() {
     assert_eq!((port(&world), debounce(&world).as_secs()), (old_port, 1));
     world.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_one_probation_keeps_warm_the_end_of_another_does_not_cool() {
+    // Longer than the drain time of what is let go.
+    let long = |backends: &[&str]| text(backends).replace("probation: 30", "probation: 100");
+    let mut world = World::start(&long(&[A, OLD])).await;
+    world.save(&long(&[A, NEW])).await;
+    let other = "c: {command: x, args: [well, c1]}";
+    world.save(&long(&[other])).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(world.fakes.alive(), ["a", "b", "c"], "warm");
+    world.fakes.kill("c");
+    assert_eq!(world.record().await.outcome, OutcomeKind::Reverted);
+    assert_eq!(world.tools(), ["a1", "new"]);
+    world.nothing_leaks().await;
+    assert_eq!(world.fakes.counts()["a"].connects, 1);
+    world.end().await;
+}
