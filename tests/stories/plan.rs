@@ -60,7 +60,7 @@ fn backends_and_tools_that_come_stay_and_go_are_told() {
     assert_eq!(planned.status.code(), Some(0));
     let said = said(&planned);
     for line in [
-        "next.yaml against config.yaml: applied",
+        "next.yaml against config.yaml: would be applied",
         "  + backends.fresh",
         "  - backends.gone",
         "start    fresh",
@@ -145,7 +145,10 @@ async fn without_more_words_it_is_what_serves_that_counts() {
     fs::write(&next, new()).unwrap();
     let children = host.children();
     let said = host.home().ask(&["plan", next.to_str().unwrap()]).unwrap();
-    assert!(said.contains("against generation 1: applied"), "{said}");
+    assert!(
+        said.contains("against generation 1: would be applied"),
+        "{said}"
+    );
     assert!(said.contains("start    fresh"), "{said}");
     assert_eq!(host.children(), children, "nothing is done");
 }

@@ -100,7 +100,7 @@ impl Plan {
 fn told(source: &str, origin: &str, plan: &Planned) -> String {
     let mut lines = Vec::new();
     let outcome = plan.outcome.map_or("unknown", |outcome| outcome.as_str());
-    lines.push(format!("{source} against {origin}: {outcome}"));
+    lines.push(format!("{source} against {origin}: would be {outcome}"));
     lines.extend(plan.reasons.iter().map(|reason| format!("  {reason}")));
     lines.extend(
         plan.warnings
