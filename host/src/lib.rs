@@ -5,9 +5,11 @@
 //! lower rank; `host/tests/rooms.rs` checks it):
 //!
 //! 1. [`target`]: the watched file; [`config`]: what its bytes mean; [`events`]: what happened;
+//!    [`state`]: what is kept on disk;
 //! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
 //! 3. [`reload`]: one transaction from settled change to new snapshot;
 //! 4. [`plugin`]: the WASM detectors and handlers behind the ports of `watch` and `reload`;
+//!    [`memory`]: what outlives the process, behind the port of `reload`;
 //! 5. [`service`]: builds the rooms and owns their life; [`follow`]: the watching half alone, for
 //!    any files; [`conformance`]: the ways in which files are saved, as a test of detectors;
 //! 6. [`cli`]: one file for each subcommand.
@@ -18,8 +20,10 @@ pub mod conformance;
 pub mod events;
 pub mod follow;
 pub mod gateway;
+pub mod memory;
 pub mod plugin;
 pub mod reload;
 pub mod service;
+pub mod state;
 pub mod target;
 pub mod watch;

@@ -14,8 +14,9 @@ use tokio_util::task::TaskTracker;
 use crate::config::PluginSettings;
 use crate::events::{EventBus, EventKind};
 use crate::gateway::{Capability, Gateway, Snapshot};
+use crate::memory::DiskMemory;
 use crate::plugin::{Library, Limits, PluginEngine};
-use crate::reload::{Handlers, Reloader};
+use crate::reload::{Forgetful, Handlers, Memory, Ports, Reloader, Trigger};
 use crate::target::LocalFile;
 use crate::watch::{ConfigWatcher, Detectors, Hearing, Inbox, NativeEvents, Scope, Wires};
 
@@ -58,6 +59,8 @@ pub struct Options {
     pub plugins: PluginSettings,
     /// Where compiled plugins are kept.
     pub cache: Option<PathBuf>,
+    /// Where what outlives the process is kept.
+    pub state: Option<PathBuf>,
 }
 
 /// The host: watcher, reloader and gateway together.
@@ -71,7 +74,7 @@ pub struct SentinelService {
 
 struct Running {
     gateway: Arc<Gateway>,
-    ask: mpsc::Sender<()>,
+    ask: mpsc::Sender<Trigger>,
     cancel: CancellationToken,
     tasks: TaskTracker,
 }
@@ -138,6 +141,7 @@ impl SentinelService {
             config: path,
             plugins,
             cache,
+            state,
         } = self.options.clone();
         let base = path.parent().map(PathBuf::from).unwrap_or_default();
         let folder = base.join(&plugins.dir);
@@ -161,17 +165,28 @@ impl SentinelService {
         let library: Arc<dyn Detectors> = Arc::new(library);
 
         let target = Arc::new(LocalFile::new(path.clone()));
+        let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (gateway, notices) = Gateway::new(base);
+        let memory: Box<dyn Memory> = match self.remember(state, path.clone()).await {
+            Some(memory) => {
+                gateway.count_from(memory.generation());
+                tasks.spawn(memory.clone().catch_up(cancel.clone()));
+                Box::new(memory)
+            }
+            None => Box::new(Forgetful),
+        };
         let (orders, obeyed) = watch::channel(None);
-        let mut reloader = Reloader::new(
-            target.clone(),
-            Arc::clone(&gateway),
-            Handlers::new(handlers),
-            Arc::clone(&library),
-            self.bus.clone(),
+        let mut reloader = Reloader::new(Ports {
+            target: target.clone(),
+            gateway: Arc::clone(&gateway),
+            handlers: Handlers::new(handlers),
+            detectors: Arc::clone(&library),
+            bus: self.bus.clone(),
             orders,
-        );
+            memory,
+        });
         if let Err(lines) = reloader.start().await {
+            cancel.cancel();
             gateway.shut_down(Duration::from_secs(5)).await;
             return Err(lines);
         }
@@ -192,7 +207,6 @@ impl SentinelService {
         })
         .map_err(|error| vec![error])?;
         let (ask, asked) = mpsc::channel(1);
-        let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(watcher.run(cancel.clone()));
         tasks.spawn(reloader.run(settled_changes, asked, notices, cancel.clone()));
         Ok(Running {
@@ -203,11 +217,25 @@ impl SentinelService {
         })
     }
 
-    /// Reloads now, whatever the watcher thinks.
-    pub fn reload(&self) {
+    /// Opens what is kept of this file; tells when nothing can be.
+    async fn remember(&self, root: Option<PathBuf>, watched: PathBuf) -> Option<DiskMemory> {
+        let Some(root) = root else {
+            let details =
+                "no memory is kept: this user has no home folder; name one with --state DIR";
+            self.bus.publish(EventKind::Degraded, details);
+            return None;
+        };
+        let bus = self.bus.clone();
+        let open = move || DiskMemory::open(&root, &watched, bus);
+        tokio::task::spawn_blocking(open).await.ok()
+    }
+
+    /// Reloads now, whatever the watcher thinks: bytes that were rejected are tried again, and
+    /// watching goes on if `on_failure: stop` has stopped it.
+    pub fn reload(&self, trigger: Trigger) {
         if let Some(running) = &self.running {
             // One that waits already will do.
-            let _ = running.ask.try_send(());
+            let _ = running.ask.try_send(trigger);
         }
     }
 

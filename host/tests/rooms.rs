@@ -11,19 +11,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// DESIGN.md's "Rooms", highest rank first.
-const RANKS: [(&str, u32); 13] = [
+const RANKS: [(&str, u32); 15] = [
     ("main", 7),
     ("cli", 6),
     ("service", 5),
-    ("follow", 5),
+    ("follow", 4),
     ("conformance", 5),
     ("plugin", 4),
+    ("memory", 4),
     ("reload", 3),
     ("watch", 2),
     ("gateway", 2),
     ("config", 1),
     ("target", 1),
     ("events", 1),
+    ("state", 1),
     ("lib", 8),
 ];
 
@@ -36,7 +38,7 @@ const FOREIGN: [(&str, &[&str]); 9] = [
     ("notify", &["watch"]),
     ("rmcp", &["gateway", "cli"]),
     ("serde_saphyr", &["config"]),
-    ("sha2", &["target"]),
+    ("sha2", &["state", "target"]),
     ("wasmtime", &["plugin"]),
 ];
 

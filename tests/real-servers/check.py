@@ -107,13 +107,13 @@ class Host:
     @classmethod
     @asynccontextmanager
     async def running(cls, binary, text):
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as state:
             path = Path(folder) / "config.yaml"
             path.write_text(text)
             process = await asyncio.create_subprocess_exec(
                 binary, "run", "--log", "json", "--config", path,
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=2**24,
-                env=os.environ | {CANARY: "a secret"},
+                env=os.environ | {CANARY: "a secret", "CONFIG_SYNC_STATE": state},
             )  # fmt: skip
             said, log = Feed(), Feed()
             readers = asyncio.gather(follow(process.stdout, said), follow(process.stderr, log))

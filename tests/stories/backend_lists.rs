@@ -73,7 +73,7 @@ async fn a_backend_that_dies_is_missed_loudly_and_comes_back() {
 
     symlink(binary(), &program).unwrap();
     let event = host.event("its return", |it| it.kind == "changed").await;
-    assert_eq!(event.message, "1 backend reloaded");
+    assert_eq!(event.message, "backend `mortal` serves again");
     assert_ne!(client.process("mortal_whoami").await, process);
     assert_eq!(client.process("one_whoami").await, other);
     let come_and_go = [Tools, Prompts, Resources];

@@ -18,17 +18,30 @@ mod deafness;
 #[cfg(test)]
 mod detection;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod disk;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod load;
+#[cfg(test)]
+mod memory;
 #[cfg(test)]
 mod noise;
 #[cfg(test)]
+mod plan;
+#[cfg(test)]
 mod plugins;
 #[cfg(test)]
+mod probation;
+#[cfg(test)]
 mod quiet;
+#[cfg(test)]
+mod random_edits;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]

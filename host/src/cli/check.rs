@@ -10,6 +10,9 @@ use crate::config::{self, Load};
 pub(super) struct Check {
     #[command(flatten)]
     config: ConfigArgument,
+    /// Warnings count: exit code 1 if there is any
+    #[arg(long)]
+    strict: bool,
     /// Print the configuration as the host understands it
     #[arg(long)]
     show: bool,
@@ -40,7 +43,11 @@ impl Check {
                 config, warnings, ..
             } => {
                 if !warnings.is_empty() {
-                    eprintln!("{}", warnings.pretty(colours));
+                    let report = warnings.pretty(colours);
+                    if self.strict {
+                        return Err(report);
+                    }
+                    eprintln!("{report}");
                 }
                 if self.show {
                     let yaml = serde_yaml::to_string(&config.sections);

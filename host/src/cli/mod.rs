@@ -4,9 +4,14 @@
 mod check;
 mod demo_server;
 mod find_config;
+mod find_state;
 mod folders;
+mod history;
 mod logging;
+mod plan;
 mod plugin;
+mod plugins_of;
+mod restore;
 mod run;
 mod seconds;
 mod watch;
@@ -27,7 +32,10 @@ struct Arguments {
 const EXAMPLES: &str = "Examples:
   config-sync check --config config.yaml   is it right? every problem, with its line
   config-sync run --config config.yaml     serve it, and follow every change of it
+  config-sync plan next.yaml               what would a reload of that file do?
   kill -HUP PID                            reload now
+  config-sync history                      what became of each change; `history show ID` for one
+  config-sync restore                      write the last good configuration back over the file
 Without --config the file is $CONFIG_SYNC_CONFIG, else config.yaml, else config.yml.";
 
 #[derive(Debug, Subcommand)]
@@ -36,6 +44,13 @@ enum Command {
     Run(run::Run),
     /// Say everything that is wrong with a configuration; exit code 1 if anything is
     Check(check::Check),
+    /// Say what a reload would do to what serves, without doing it; exit code 1 if the file would
+    /// not be accepted, 2 if that cannot be told
+    Plan(plan::Plan),
+    /// What became of the changes of the file, newest last
+    History(history::History),
+    /// Write an earlier good configuration back over the file; what it holds now is kept
+    Restore(restore::Restore),
     /// Follow any files, and run a program when they change
     Watch(watch::Watch),
     /// Try plugins out
@@ -63,6 +78,9 @@ pub fn main() -> ExitCode {
     let code = match command {
         Command::Run(run) => runtime.block_on(run.run()),
         Command::Check(check) => check.run(),
+        Command::Plan(plan) => runtime.block_on(plan.run()),
+        Command::History(history) => history.run(),
+        Command::Restore(restore) => restore.run(),
         Command::Watch(watch) => runtime.block_on(watch.run()),
         Command::Plugin(plugin) => runtime.block_on(plugin.run()),
         Command::DemoServer(server) => runtime.block_on(server.run()),

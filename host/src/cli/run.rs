@@ -8,9 +8,12 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::find_config::{self, ConfigArgument};
+use super::find_state::StateArgument;
 use super::folders;
 use super::logging::{self, Format};
 use crate::config::{self, Load, PluginSettings};
+use crate::memory;
+use crate::reload::Trigger;
 use crate::service::{Options, SentinelService};
 
 /// How long calls and backends have to end. Below the 30 s (Kubernetes) and 90 s (systemd)
@@ -21,6 +24,8 @@ const DRAIN: Duration = Duration::from_secs(20);
 pub(super) struct Run {
     #[command(flatten)]
     config: ConfigArgument,
+    #[command(flatten)]
+    state: StateArgument,
     /// How the log on standard error is written
     #[arg(long, value_enum, default_value_t)]
     log: Format,
@@ -76,11 +81,13 @@ impl Run {
         let path = self.config.find()?;
         // From the first moment on, so that a signal during the start is not lost.
         let mut signals = Signals::listen().map_err(|error| error.to_string())?;
-        let plugins = plugins(&path)?;
+        let state = self.state.find()?;
+        let plugins = plugins(&path, state.as_deref())?;
         let options = Options {
             config: path.clone(),
             plugins,
             cache: folders::cache(),
+            state,
         };
         let mut service = SentinelService::new(options);
         tokio::select! {
@@ -95,7 +102,7 @@ impl Run {
         }
         println!("Watching {}", path.display());
         while matches!(signals.next().await, Ask::Reload) {
-            service.reload();
+            service.reload(Trigger::Hangup);
         }
         let ended = tokio::select! {
             ended = service.stop(DRAIN) => ended,
@@ -109,15 +116,24 @@ impl Run {
     }
 }
 
-/// The section that must be known before anything can be loaded; problems as `check` shows them.
-fn plugins(path: &Path) -> Result<PluginSettings, String> {
+/// The section that must be known before anything can be loaded. Where the file will not do, it
+/// is that of the last good configuration, which is what will serve; else problems as `check`
+/// shows them.
+fn plugins(path: &Path, state: Option<&Path>) -> Result<PluginSettings, String> {
     let name = path.display().to_string();
-    let bytes = find_config::read(path)?;
-    match config::load(&name, &bytes, &|name| std::env::var(name).ok(), &[]) {
-        Load::Empty => Err(format!(
-            "{name}: it is empty; see README.md for a first configuration"
-        )),
-        Load::Invalid(problems) => Err(problems.pretty(false)),
-        Load::Valid { config, .. } => Ok(config.plugins.clone()),
-    }
+    let of_bytes =
+        |bytes: &[u8]| match config::load(&name, bytes, &|name| std::env::var(name).ok(), &[]) {
+            Load::Empty => Err(format!(
+                "{name}: it is empty; see README.md for a first configuration"
+            )),
+            Load::Invalid(problems) => Err(problems.pretty(false)),
+            Load::Valid { config, .. } => Ok(config.plugins.clone()),
+        };
+    find_config::read(path)
+        .and_then(|bytes| of_bytes(&bytes))
+        .or_else(|report| {
+            let good = state.and_then(|root| memory::last_good(root, path));
+            let plugins = good.and_then(|good| of_bytes(&good.bytes).ok());
+            plugins.ok_or(report)
+        })
 }

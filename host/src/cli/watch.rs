@@ -17,7 +17,7 @@ use crate::config::PluginLimits;
 use crate::events::EventBus;
 use crate::follow::{Ended, Follower, OnChange};
 use crate::plugin::{Library, PluginEngine};
-use crate::watch::{FoundBy, Hearing, Known, Scope, Settled};
+use crate::watch::{Baseline, FoundBy, Hearing, Scope, Settled};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
@@ -89,7 +89,7 @@ impl Watch {
         let mut program = OnChange::new(&self.command);
         let bus = EventBus::default();
         let library = Arc::new(library);
-        let mut follower = Follower::start(scopes, settings, Known::Found, library, bus)?;
+        let mut follower = Follower::start(scopes, settings, Baseline::Found, library, bus)?;
         tokio::select! {
             ready = follower.ready() => match ready {
                 Some(hearing) => out.hears(&hearing),

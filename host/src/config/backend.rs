@@ -24,6 +24,8 @@ pub struct BackendSpec {
     pub connection: Connection,
     /// How long to wait for it.
     pub timeouts: Timeouts,
+    /// A reload in which it is new or changed fails if it does not start.
+    pub required: bool,
 }
 
 /// How to reach a backend. `Debug` shows the names in `env` and `headers`, not what they are set
@@ -99,6 +101,11 @@ impl Default for Timeouts {
 }
 
 impl BackendSpec {
+    /// Whether one that was connected by this need not be connected anew for the other.
+    pub fn connects_like(&self, other: &Self) -> bool {
+        self.connection == other.connection && self.timeouts == other.timeouts
+    }
+
     /// Reads what a plugin proposes for the backend `name`: the keys of an entry in the file. The
     /// error is every problem, under the path `backends.<name>`.
     pub fn from_json(name: &str, json: &Json, env: Environment<'_>) -> Result<Self, Vec<Problem>> {
@@ -131,6 +138,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<BackendSpec> {
     }
     let connection = connection::read(&mut map);
     let timeouts = timeouts(&mut map);
+    let required = map.boolean("required", true);
     if let Some(group) = map.get("group") {
         group.filled_text();
     }
@@ -140,6 +148,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<BackendSpec> {
     Some(BackendSpec {
         connection: connection?,
         timeouts,
+        required,
     })
 }
 

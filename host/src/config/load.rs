@@ -74,21 +74,51 @@ pub fn load(
     env: Environment<'_>,
     claimed_sections: &[String],
 ) -> Load {
-    let (document, problems) = match Document::parse(source_name, bytes) {
-        Parsed::Empty => return Load::Empty,
-        Parsed::Broken(problems) => return Load::Invalid(problems),
-        Parsed::Whole(document, problems) => (document, problems),
-    };
-    let findings = Findings::new(env, problems);
-    let config = check(&document, &findings, claimed_sections);
-    let problems = document.locate(findings.into_problems());
-    if problems.has_errors() {
-        return Load::Invalid(problems);
+    match parse(source_name, bytes) {
+        Ok(draft) => draft.validate(env, claimed_sections),
+        Err(load) => load,
     }
-    Load::Valid {
-        config: Arc::new(config),
-        warnings: problems,
-        document: Arc::new(document),
+}
+
+/// A document that has been read and not checked: the first half of [`load`].
+#[derive(Debug)]
+pub struct Draft {
+    document: Document,
+    problems: Vec<Problem>,
+}
+
+/// Reads `bytes` into a document.
+///
+/// # Errors
+/// What became of them when there is none.
+pub fn parse(source_name: &str, bytes: &[u8]) -> Result<Draft, Load> {
+    match Document::parse(source_name, bytes) {
+        Parsed::Empty => Err(Load::Empty),
+        Parsed::Broken(problems) => Err(Load::Invalid(problems)),
+        Parsed::Whole(document, problems) => Ok(Draft { document, problems }),
+    }
+}
+
+impl Draft {
+    /// Its sections as they are written, right or wrong, to compare with others.
+    pub fn sections(&self) -> Map<String, Json> {
+        to_object(self.document.sections())
+    }
+
+    /// Checks it: the second half of [`load`].
+    pub fn validate(self, env: Environment<'_>, claimed_sections: &[String]) -> Load {
+        let Self { document, problems } = self;
+        let findings = Findings::new(env, problems);
+        let config = check(&document, &findings, claimed_sections);
+        let problems = document.locate(findings.into_problems());
+        if problems.has_errors() {
+            return Load::Invalid(problems);
+        }
+        Load::Valid {
+            config: Arc::new(config),
+            warnings: problems,
+            document: Arc::new(document),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod backend;
 mod backends;
 mod conflict_resolution;
 mod connection;
+mod difference;
 mod document;
 mod load;
 mod middleware;
@@ -31,8 +32,9 @@ mod version;
 mod yaml;
 
 pub use backend::{BackendSpec, Connection, Timeouts};
+pub use difference::{Difference, DifferenceKind, differences};
 pub use document::Document;
-pub use load::{Load, load};
+pub use load::{Draft, Load, load, parse};
 pub use middleware::MiddlewareSpec;
 pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};

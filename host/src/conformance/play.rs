@@ -14,7 +14,7 @@ use crate::events::EventBus;
 use crate::follow::Follower;
 use crate::reload::read;
 use crate::target::{Digest, LocalFile, Target};
-use crate::watch::{Detectors, Known, Scope, Settled};
+use crate::watch::{Baseline, Detectors, Scope, Settled};
 
 /// How often a case is played that the machine stretches.
 const TRIES: usize = 5;
@@ -98,12 +98,12 @@ async fn watch(
         tokio::task::spawn_blocking(move || pattern.save(&scene))
     };
     let early = pattern.early.then(begin);
-    let known = loaded.map_or(Known::Nothing, Known::Content);
+    let baseline = loaded.map_or(Baseline::Nothing, Baseline::Content);
     let scope = vec![Scope::File(scene.path().into())];
     let detectors = Arc::clone(detectors);
     let bus = EventBus::default();
     let mut follower =
-        Follower::start(scope, settings.clone(), known, detectors, bus).map_err(Halt::Failed)?;
+        Follower::start(scope, settings.clone(), baseline, detectors, bus).map_err(Halt::Failed)?;
     let ready = timeout_at(Instant::now() + START, follower.ready()).await;
     if !matches!(ready, Ok(Some(_))) {
         return Err(Halt::Failed("the watcher did not start".to_owned()));

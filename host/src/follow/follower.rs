@@ -10,7 +10,7 @@ use crate::config::SyncSettings;
 use crate::events::EventBus;
 use crate::target::{LocalFile, Target};
 use crate::watch::{
-    ConfigWatcher, Detectors, Hearing, Inbox, Known, NativeEvents, Orders, Scope, Settled, Wires,
+    Baseline, ConfigWatcher, Detectors, Hearing, Inbox, NativeEvents, Orders, Scope, Settled, Wires,
 };
 
 /// Follows files until it is stopped or dropped.
@@ -31,7 +31,7 @@ impl Follower {
     pub fn start(
         scopes: Vec<Scope>,
         settings: SyncSettings,
-        known: Known,
+        baseline: Baseline,
         detectors: Arc<dyn Detectors>,
         bus: EventBus,
     ) -> Result<Self, String> {
@@ -44,7 +44,7 @@ impl Follower {
         let (orders, obeyed) = watch::channel(Some(Orders {
             settings,
             stopped: false,
-            known,
+            baseline,
         }));
         let (settle, settled) = mpsc::unbounded_channel();
         let (told, hearing) = watch::channel(None);

@@ -1,5 +1,6 @@
 //! The next snapshot while it is being built. What the old one has and the new one wants alike is
-//! shared; the rest is started side by side. Dropping a candidate stops what it started.
+//! shared, well or not; the rest is started side by side, so that the work grows with the
+//! difference. Dropping a candidate stops what it started.
 
 use std::sync::Arc;
 
@@ -37,42 +38,73 @@ pub struct Candidate {
     pub started: Vec<String>,
 }
 
+/// Where the backends of a candidate come from when they need not be started.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stock<'a> {
+    /// What serves now.
+    pub(super) current: &'a Snapshot,
+    /// What served before it and is kept warm.
+    pub(super) warm: Option<&'a Snapshot>,
+}
+
+/// What becomes of one wanted backend.
+enum Fate {
+    /// It serves already, or did until it ended by itself: whoever restarts it will.
+    Kept(Arc<Backend>),
+    /// It was missing before, and goes on missing until it is restarted.
+    Missing(String),
+    /// It is new or changed.
+    Started(Result<Arc<Backend>, String>),
+}
+
+impl Stock<'_> {
+    /// What needs no start. Whether it is well is no concern of whoever changes something else.
+    fn find(&self, name: &str, spec: &BackendSpec) -> Option<Fate> {
+        let serves = |backend: &&Arc<Backend>| backend.spec().connects_like(spec);
+        let absent = |absent: &&Absent| absent.name == name && absent.spec.connects_like(spec);
+        let warm = self.warm.and_then(|warm| warm.backend(name));
+        let warm = warm.filter(|warm| serves(warm) && !warm.has_ended());
+        if let Some(backend) = self.current.backend(name).filter(serves).or(warm) {
+            return Some(Fate::Kept(Arc::clone(backend)));
+        }
+        let missing = self.current.absent.iter().find(absent)?;
+        Some(Fate::Missing(missing.reason.clone()))
+    }
+}
+
 impl Candidate {
-    /// Builds on `before`. A backend that is new or changed must start, unless `lenient`; one
-    /// that `before` was already missing may go on missing.
+    /// Builds from `stock`, and starts side by side what is not there. A backend that is started
+    /// must start, unless it is not required, or `lenient`.
     pub(super) async fn build(
-        before: &Snapshot,
+        stock: Stock<'_>,
         wanted: &Wanted,
         lenient: bool,
         ground: &Ground,
     ) -> Result<Self, Vec<Problem>> {
-        let chain =
-            Chain::build(&wanted.middleware, &before.chain, ground).map_err(|(index, error)| {
-                vec![Problem::error(format!("middleware[{index}]"), error)]
-            })?;
-        let kept = |name: &str, spec: &BackendSpec| {
-            before
-                .backend(name)
-                .filter(|old| old.spec() == spec && !old.has_ended())
-        };
+        let chain = Chain::build(&wanted.middleware, &stock.current.chain, ground).map_err(
+            |(index, error)| vec![Problem::error(format!("middleware[{index}]"), error)],
+        )?;
         let starting: Vec<_> = wanted
             .backends
             .iter()
-            .map(|(name, spec)| {
-                let kept = kept(name, spec).cloned();
+            .enumerate()
+            .map(|(rank, (name, spec))| {
+                let found = stock.find(name, spec);
                 let start = async move {
-                    match kept {
-                        Some(backend) => (name, spec, Ok(backend)),
-                        None => (name, spec, Backend::start(name, spec, ground).await),
-                    }
+                    let fate = match found {
+                        Some(fate) => fate,
+                        None => Fate::Started(Backend::start(name, spec, ground).await),
+                    };
+                    (rank, name, spec, fate)
                 };
                 start.boxed()
             })
             .collect();
-        let results: Vec<_> = stream::iter(starting)
-            .buffered(SIDE_BY_SIDE)
+        let mut fates: Vec<_> = stream::iter(starting)
+            .buffer_unordered(SIDE_BY_SIDE)
             .collect()
             .await;
+        fates.sort_by_key(|(rank, ..)| *rank);
 
         let mut candidate = Self {
             backends: Vec::new(),
@@ -82,26 +114,25 @@ impl Candidate {
             started: Vec::new(),
         };
         let mut problems = Vec::new();
-        for (name, spec, result) in results {
-            match result {
-                Ok(backend) => {
-                    if kept(name, spec).is_none() {
-                        candidate.started.push(name.clone());
-                    }
+        for (_, name, spec, fate) in fates {
+            match fate {
+                Fate::Kept(backend) => candidate.backends.push(backend),
+                Fate::Started(Ok(backend)) => {
+                    candidate.started.push(name.clone());
                     candidate.backends.push(backend);
                 }
-                Err(reason) if lenient || was_wanted(before, name, spec) => {
+                Fate::Started(Err(reason)) if spec.required && !lenient => {
+                    problems.push(Problem::error(
+                        format!("backends.{name}"),
+                        format!("it does not start: {reason}"),
+                    ));
+                }
+                Fate::Started(Err(reason)) | Fate::Missing(reason) => {
                     candidate.absent.push(Absent {
                         name: name.clone(),
                         spec: spec.clone(),
                         reason,
                     });
-                }
-                Err(reason) => {
-                    problems.push(Problem::error(
-                        format!("backends.{name}"),
-                        format!("it does not start: {reason}"),
-                    ));
                 }
             }
         }
@@ -109,6 +140,35 @@ impl Candidate {
             Ok(candidate)
         } else {
             Err(problems)
+        }
+    }
+
+    /// What served before the current snapshot, made anew of what is well of both. Starts
+    /// nothing. Its catalog is the one that clients saw then.
+    pub(super) fn back_to(before: &Snapshot, current: &Snapshot) -> Self {
+        let well = |backend: &Arc<Backend>| {
+            current
+                .backend(backend.name())
+                .filter(|other| other.spec().connects_like(backend.spec()) && !other.has_ended())
+        };
+        let mut backends = Vec::new();
+        for backend in &before.backends {
+            backends.push(Arc::clone(well(backend).unwrap_or(backend)));
+        }
+        let mut absent = Vec::new();
+        for missing in &before.absent {
+            let back = current.backend(&missing.name);
+            match back.filter(|back| back.spec().connects_like(&missing.spec)) {
+                Some(back) => backends.push(Arc::clone(back)),
+                None => absent.push(missing.clone()),
+            }
+        }
+        Self {
+            backends,
+            absent,
+            chain: before.chain.clone(),
+            catalog: before.catalog.clone(),
+            started: Vec::new(),
         }
     }
 
@@ -162,12 +222,4 @@ impl Candidate {
             catalog,
         }
     }
-}
-
-fn was_wanted(before: &Snapshot, name: &str, spec: &BackendSpec) -> bool {
-    before
-        .absent
-        .iter()
-        .any(|absent| absent.name == name && absent.spec == *spec)
-        || before.backend(name).is_some_and(|old| old.spec() == spec)
 }

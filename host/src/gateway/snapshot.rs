@@ -23,7 +23,7 @@ pub struct Absent {
 /// What serves now, or served when a call began.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    /// Its number; the first that serves anything has 1.
+    /// Its number. It grows, over restarts too; the first that ever serves anything has 1.
     pub generation: u64,
     pub(super) backends: Vec<Arc<Backend>>,
     pub(super) absent: Vec<Absent>,
@@ -80,6 +80,17 @@ impl Snapshot {
     /// The backends that should serve and do not.
     pub fn absent(&self) -> &[Absent] {
         &self.absent
+    }
+
+    /// The names under which clients see these.
+    pub fn shown(&self, kind: Capability) -> Vec<String> {
+        let list = self.catalog.list(kind);
+        let items = list.get(kind.list_key()).and_then(Value::as_array);
+        let names = items.into_iter().flatten().filter_map(|item| {
+            let name = item.get(kind.name_key())?;
+            name.as_str().map(str::to_owned)
+        });
+        names.collect()
     }
 
     /// How many of these clients see.

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -11,10 +11,12 @@ use rmcp::service::{Peer, RoleServer};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use super::backend::BackendNotice;
+use super::backend::{Backend, BackendNotice};
+use super::candidate::Stock;
 use super::clients::Clients;
+use super::connector::Connector;
 use super::listener::{Listeners, Opened};
-use super::{Absent, Candidate, Changes, Snapshot, Wanted};
+use super::{Candidate, Changes, Snapshot, Wanted};
 use crate::config::{Problem, ServerSettings};
 
 /// Serves MCP clients from the current [`Snapshot`].
@@ -23,7 +25,7 @@ pub struct Gateway {
     clients: Clients,
     calls: AtomicU64,
     listeners: Listeners,
-    ground: Ground,
+    pub(super) ground: Arc<Ground>,
     /// What talks to clients.
     server_tasks: TaskTracker,
 }
@@ -34,6 +36,8 @@ pub(super) struct Ground {
     /// The folder that relative paths in the configuration start from.
     pub(super) base: PathBuf,
     pub(super) notices: mpsc::UnboundedSender<BackendNotice>,
+    /// Stands in for processes and the net.
+    pub(super) connector: Option<Arc<dyn Connector>>,
     /// Backends, their logs, audit files: ended when the last snapshot that uses them is.
     pub(super) tasks: TaskTracker,
 }
@@ -51,24 +55,78 @@ pub struct Swapped {
     pub changes: Changes,
 }
 
+/// What served before a swap. As long as it is there, its backends are kept warm.
+#[derive(Debug)]
+pub struct Before {
+    snapshot: Arc<Snapshot>,
+    gateway: Weak<Gateway>,
+    /// What keeps some of them warm as well.
+    spared: Option<Arc<Snapshot>>,
+}
+
+impl Before {
+    /// What `other` keeps warm stays so when this is dropped.
+    pub fn spare(&mut self, other: &Self) {
+        self.spared = Some(Arc::clone(&other.snapshot));
+    }
+}
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        let current = self.gateway.upgrade().map(|gateway| gateway.current());
+        let used = |backend: &Arc<Backend>| {
+            let users = current.iter().chain(&self.spared);
+            users
+                .flat_map(|snapshot| &snapshot.backends)
+                .any(|other| Arc::ptr_eq(other, backend))
+        };
+        let gone = self.snapshot.backends.iter();
+        gone.filter(|backend| !used(backend))
+            .for_each(|backend| backend.retire());
+    }
+}
+
 impl Gateway {
     /// A gateway that serves nothing yet. Relative paths in the configuration start from
     /// `base`. What backends do by themselves comes out of the receiver.
     pub fn new(base: PathBuf) -> (Arc<Self>, mpsc::UnboundedReceiver<BackendNotice>) {
+        Self::make(base, None)
+    }
+
+    /// A gateway whose backends are reached by `connector` and by nothing else.
+    pub fn connected_by(
+        connector: Arc<dyn Connector>,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<BackendNotice>) {
+        Self::make(PathBuf::from("/"), Some(connector))
+    }
+
+    fn make(
+        base: PathBuf,
+        connector: Option<Arc<dyn Connector>>,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<BackendNotice>) {
         let (notices, heard) = mpsc::unbounded_channel();
         let gateway = Self {
             current: ArcSwap::default(),
             clients: Clients::default(),
             calls: AtomicU64::new(1),
             listeners: Listeners::default(),
-            ground: Ground {
+            ground: Arc::new(Ground {
                 base,
                 notices,
+                connector,
                 tasks: TaskTracker::new(),
-            },
+            }),
             server_tasks: TaskTracker::new(),
         };
         (Arc::new(gateway), heard)
+    }
+
+    /// What serves first will have the number after this one. Before anything does.
+    pub fn count_from(&self, generation: u64) {
+        self.current.store(Arc::new(Snapshot {
+            generation,
+            ..Snapshot::default()
+        }));
     }
 
     /// What serves now.
@@ -95,32 +153,41 @@ impl Gateway {
         self.calls.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Builds the next snapshot beside the one that serves. `lenient`: backends that do not
-    /// start are left out instead of failing the build.
+    /// Builds the next snapshot beside the one that serves, of which (and of `warm`) it takes
+    /// what it wants alike. `lenient`: backends that do not start are left out instead of failing
+    /// the build, required or not.
     ///
     /// # Errors
     /// Every backend and middleware that is needed and cannot be had.
-    pub async fn build(&self, wanted: &Wanted, lenient: bool) -> Result<Candidate, Vec<Problem>> {
-        Candidate::build(&self.current(), wanted, lenient, &self.ground).await
+    pub async fn build(
+        &self,
+        wanted: &Wanted,
+        warm: Option<&Before>,
+        lenient: bool,
+    ) -> Result<Candidate, Vec<Problem>> {
+        let current = self.current();
+        let stock = Stock {
+            current: &current,
+            warm: warm.map(|before| before.snapshot.as_ref()),
+        };
+        Candidate::build(stock, wanted, lenient, &self.ground).await
     }
 
-    /// A candidate with what serves now, for a new catalog, after `backend` was asked again what
-    /// it offers.
-    ///
-    /// # Errors
-    /// When the backend does not answer.
-    pub async fn refresh(&self, backend: &str) -> Result<Candidate, String> {
-        let current = self.current();
-        if let Some(backend) = current.backend(backend) {
-            backend.refresh().await?;
-        }
-        Ok(Candidate::recompose(&current))
+    /// What served before, as a candidate: nothing has to be started for it. Until it is
+    /// composed anew it has the catalog of then.
+    pub fn back_to(&self, before: &Before) -> Candidate {
+        Candidate::back_to(&before.snapshot, &self.current())
+    }
+
+    /// A candidate with what serves now, for a new catalog.
+    pub fn recompose(&self) -> Candidate {
+        Candidate::recompose(&self.current())
     }
 
     /// Serves the candidate from now on, in one atomic step, and tells connected clients which
-    /// lists changed. What is gone is stopped when the last call that began on it has ended, or
-    /// its drain time is over.
-    pub fn swap(self: &Arc<Self>, candidate: Candidate) -> Swapped {
+    /// lists changed. What is gone is kept warm until [`Before`] is dropped; then it is stopped
+    /// when the last call that began on it has ended, or its drain time is over.
+    pub fn swap(self: &Arc<Self>, candidate: Candidate) -> (Swapped, Before) {
         let before = self.current();
         let started = candidate.started.clone();
         let next = Arc::new(candidate.into_snapshot(before.generation + 1));
@@ -130,24 +197,26 @@ impl Gateway {
             .backends
             .iter()
             .filter(|old| !next.backends.iter().any(|kept| Arc::ptr_eq(old, kept)))
+            .map(|old| old.name().to_owned())
             .collect();
         self.current.store(next);
-        let mut stopped = Vec::new();
-        for backend in gone {
-            backend.retire();
-            stopped.push(backend.name().to_owned());
-        }
+        let before = Before {
+            snapshot: before,
+            gateway: Arc::downgrade(self),
+            spared: None,
+        };
         if changes != Changes::default() {
             let gateway = Arc::clone(self);
             self.server_tasks
                 .spawn(async move { gateway.clients.tell(changes).await });
         }
-        Swapped {
+        let swapped = Swapped {
             generation,
             started,
-            stopped,
+            stopped: gone,
             changes,
-        }
+        };
+        (swapped, before)
     }
 
     /// Opens the address that `server` names, if it is not the one that is open, without
@@ -168,17 +237,6 @@ impl Gateway {
     /// Whether clients would see anything else if the candidate served.
     pub fn differs(&self, candidate: &Candidate) -> bool {
         candidate.catalog.changes_since(&self.current().catalog) != Changes::default()
-    }
-
-    /// Whether the candidate has no backend that is not serving already, and misses the same.
-    pub fn brings_nothing(&self, candidate: &Candidate) -> bool {
-        let names = |absent: &[Absent]| {
-            absent
-                .iter()
-                .map(|absent| absent.name.clone())
-                .collect::<Vec<_>>()
-        };
-        candidate.started.is_empty() && names(candidate.absent()) == names(self.current().absent())
     }
 
     /// Takes no more connections, lets calls end, stops every backend, ends every session. True

@@ -1,13 +1,13 @@
 //! The port behind which reload handlers stand. The words are those of `wit/reload-handler.wit`.
 
-use std::fmt;
-
 use serde_json::Value;
 
 use super::Ending;
 use crate::config::Problem;
 use crate::events::Fault;
 use crate::gateway::{Entry, Offer};
+
+pub use crate::config::{Difference, DifferenceKind};
 
 /// What a handler is shown of a changed configuration: its own sections, nothing else.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,37 +29,6 @@ pub enum Proposed {
     Middleware(Vec<(String, Value)>),
     /// It wants nothing built.
     Nothing,
-}
-
-/// How two configurations differ in one place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DifferenceKind {
-    /// Only the new one has it.
-    Added,
-    /// Both have it, not alike.
-    Changed,
-    /// Only the old one has it.
-    Removed,
-}
-
-/// One difference, for people. Holds no value, so no secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// What sort.
-    pub kind: DifferenceKind,
-    /// As keys from the root: `backends.github`.
-    pub path: String,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = match self.kind {
-            DifferenceKind::Added => '+',
-            DifferenceKind::Changed => '~',
-            DifferenceKind::Removed => '-',
-        };
-        write!(f, "{sign} {}", self.path)
-    }
 }
 
 /// A handler's answer to a change.

@@ -4,15 +4,31 @@
 //! backend is made of.
 
 mod attempt;
+mod backends;
+mod calls;
+mod check;
+mod course;
 mod handler;
 mod handlers;
+mod keeper;
+mod last_good;
 mod outcome;
+mod plan;
+mod probation;
 mod read;
+mod record;
 mod reloader;
-mod retry;
+mod restarts;
+mod revert;
+mod tell;
+mod wanted;
 
 pub use handler::{Change, Difference, DifferenceKind, Proposal, Proposed, Refused, ReloadHandler};
 pub use handlers::Handlers;
 pub use outcome::{Ending, Outcome};
+pub use plan::{Plan, Planner, Renamed, Tool};
 pub use read::{MAX_BYTES, read};
-pub use reloader::{Reloader, Trigger};
+pub use record::{
+    Digests, Forgetful, LastGood, Memory, OutcomeKind, Phase, PhaseTime, Record, Trigger,
+};
+pub use reloader::{Ports, Reloader};

@@ -1,7 +1,7 @@
 //! How a reload ended, sorted by what follows: nothing, a new snapshot, waiting for other bytes,
 //! or trying the same bytes again.
 
-use super::Difference;
+use super::{Difference, OutcomeKind};
 use crate::gateway::Swapped;
 
 /// The end of a reload.
@@ -21,6 +21,15 @@ pub enum Outcome {
     Rejected(Vec<String>),
     /// The world is: the same bytes may work later.
     Failed(Vec<String>),
+    /// It was cut short before its swap, for other bytes or the host's end: the note says which.
+    Abandoned(String),
+    /// What was applied did not stand its probation: what served before serves again.
+    Reverted {
+        /// What the way back changed.
+        swapped: Swapped,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// [`Outcome`] without its story, as handlers are told.
@@ -43,7 +52,38 @@ impl Outcome {
             Self::Unchanged(_) => None,
             Self::Applied { .. } => Some(Ending::Applied),
             Self::Rejected(_) => Some(Ending::Rejected),
-            Self::Failed(_) => Some(Ending::Failed),
+            Self::Failed(_) | Self::Abandoned(_) => Some(Ending::Failed),
+            Self::Reverted { .. } => Some(Ending::Reverted),
+        }
+    }
+
+    /// In one word.
+    pub fn kind(&self) -> OutcomeKind {
+        match self {
+            Self::Unchanged(_) => OutcomeKind::Unchanged,
+            Self::Applied { .. } => OutcomeKind::Applied,
+            Self::Rejected(_) => OutcomeKind::Rejected,
+            Self::Failed(_) | Self::Abandoned(_) => OutcomeKind::Failed,
+            Self::Reverted { .. } => OutcomeKind::Reverted,
+        }
+    }
+
+    /// Why, one line each.
+    pub fn reasons(&self) -> Vec<String> {
+        match self {
+            Self::Applied { .. } => Vec::new(),
+            Self::Rejected(lines) | Self::Failed(lines) => lines.clone(),
+            Self::Unchanged(reason) | Self::Abandoned(reason) | Self::Reverted { reason, .. } => {
+                vec![reason.clone()]
+            }
+        }
+    }
+
+    /// What was swapped, if anything was.
+    pub fn swapped(&self) -> Option<&Swapped> {
+        match self {
+            Self::Applied { swapped, .. } | Self::Reverted { swapped, .. } => Some(swapped),
+            _ => None,
         }
     }
 }

@@ -1,67 +1,99 @@
 //! The motor of reloading: one task that owns what was applied. Whatever asks for a reload comes
 //! to it in turn, so no two run at once, and each reads the bytes that are newest then.
 
-use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::{Aim, Applied, Attempt};
+use super::attempt::{Applied, Attempt, Ended};
+use super::backends::Job;
+use super::calls::{Calls, Cut};
+use super::course::Course;
+use super::keeper::Keeper;
+use super::probation::Probation;
 use super::read::read;
-use super::retry::{Next, Retry};
-use super::{Handlers, Outcome, outcome};
+use super::restarts::Restarts;
+use super::revert::Fallback;
+use super::{Handlers, Memory, Outcome, Phase, Trigger};
 use crate::events::{EventBus, EventKind};
-use crate::gateway::{BackendNotice, Capability, Gateway, NoticeKind};
+use crate::gateway::{BackendNotice, Gateway};
 use crate::target::{Digest, Target};
-use crate::watch::{Detectors, Known, Orders, Settled};
+use crate::watch::{Baseline, Detectors, Next, Orders, Retry, Settled};
 
-/// Why a reload is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
-    /// The host starts.
-    Start,
-    /// The watcher saw a change come to rest.
-    Settled,
-    /// Somebody asked for it: SIGHUP.
-    Asked,
-    /// What failed is tried again.
-    Retry,
+/// So many attempts in a row may be cut short for newer bytes. The next one runs to its end, so
+/// that a file which is saved without pause is followed at all.
+const MOST_CUTS: u32 = 3;
+
+/// Where the reloader is wired to.
+pub struct Ports {
+    /// The file.
+    pub target: Arc<dyn Target>,
+    /// What serves.
+    pub gateway: Arc<Gateway>,
+    /// Who says what a change means.
+    pub handlers: Handlers,
+    /// What `sync.detection` may name.
+    pub detectors: Arc<dyn Detectors>,
+    /// Where events are published.
+    pub bus: EventBus,
+    /// Orders for the watcher come out here after the first reload that succeeds.
+    pub orders: watch::Sender<Option<Orders>>,
+    /// What outlives the process.
+    pub memory: Box<dyn Memory>,
 }
 
 /// Owns what was applied, and reloads it.
 pub struct Reloader {
-    source: String,
-    target: Arc<dyn Target>,
-    gateway: Arc<Gateway>,
-    handlers: Handlers,
-    detectors: Arc<dyn Detectors>,
-    bus: EventBus,
-    orders: watch::Sender<Option<Orders>>,
-    /// What the last attempt read.
-    known: Known,
-    applied: Option<Applied>,
+    pub(super) source: String,
+    pub(super) target: Arc<dyn Target>,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) handlers: Handlers,
+    pub(super) detectors: Arc<dyn Detectors>,
+    pub(super) bus: EventBus,
+    pub(super) orders: watch::Sender<Option<Orders>>,
+    /// What the last attempt read, for the watcher to compare with.
+    pub(super) baseline: Baseline,
+    pub(super) keeper: Keeper,
+    pub(super) applied: Option<Applied>,
+    pub(super) rejected: Option<Rejected>,
     retry: Retry,
     retry_at: Option<Instant>,
+    /// Attempts cut short in a row.
+    cuts: u32,
+    pub(super) restarts: Restarts,
+    pub(super) jobs: JoinSet<Job>,
+    pub(super) probation: Option<Probation<Fallback>>,
+}
+
+/// Bytes that are not tried again before they change, and why.
+#[derive(Debug, Clone)]
+pub(super) struct Rejected {
+    pub(super) digest: Digest,
+    pub(super) reason: String,
 }
 
 impl Reloader {
-    /// A reloader that has applied nothing yet. Orders for the watcher come out of `orders` after
-    /// the first reload that succeeds.
-    pub fn new(
-        target: Arc<dyn Target>,
-        gateway: Arc<Gateway>,
-        handlers: Handlers,
-        detectors: Arc<dyn Detectors>,
-        bus: EventBus,
-        orders: watch::Sender<Option<Orders>>,
-    ) -> Self {
+    /// A reloader that has applied nothing yet.
+    pub fn new(ports: Ports) -> Self {
+        let Ports {
+            target,
+            gateway,
+            handlers,
+            detectors,
+            bus,
+            orders,
+            memory,
+        } = ports;
         let name = target
             .path()
             .file_name()
             .unwrap_or(target.path().as_os_str());
+        let seed = RandomState::new().hash_one(std::process::id());
         Self {
             source: name.to_string_lossy().into_owned(),
             target,
@@ -70,43 +102,57 @@ impl Reloader {
             detectors,
             bus,
             orders,
-            known: Known::Nothing,
+            baseline: Baseline::Nothing,
+            keeper: Keeper::new(memory),
             applied: None,
-            retry: Retry::new(RandomState::new().hash_one(std::process::id())),
+            rejected: None,
+            retry: Retry::new(seed),
             retry_at: None,
+            cuts: 0,
+            restarts: Restarts::new(seed),
+            jobs: JoinSet::new(),
+            probation: None,
         }
     }
 
-    /// The first load. Backends that do not start are left out and tried again later.
+    /// The first load. Backends that do not start are left out and started later. Where the file
+    /// will not do, what was applied last in an earlier run serves, loudly.
     ///
     /// # Errors
     /// Why nothing can be served, one line each.
     pub async fn start(&mut self) -> Result<(), Vec<String>> {
-        match self.reload(Trigger::Start, None).await {
-            Outcome::Applied { .. } => Ok(()),
-            Outcome::Unchanged(note) => Err(vec![note]),
-            Outcome::Rejected(lines) | Outcome::Failed(lines) => Err(lines),
+        let outcome = self.reload(Trigger::Start, None, None).await;
+        if let Outcome::Applied { .. } = outcome {
+            return Ok(());
         }
+        let reasons = outcome.reasons();
+        if self.serve_last_good(&reasons).await {
+            if let Outcome::Failed(_) = outcome {
+                self.retry_later(Trigger::Retry);
+            }
+            return Ok(());
+        }
+        Err(reasons)
     }
 
     /// Reloads whenever there is a reason, until cancelled.
     pub async fn run(
         mut self,
-        mut settled: mpsc::UnboundedReceiver<Settled>,
-        mut asked: mpsc::Receiver<()>,
+        settled: mpsc::UnboundedReceiver<Settled>,
+        asked: mpsc::Receiver<Trigger>,
         mut notices: mpsc::UnboundedReceiver<BackendNotice>,
         cancel: CancellationToken,
     ) {
+        let mut calls = Calls::new(settled, asked, cancel.clone());
         loop {
-            let retry_at = self.retry_at;
-            let mut newest = None;
-            let trigger = tokio::select! {
+            let (retry_at, restart_at) = (self.retry_at, self.restarts.next());
+            let probation_at = self.probation.as_ref().map(Probation::next);
+            tokio::select! {
                 biased;
                 () = cancel.cancelled() => return,
-                Some(()) = asked.recv() => Trigger::Asked,
-                Some(Settled { digest, .. }) = settled.recv() => {
-                    newest = Some(digest);
-                    Trigger::Settled
+                (trigger, settled) = calls.next() => {
+                    self.retry.reset();
+                    self.reload(trigger, settled, Some(&mut calls)).await;
                 }
                 Some(notice) = notices.recv() => {
                     let mut heard = vec![notice];
@@ -114,39 +160,80 @@ impl Reloader {
                         heard.push(notice);
                     }
                     self.hear(heard).await;
-                    continue;
                 }
-                () = sleep_until(retry_at.unwrap_or_else(Instant::now)), if retry_at.is_some() => Trigger::Retry,
-            };
-            // Whoever else asked meanwhile is served by the same reload: it reads the newest bytes.
-            while asked.try_recv().is_ok() {}
-            while let Ok(Settled { digest, .. }) = settled.try_recv() {
-                newest = Some(digest);
+                Some(ended) = self.jobs.join_next() => self.take(ended).await,
+                () = at(probation_at) => self.watch_probation(),
+                () = at(restart_at) => self.restart_due(),
+                () = at(retry_at) => {
+                    self.reload(Trigger::Retry, None, Some(&mut calls)).await;
+                }
             }
-            if trigger != Trigger::Retry {
-                self.retry.reset();
-            }
-            self.reload(trigger, newest).await;
         }
     }
 
     /// One reload, told to everybody concerned. `settled` is what the watcher saw come to rest.
-    async fn reload(&mut self, trigger: Trigger, settled: Option<Digest>) -> Outcome {
+    pub(super) async fn reload(
+        &mut self,
+        trigger: Trigger,
+        settled: Option<Digest>,
+        calls: Option<&mut Calls>,
+    ) -> Outcome {
         self.retry_at = None;
-        let generation = self.gateway.current().generation + 1;
-        let (outcome, digest) = self.attempt(trigger, settled).await;
-        self.tell(trigger, &outcome, digest);
-        if let Some(ending) = outcome.ending() {
-            for fault in self.handlers.finished(generation, ending).await {
+        if trigger.is_forced() {
+            self.watch_again();
+        }
+        let mut course = Course::begin();
+        if trigger == Trigger::Detector {
+            let sync = self.applied.as_ref().map(|it| &it.checked.config.sync);
+            course.detector = sync.map(|sync| sync.detection.clone());
+        }
+        self.keeper.began(course.started.clone(), trigger).await;
+        let before = self.gateway.current();
+        let missed = before.missing().map(str::to_owned).collect();
+        let (ended, digest) = self.attempt(trigger, settled, &mut course, calls).await;
+        course.enter(Phase::Finish);
+        let Ended {
+            outcome,
+            applied,
+            before: snapshot_before,
+        } = ended;
+        if let Some(applied) = applied {
+            let generation = self.gateway.current().generation;
+            let bytes = Arc::clone(&applied.bytes);
+            self.keeper.serves(generation, bytes).await;
+            self.command(&applied);
+            let fallback = self.applied.replace(applied);
+            self.put_on_probation(&outcome, fallback, snapshot_before, before.generation + 1);
+        }
+        match (&outcome, digest) {
+            (Outcome::Rejected(lines), Some(digest)) => {
+                let reason = lines.first().cloned().unwrap_or_default();
+                self.rejected = Some(Rejected { digest, reason });
+            }
+            // Other bytes than those: were they to come back, somebody would want to hear of it.
+            (_, Some(digest)) if self.rejects(digest).is_none() => self.rejected = None,
+            _ => {}
+        }
+        self.tell(&outcome, digest);
+        if matches!(outcome, Outcome::Applied { .. }) {
+            self.tell_missing(&missed);
+        }
+        // Who was not asked need not hear how it ended.
+        if let Some(ending) = outcome.ending().filter(|_| course.reached(Phase::Propose)) {
+            for fault in self.handlers.finished(before.generation + 1, ending).await {
                 self.bus.publish(EventKind::Error, fault.to_string());
             }
         }
-        let incomplete = !self.gateway.current().absent().is_empty();
+        self.attend(trigger != Trigger::Start && trigger != Trigger::Retry);
         match outcome {
             Outcome::Failed(_) => self.retry_later(trigger),
-            _ if incomplete => self.retry_later(trigger),
             _ => self.retry.reset(),
         }
+        self.cuts = match outcome {
+            Outcome::Abandoned(_) => self.cuts + 1,
+            _ => 0,
+        };
+        self.keep(trigger, course, &outcome, digest).await;
         outcome
     }
 
@@ -154,11 +241,22 @@ impl Reloader {
         &mut self,
         trigger: Trigger,
         settled: Option<Digest>,
-    ) -> (Outcome, Option<Digest>) {
-        let read = read(&self.target, settled).await;
+        course: &mut Course,
+        mut calls: Option<&mut Calls>,
+    ) -> (Ended, Option<Digest>) {
+        course.enter(Phase::Read);
+        let reading = read(&self.target, settled);
+        let read = match &mut calls {
+            None => reading.await,
+            // The file system may never answer.
+            Some(calls) => tokio::select! {
+                read = reading => read,
+                () = calls.stopping() => return (abandoned(Cut::Stopping).into(), None),
+            },
+        };
         self.tell_read(match &read {
-            Ok((_, digest)) => Known::Content(*digest),
-            Err(_) => Known::Nothing,
+            Ok((_, digest)) => Baseline::Content(*digest),
+            Err(_) => Baseline::Nothing,
         });
         let (bytes, digest) = match read {
             Ok(read) => read,
@@ -166,111 +264,80 @@ impl Reloader {
                 let path = self.target.path().display();
                 let note =
                     format!("{path} cannot be read: {error}; the last good configuration serves");
-                return (Outcome::Unchanged(note), None);
+                return (Outcome::Unchanged(note).into(), None);
             }
         };
-        let (outcome, applied) = match &self.applied {
-            Some(applied) if applied.digest == digest => (self.repair(applied).await, None),
-            Some(_) => self.prepare(Aim::Follow).run(bytes, digest).await,
-            None => self.prepare(Aim::Start).run(bytes, digest).await,
+        if self.applied.as_ref().is_some_and(|it| it.digest == digest) {
+            let note = "same bytes as what serves".to_owned();
+            return (Outcome::Unchanged(note).into(), Some(digest));
+        }
+        if let Some(reason) = self.rejects(digest).filter(|_| !trigger.is_forced()) {
+            let note = format!(
+                "same bytes as those that were rejected: {reason}; change them, or SIGHUP to try them again"
+            );
+            return (Outcome::Unchanged(note).into(), Some(digest));
+        }
+        let attempt = self.attempt_at();
+        let running = attempt.run(bytes.into(), digest, course);
+        let Some(calls) = calls.filter(|_| self.cuts < MOST_CUTS) else {
+            return (running.await, Some(digest));
         };
-        if let Some(applied) = applied {
-            self.command(&applied);
-            self.applied = Some(applied);
-        } else if trigger == Trigger::Asked {
-            self.watch_again();
-        }
-        (outcome, Some(digest))
+        // Who is dropped here has not swapped yet: after the swap nothing is awaited.
+        let ended = tokio::select! {
+            biased;
+            ended = running => ended,
+            cut = calls.cut(&self.target, digest) => abandoned(cut).into(),
+        };
+        (ended, Some(digest))
     }
 
-    /// The bytes are those that serve: whatever is missing of them is tried again.
-    async fn repair(&self, applied: &Applied) -> Outcome {
-        let note = "same bytes as what serves".to_owned();
-        let current = self.gateway.current();
-        let whole = current.absent().is_empty() && current.ended().next().is_none();
-        if whole {
-            return Outcome::Unchanged(note);
-        }
-        self.prepare(Aim::Repair)
-            .build(&applied.checked, &applied.wanted, Vec::new())
-            .await
-    }
-
-    fn prepare(&self, aim: Aim) -> Attempt<'_> {
+    pub(super) fn attempt_at(&self) -> Attempt<'_> {
         Attempt {
             source: &self.source,
             gateway: &self.gateway,
             handlers: &self.handlers,
             detectors: self.detectors.as_ref(),
             applied: self.applied.as_ref(),
-            aim,
+            warm: self.probation.as_ref().map(|it| &it.fallback.before),
         }
     }
 
+    /// Why these bytes are not tried again.
+    fn rejects(&self, digest: Digest) -> Option<&str> {
+        let rejected = self.rejected.as_ref();
+        let rejected = rejected.filter(|rejected| rejected.digest == digest);
+        rejected.map(|rejected| rejected.reason.as_str())
+    }
+
     /// The watcher compares by content with what was read.
-    fn tell_read(&mut self, known: Known) {
-        self.known = known;
+    fn tell_read(&mut self, baseline: Baseline) {
+        self.baseline = baseline;
         self.orders.send_if_modified(|orders| {
-            let changed = orders.as_ref().is_some_and(|orders| orders.known != known);
+            let changed = orders.as_ref().is_some_and(|it| it.baseline != baseline);
             if let Some(orders) = orders {
-                orders.known = known;
+                orders.baseline = baseline;
             }
             changed
         });
     }
 
     /// Hands the settings of what serves to the watcher.
-    fn command(&self, applied: &Applied) {
+    pub(super) fn command(&self, applied: &Applied) {
         let orders = Orders {
             settings: applied.checked.config.sync.clone(),
             stopped: false,
-            known: self.known,
+            baseline: self.baseline,
         };
         self.orders.send_replace(Some(orders));
     }
 
-    /// Ends what `on_failure: stop` has stopped.
+    /// Ends what `on_failure: stop` has stopped, here or in the watcher itself.
     fn watch_again(&self) {
-        self.orders.send_if_modified(|orders| {
-            orders
-                .as_mut()
-                .is_some_and(|orders| std::mem::take(&mut orders.stopped))
+        self.orders.send_modify(|orders| {
+            if let Some(orders) = orders {
+                orders.stopped = false;
+            }
         });
-    }
-
-    fn tell(&self, trigger: Trigger, outcome: &Outcome, digest: Option<Digest>) {
-        let current = self.gateway.current();
-        self.bus.set_generation(current.generation);
-        let publish = |kind, details: String| match digest {
-            Some(digest) => self.bus.publish_about(kind, details, digest.to_string()),
-            None => self.bus.publish(kind, details),
-        };
-        match outcome {
-            Outcome::Unchanged(_) if trigger == Trigger::Retry => {}
-            Outcome::Unchanged(note) => publish(EventKind::NoChange, note.clone()),
-            Outcome::Applied {
-                swapped,
-                differences,
-            } => {
-                publish(EventKind::Changed, outcome::applied(swapped, differences));
-                for absent in current.absent() {
-                    let (name, reason) = (&absent.name, &absent.reason);
-                    publish(
-                        EventKind::Degraded,
-                        format!("backend `{name}` is missing: {reason}"),
-                    );
-                }
-            }
-            Outcome::Rejected(lines) => {
-                publish(EventKind::Error, brief("rejected", lines, trigger))
-            }
-            Outcome::Failed(lines) => publish(EventKind::Error, brief("failed", lines, trigger)),
-        }
-        if let Outcome::Rejected(lines) | Outcome::Failed(lines) = outcome {
-            for line in lines.iter().skip(1) {
-                tracing::error!("{line}");
-            }
-        }
     }
 
     fn retry_later(&mut self, trigger: Trigger) {
@@ -296,81 +363,28 @@ impl Reloader {
         }
     }
 
-    /// What backends did by themselves.
-    async fn hear(&mut self, notices: Vec<BackendNotice>) {
-        let mut changed = BTreeSet::new();
-        for BackendNotice { backend, kind } in notices {
-            match kind {
-                NoticeKind::OffersChanged => {
-                    changed.insert(backend);
-                }
-                NoticeKind::Ended => {
-                    self.bus.publish(
-                        EventKind::Degraded,
-                        format!("backend `{backend}` ended; its tools answer with an error until it is back"),
-                    );
-                    self.retry_later(Trigger::Retry);
-                }
-            }
-        }
-        for backend in changed {
-            self.follow(&backend).await;
-        }
-    }
-
-    /// The catalog follows a backend that offers something else than before.
-    async fn follow(&mut self, backend: &str) {
-        let Some(applied) = &self.applied else { return };
-        let config = Arc::clone(&applied.checked.config);
-        let mut candidate = match self.gateway.refresh(backend).await {
-            Ok(candidate) => candidate,
-            Err(error) => {
-                self.bus.publish(
-                    EventKind::Error,
-                    format!("backend `{backend}`: {error}; the catalog stays"),
-                );
-                return;
-            }
-        };
-        let composed = match self.handlers.compose(config, candidate.offers()).await {
-            Ok((entries, offers)) => candidate.compose(entries, &offers),
-            Err(super::Refused::Problems(problems)) => Err(problems
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; ")),
-            Err(super::Refused::Fault(fault)) => Err(fault.to_string()),
-        };
-        match composed {
-            Err(error) => {
-                let details =
-                    format!("the catalog cannot follow backend `{backend}`: {error}; it stays");
-                self.bus.publish(EventKind::Error, details);
-            }
-            Ok(()) if !self.gateway.differs(&candidate) => {}
-            Ok(()) => {
-                let swapped = self.gateway.swap(candidate);
-                self.bus.set_generation(swapped.generation);
-                let tools = self.gateway.current().count(Capability::Tool);
-                self.bus.publish(
-                    EventKind::Changed,
-                    format!("the catalog follows backend `{backend}`: {tools} tools"),
-                );
-            }
-        }
+    /// The least time before something is tried again.
+    pub(super) fn shortest_wait(&self) -> Duration {
+        let sync = self.applied.as_ref().map(|it| &it.checked.config.sync);
+        sync.map_or(Duration::from_secs(1), |sync| sync.poll_interval)
     }
 }
 
-/// The first line, and how many more the log has.
-fn brief(what: &str, lines: &[String], trigger: Trigger) -> String {
-    let first = lines.first().map_or("", String::as_str);
-    let rest = match lines.len() {
-        0 | 1 => String::new(),
-        count => format!(" (and {} more in the log)", count - 1),
+fn abandoned(cut: Cut) -> Outcome {
+    let note = match cut {
+        Cut::Newer => "given up for a newer edit",
+        Cut::Stopping => "given up, for the host stops",
     };
-    let serving = match trigger {
-        Trigger::Start => "nothing serves yet",
-        _ => "the last good state serves",
-    };
-    format!("{what}: {first}{rest}; {serving}")
+    Outcome::Abandoned(note.to_owned())
 }
+
+/// At this time; never, without one.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

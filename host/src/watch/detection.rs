@@ -1,13 +1,17 @@
 //! Which detector looks: the one that the settings name, `auto`'s choice, or the last resort for
-//! one that keeps failing. Counts faults; never looks itself.
+//! one that keeps failing, which is tried again by `on_failure`. Counts faults; never looks itself.
 
 use std::sync::Arc;
 
-use super::{Detector, Detectors};
+use tokio::time::Instant;
+
+use super::{Detector, Detectors, Next, Retry};
 use crate::config::SyncSettings;
 
 /// After so many faults in a row a detector is no longer asked.
-pub(super) const STRIKES: u32 = 3;
+const STRIKES: u32 = 3;
+/// After so many good looks a detector that had failed is forgiven.
+const FORGIVEN: u32 = 10;
 
 /// The word that leaves the choice to the host: `inotify` where events can be trusted, else `hash`.
 pub const AUTO: &str = "auto";
@@ -17,11 +21,19 @@ const BY_CONTENT: &str = "hash";
 /// Hands out detectors and remembers which one failed.
 pub(super) struct Detection {
     detectors: Arc<dyn Detectors>,
+    /// Faults in a row.
     strikes: u32,
-    /// The detector that faults made us give up.
-    quarantined: Option<String>,
-    /// The last resort looks: nothing takes over from it.
-    resorted: bool,
+    /// Looks that went well since the last fault.
+    good: u32,
+    /// The detector that is not asked.
+    set_aside: Option<SetAside>,
+    retry: Retry,
+}
+
+struct SetAside {
+    name: String,
+    /// When it is tried again; only when the settings change, if never.
+    again_at: Option<Instant>,
 }
 
 /// What to do about a detector.
@@ -32,13 +44,22 @@ pub(super) enum Choice {
     Refused(String),
 }
 
+/// What follows too many faults.
+pub(super) enum Fallen {
+    /// This one looks in its place.
+    Resort(Box<dyn Detector>),
+    /// Nobody does (`on_failure: stop`).
+    Stop,
+}
+
 impl Detection {
-    pub(super) fn new(detectors: Arc<dyn Detectors>) -> Self {
+    pub(super) fn new(detectors: Arc<dyn Detectors>, seed: u64) -> Self {
         Self {
             detectors,
             strikes: 0,
-            quarantined: None,
-            resorted: false,
+            good: 0,
+            set_aside: None,
+            retry: Retry::new(seed),
         }
     }
 
@@ -53,26 +74,29 @@ impl Detection {
         settings: &SyncSettings,
         events_trusted: bool,
         present: &str,
+        now: Instant,
     ) -> Choice {
         let wanted = wanted(settings, events_trusted);
-        if self
-            .quarantined
-            .as_deref()
-            .is_some_and(|name| name != wanted)
-        {
-            self.quarantined = None;
-        }
-        if self.quarantined.is_some() || present == wanted {
-            return Choice::Keep;
-        }
-        match self.detectors.detector(wanted) {
-            Ok(detector) => {
-                self.strikes = 0;
-                self.resorted = false;
-                Choice::Take(detector)
+        if let Some(aside) = self.set_aside.as_ref().filter(|it| it.name == wanted) {
+            if aside.again_at.is_none_or(|at| now < at) {
+                return Choice::Keep;
             }
+            // One more fault, and it is out again.
+            self.strikes = STRIKES - 1;
+        } else if present == wanted {
+            return Choice::Keep;
+        } else {
+            self.strikes = 0;
+            self.retry.reset();
+        }
+        self.set_aside = None;
+        match self.detectors.detector(wanted) {
+            Ok(detector) => Choice::Take(detector),
             Err(error) => {
-                self.quarantined = Some(wanted.to_owned());
+                self.set_aside = Some(SetAside {
+                    name: wanted.to_owned(),
+                    again_at: None,
+                });
                 Choice::Refused(format!(
                     "detection `{wanted}`: {error}; `{present}` goes on"
                 ))
@@ -83,20 +107,40 @@ impl Detection {
     /// A look went well.
     pub(super) fn worked(&mut self) {
         self.strikes = 0;
+        self.good = self.good.saturating_add(1);
+        if self.good == FORGIVEN && self.set_aside.is_none() {
+            self.retry.reset();
+        }
     }
 
-    /// One more fault: gives the last resort once there were too many.
-    pub(super) fn failed(&mut self, name: &str) -> Option<Box<dyn Detector>> {
+    /// One more fault of this detector: says what follows once there were too many.
+    pub(super) fn failed(
+        &mut self,
+        name: &str,
+        settings: &SyncSettings,
+        now: Instant,
+    ) -> Option<Fallen> {
         self.strikes += 1;
-        if self.strikes < STRIKES || self.resorted {
+        self.good = 0;
+        // Nothing takes over from the last resort.
+        if self.strikes < STRIKES || self.set_aside.is_some() {
             return None;
         }
+        self.strikes = 0;
+        let wait = match self
+            .retry
+            .failed(settings.on_failure, settings.poll_interval)
+        {
+            Next::Stop => return Some(Fallen::Stop),
+            Next::After(wait) => wait,
+        };
         match self.detectors.last_resort() {
             Ok(detector) => {
-                self.quarantined = Some(name.to_owned());
-                self.strikes = 0;
-                self.resorted = true;
-                Some(detector)
+                self.set_aside = Some(SetAside {
+                    name: name.to_owned(),
+                    again_at: Some(now + wait),
+                });
+                Some(Fallen::Resort(detector))
             }
             Err(error) => {
                 tracing::error!(error, "there is no last resort");

@@ -1,7 +1,9 @@
-//! The look under way, where it runs beside the watcher: at most one, and its end is awaited.
+//! Where a look runs: beside the watcher, at most one, its end awaited; or in place, where nothing
+//! can keep it waiting.
 
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -59,5 +61,14 @@ impl UnderWay {
             }
             None => false,
         }
+    }
+}
+
+/// Runs what blocks for a moment on this very thread, which other tasks leave meanwhile if they
+/// can.
+pub(super) fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }

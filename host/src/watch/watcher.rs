@@ -3,29 +3,29 @@
 //! everything else, so a dead file system delays nothing but the next look. What it does at each
 //! wake grows with the files concerned, not with all that are watched.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::detection::{Choice, Detection, STRIKES};
+use super::detection::{Choice, Detection, Fallen};
 use super::files::Files;
 use super::hearing::Ears;
 use super::inbox::About;
 use super::look::{Afresh, Due, Findings, Job, Look, Looked};
-use super::under_way::{self, UnderWay};
+use super::under_way::{self, UnderWay, in_place};
 use super::watched::Watched;
 use super::{
-    Debounce, FileEvent, FoundBy, Inbox, Known, Observation, Open, Orders, Settled, Settling,
+    Baseline, Debounce, FileEvent, FoundBy, Inbox, Observation, Open, Orders, Settled, Settling,
     Verdict, Wires,
 };
 use crate::config::SyncSettings;
 use crate::events::{EventBus, EventKind, Fault};
-use crate::target::{Digest, LocalFile, Rest};
+use crate::target::{LocalFile, Rest};
 
 /// Stands for "no deadline" where one is needed: a day, after which it is asked again.
 const FAR: Duration = Duration::from_secs(86_400);
@@ -46,8 +46,10 @@ pub struct ConfigWatcher {
     look: Option<Look>,
     under_way: UnderWay,
     /// What the orders said when they last changed.
-    known: Known,
+    baseline: Baseline,
     settings: SyncSettings,
+    /// The detector failed, and `on_failure: stop` says that nobody looks until somebody asks.
+    given_up: bool,
     /// Everything lies on file systems that answer at once.
     local: bool,
     /// The detector wants to hear of events.
@@ -68,16 +70,17 @@ impl ConfigWatcher {
             .clone()
             .ok_or("nothing has been applied yet")?;
         let Orders {
-            settings, known, ..
+            settings, baseline, ..
         } = orders;
-        let detection = Detection::new(wires.detectors);
+        let seed = RandomState::new().hash_one(std::process::id());
+        let detection = Detection::new(wires.detectors, seed);
         let detector = detection.first(&settings)?;
         let by_events = detector.wakes().events;
         let debounce = Debounce::new(settings.debounce, settings.max_debounce);
         let mut files = Files::default();
         for target in &wires.targets {
             let path = target.path().into();
-            files.add(Watched::new(path, debounce.clone(), content(known)));
+            files.add(Watched::new(path, debounce.clone(), baseline.content()));
         }
         let open: Open = |path| Arc::new(LocalFile::new(path));
         Ok(Self {
@@ -92,8 +95,9 @@ impl ConfigWatcher {
             afresh: Afresh::Everything,
             look: Some(Look::new(wires.arm, detector, wires.targets, open)),
             under_way: UnderWay::default(),
-            known,
+            baseline,
             settings,
+            given_up: false,
             local: false,
             by_events,
             first: true,
@@ -110,7 +114,7 @@ impl ConfigWatcher {
             let Some(orders) = self.orders.borrow_and_update().clone() else {
                 return;
             };
-            let watching = orders.settings.enabled && !orders.stopped;
+            let watching = orders.settings.enabled && !orders.stopped && !self.given_up;
             self.obey(&orders);
             let settings = orders.settings;
             let now = Instant::now();
@@ -126,7 +130,12 @@ impl ConfigWatcher {
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return,
-                changed = self.orders.changed() => if changed.is_err() { return },
+                changed = self.orders.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.given_up = false;
+                }
                 findings = self.under_way.ends() => self.judge(findings),
                 () = inbox.arrived(), if watching => self.hear(Instant::now()),
                 () = sleep_until(turn.unwrap_or(now)), if turn.is_some() => {}
@@ -150,10 +159,10 @@ impl ConfigWatcher {
     /// falls between the two.
     fn obey(&mut self, orders: &Orders) {
         let settings = &orders.settings;
-        if self.known != orders.known {
-            self.known = orders.known;
+        if self.baseline != orders.baseline {
+            self.baseline = orders.baseline;
             if let Some(file) = self.files.first() {
-                file.seen = content(orders.known);
+                file.seen = orders.baseline.content();
             }
         }
         if self.settings != *settings {
@@ -165,7 +174,10 @@ impl ConfigWatcher {
         let Some(look) = &mut self.look else { return };
         let trusted = self.ears.trouble().is_none();
         let present = look.detector.name().to_owned();
-        match self.detection.choose(settings, trusted, &present) {
+        match self
+            .detection
+            .choose(settings, trusted, &present, Instant::now())
+        {
             Choice::Keep => {}
             Choice::Take(detector) => {
                 tracing::info!(from = present, to = detector.name(), "detection");
@@ -289,12 +301,12 @@ impl ConfigWatcher {
             Some(Err(fault)) => self.strike(detector, &fault),
             None => {}
         }
-        let baseline = self.first && self.known == Known::Found;
+        let adopts = self.first && self.baseline == Baseline::Found;
         let Some(file) = self.files.touch(looked.file) else {
             return;
         };
         if let Some(digest) = looked.digest {
-            if baseline {
+            if adopts {
                 file.seen = Some(digest);
             } else if file.seen != Some(digest) && !file.debounce.is_under_way() {
                 tracing::info!(detector, "the look by content found a change");
@@ -372,16 +384,26 @@ impl ConfigWatcher {
             EventKind::Error,
             format!("{fault}; the last good state serves"),
         );
-        if let Some(detector) = self.detection.failed(name) {
-            let next = detector.name().to_owned();
-            self.bus.publish(
-                EventKind::Degraded,
-                format!("`{name}` failed {STRIKES} times in a row; `{next}` takes over"),
-            );
-            if let Some(look) = &mut self.look {
-                self.by_events = detector.wakes().events;
-                look.replace(detector);
-                self.all = from_scratch();
+        match self.detection.failed(name, &self.settings, Instant::now()) {
+            None => {}
+            Some(Fallen::Resort(detector)) => {
+                let next = detector.name().to_owned();
+                self.bus.publish(
+                    EventKind::Degraded,
+                    format!("`{name}` keeps failing; `{next}` looks in its place"),
+                );
+                if let Some(look) = &mut self.look {
+                    self.by_events = detector.wakes().events;
+                    look.replace(detector);
+                    self.all = from_scratch();
+                }
+            }
+            Some(Fallen::Stop) => {
+                self.given_up = true;
+                self.bus.publish(
+                    EventKind::Degraded,
+                    format!("`{name}` keeps failing, watching has stopped (on_failure: stop); serving goes on; SIGHUP reloads and watches again"),
+                );
             }
         }
     }
@@ -411,22 +433,6 @@ fn from_scratch() -> Due {
         start: true,
         by_content: true,
         ..Due::default()
-    }
-}
-
-/// Runs what blocks for a moment on this very thread, which other tasks leave meanwhile if they
-/// can.
-fn in_place<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::current().runtime_flavor() {
-        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
-        _ => work(),
-    }
-}
-
-fn content(known: Known) -> Option<Digest> {
-    match known {
-        Known::Content(digest) => Some(digest),
-        Known::Found | Known::Nothing => None,
     }
 }
 

@@ -18,18 +18,27 @@ pub struct Orders {
     /// Watching has been stopped by `on_failure: stop`.
     pub stopped: bool,
     /// What is known of the content.
-    pub known: Known,
+    pub baseline: Baseline,
 }
 
 /// What whoever takes the changes knows of the content already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known {
+pub enum Baseline {
     /// Whatever the first look finds.
     Found,
     /// Nothing: whatever comes is new.
     Nothing,
     /// The bytes of this digest; it read them last.
     Content(Digest),
+}
+
+impl Baseline {
+    pub(super) fn content(self) -> Option<Digest> {
+        match self {
+            Self::Content(digest) => Some(digest),
+            Self::Found | Self::Nothing => None,
+        }
+    }
 }
 
 /// A file changed and came to rest.

@@ -24,6 +24,9 @@ pub(crate) fn cache() -> &'static str {
     CACHE
 }
 
+/// What the log has otherwise.
+const FILTER: &str = "warn,config_sync=info";
+
 /// One event, as the log has it.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
@@ -33,9 +36,19 @@ pub(crate) struct Event {
     pub(crate) digest: Option<String>,
 }
 
+/// What outlives a host: the folder that holds config.yaml, and its state folder.
+pub(crate) struct Home {
+    folder: TempDir,
+    state: PathBuf,
+    /// What the log has.
+    filter: &'static str,
+    /// Where the state is, unless somebody else said where.
+    _state: Option<TempDir>,
+}
+
 /// A running host. Its end is the end of the process: kill -9, unless it is [stopped](Self::stop).
 pub(crate) struct Host {
-    folder: TempDir,
+    home: Home,
     process: Child,
     id: u32,
     said: Vec<String>,
@@ -50,6 +63,80 @@ pub(crate) fn digest(bytes: impl AsRef<[u8]>) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+impl Home {
+    /// This folder, and a state folder of its own.
+    pub(crate) fn of(folder: TempDir) -> Self {
+        let state = TempDir::new().unwrap();
+        Self {
+            folder,
+            state: state.path().to_owned(),
+            filter: FILTER,
+            _state: Some(state),
+        }
+    }
+
+    /// With a config.yaml that holds this, and its state folder at a place of somebody's choice.
+    pub(crate) fn with_state(config: &str, state: PathBuf) -> Self {
+        let home = Self {
+            folder: TempDir::new().unwrap(),
+            state,
+            filter: FILTER,
+            _state: None,
+        };
+        home.save(config);
+        home
+    }
+
+    /// The log of the next host has also in which phase a reload is.
+    pub(crate) fn with_phases(mut self) -> Self {
+        self.filter = "warn,config_sync=info,config_sync::phase=trace";
+        self
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder().join("config.yaml")
+    }
+
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// As [`Host::save`].
+    pub(crate) fn save(&self, text: impl AsRef<[u8]>) {
+        let beside = self.folder().join("config.yaml.new");
+        fs::write(&beside, text).unwrap();
+        fs::rename(beside, self.config()).unwrap();
+    }
+
+    /// The binary with these arguments, on this config.yaml and state folder.
+    pub(crate) fn command(&self, args: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(binary());
+        command
+            .args(args)
+            .arg("--config")
+            .arg(self.config())
+            .env("XDG_CACHE_HOME", CACHE)
+            .env("CONFIG_SYNC_STATE", &self.state)
+            .env("CONFIG_SYNC_LOG", self.filter);
+        command
+    }
+
+    /// What the binary prints with these arguments, where it succeeds, else what it complains of.
+    pub(crate) fn ask(&self, args: &[&str]) -> Result<String, String> {
+        let output = self.command(args).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        if output.status.success() {
+            Ok(text(output.stdout))
+        } else {
+            Err(text(output.stderr))
+        }
+    }
+}
+
 impl Host {
     /// Starts on a config.yaml with this text.
     pub(crate) async fn start(config: &str) -> Self {
@@ -58,36 +145,62 @@ impl Host {
 
     /// Starts on a config.yaml in a folder that has something in it already.
     pub(crate) async fn start_in(folder: TempDir, config: &str) -> Self {
-        let path = folder.path().join("config.yaml");
-        fs::write(&path, config).unwrap();
-        let mut process = Command::new(binary())
-            .args(["run", "--log", "json", "--config"])
-            .arg(&path)
-            .env("XDG_CACHE_HOME", CACHE)
-            .env_remove("CONFIG_SYNC_LOG")
+        let home = Home::of(folder);
+        home.save(config);
+        Self::start_at(home).await
+    }
+
+    /// Starts on whatever is there.
+    pub(crate) async fn start_at(home: Home) -> Self {
+        let mut host = Self::spawn(home);
+        let mut said = lines(host.process.stdout.take().unwrap());
+        let started = said.wait_for(|said| said.len() == 2);
+        let started = soon("the host to start", started).await.is_ok();
+        assert!(started, "it did not start: {:#?}", *host.log.borrow());
+        host.said = said.borrow().clone();
+        host.event("the host to run", |it| it.message == "running")
+            .await;
+        host
+    }
+
+    /// Begins to start, and waits for nothing.
+    pub(crate) fn spawn(home: Home) -> Self {
+        let mut process = Command::from(home.command(&["run", "--log", "json"]))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let id = process.id().unwrap();
-        let mut said = lines(process.stdout.take().unwrap());
-        let log = lines(process.stderr.take().unwrap());
-        let started = said.wait_for(|said| said.len() == 2);
-        let started = soon("the host to start", started).await.is_ok();
-        assert!(started, "it did not start: {:#?}", *log.borrow());
-        let mut host = Self {
-            folder,
+        Self {
+            home,
+            id: process.id().unwrap(),
+            said: Vec::new(),
+            log: lines(process.stderr.take().unwrap()),
             process,
-            id,
-            said: said.borrow().clone(),
-            log,
             passed: 0,
-        };
-        host.event("the host to run", |it| it.message == "running")
-            .await;
-        host
+        }
+    }
+
+    /// kill -9, and what is left.
+    pub(crate) async fn kill(self) -> Home {
+        self.kill_in_phase().await.0
+    }
+
+    /// As [`Self::kill`], with the phase of the last reload that the log tells of.
+    pub(crate) async fn kill_in_phase(mut self) -> (Home, Option<String>) {
+        self.signal(Signal::SIGKILL);
+        soon("the host to end", self.process.wait()).await.unwrap();
+        // Backends that live on may hold the pipe, so its end says nothing.
+        let log = self.log.borrow();
+        let phase = log.iter().rev().find_map(|line| phase_of(line));
+        drop(log);
+        (self.home, phase)
+    }
+
+    /// What outlives it.
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
     }
 
     /// What it printed when it had started.
@@ -105,18 +218,16 @@ impl Host {
 
     /// The folder that holds config.yaml.
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+        self.home.folder()
     }
 
     pub(crate) fn config(&self) -> PathBuf {
-        self.folder().join("config.yaml")
+        self.home.config()
     }
 
     /// Saves as editors do that let nobody see half a file: beside it, then renamed over it.
     pub(crate) fn save(&self, text: impl AsRef<[u8]>) {
-        let beside = self.folder().join("config.yaml.new");
-        fs::write(&beside, text).unwrap();
-        fs::rename(beside, self.config()).unwrap();
+        self.home.save(text);
     }
 
     /// Writes into the file as it stands.
@@ -152,6 +263,28 @@ impl Host {
         let (at, event) = find(&log).unwrap();
         self.passed = at + 1;
         event
+    }
+
+    /// Comes back once a reload that has begun since the last event enters this phase.
+    pub(crate) async fn phase(&mut self, phase: &str) {
+        let passed = self.passed;
+        let reached = |log: &[String]| {
+            let mut phases = log.iter().skip(passed).filter_map(|line| phase_of(line));
+            phases.any(|it| it == phase)
+        };
+        let mut log = self.log.clone();
+        let wait = log.wait_for(|log| reached(log));
+        let found = tokio::time::timeout(super::LIMIT, wait).await;
+        assert!(
+            matches!(found, Ok(Ok(_))),
+            "no reload came to {phase}: {:#?}",
+            self.log.borrow()
+        );
+    }
+
+    /// Passes over every event until now.
+    pub(crate) fn pass(&mut self) {
+        self.passed = self.log.borrow().len();
     }
 
     /// Saves the file, and comes back with the first event about these bytes.
@@ -229,6 +362,13 @@ pub(super) fn lines(pipe: impl AsyncRead + Send + Unpin + 'static) -> watch::Rec
         }
     });
     receiver
+}
+
+/// The phase that a line of the log tells of.
+fn phase_of(line: &str) -> Option<String> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let phase = (line["target"] == "config_sync::phase").then(|| line["phase"].as_str());
+    phase.flatten().map(str::to_owned)
 }
 
 fn event(line: &str) -> Option<Event> {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub(crate) use client::{Client, List};
 pub(crate) use config::{config, demo, remote};
-pub(crate) use host::{Event, Host, cache, digest};
+pub(crate) use host::{Event, Home, Host, cache, digest};
 pub(crate) use processes::{children, group, is_gone};
 pub(crate) use raw_client::RawClient;
 pub(crate) use remote::Remote;

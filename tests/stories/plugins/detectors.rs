@@ -30,7 +30,7 @@ async fn is_replaced(sin: &str, fault: &str, time: &str) -> Host {
         .await;
     assert_eq!(
         degraded.message,
-        "`hostile` failed 3 times in a row; `hash` takes over"
+        "`hostile` keeps failing; `hash` looks in its place"
     );
 
     let changed = host.apply(&honest("whoami,echo")).await;

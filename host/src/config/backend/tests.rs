@@ -30,6 +30,7 @@ fn a_stdio_backend_is_read() {
         "timeouts": {"init": 1, "cap_fetch": 2, "drain": 0},
     }));
     let expected = BackendSpec {
+        required: true,
         connection: Connection::Stdio {
             command: template("npx"),
             args: vec![template("-y"), template("${TOKEN}")],
@@ -55,6 +56,7 @@ fn an_http_backend_is_read() {
         "headers": {"Authorization": "Bearer ${TOKEN}"},
     }));
     let expected = BackendSpec {
+        required: true,
         connection: Connection::StreamableHttp {
             url: template("https://x/mcp"),
             headers: vec![("Authorization".into(), template("Bearer ${TOKEN}"))],

@@ -4,6 +4,7 @@
 
 mod child;
 mod lines;
+mod offers;
 mod remote;
 
 use std::fmt;
@@ -24,13 +25,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::swap::Ground;
-use super::{Call, CallError, Capability, Offer, Reply};
+use super::{Call, CallError, Offer, Reply};
 use crate::config::{BackendSpec, Connection};
-
-/// Pages of one list, after which a backend is taken to be counting for ever.
-const MAX_PAGES: usize = 1000;
-/// JSON-RPC's "method not found": the backend has no such list.
-const METHOD_NOT_FOUND: i32 = -32601;
 
 /// Something that a backend did by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +118,13 @@ impl Backend {
         };
         let init = spec.timeouts.init;
         let (process, connected) = match &spec.connection {
+            _ if let Some(connector) = &ground.connector => {
+                let connect = async {
+                    let stream = connector.connect(name, spec).await?;
+                    Ok::<_, String>(ear.serve(stream).await)
+                };
+                (None, within(init, connect).await.transpose()?)
+            }
             Connection::Stdio { .. } => {
                 let child = child::spawn(name, &spec.connection, ground)?;
                 let process = child.process();
@@ -188,86 +191,30 @@ impl Backend {
         self.retired.cancel();
     }
 
-    /// Asks what it offers.
-    ///
-    /// # Errors
-    /// When it does not answer in time or answers nonsense.
-    pub(super) async fn refresh(&self) -> Result<(), String> {
+    /// Whether it answers at all, in time.
+    pub(super) async fn ping(&self) -> Result<(), String> {
         let limit = self.spec.timeouts.cap_fetch;
-        let offers = within(limit, async {
-            let mut offers = Vec::new();
-            for kind in Capability::ALL {
-                if self.declares(kind) {
-                    offers.extend(self.list(kind).await?);
-                }
-            }
-            Ok::<_, String>(offers)
-        })
-        .await
-        .ok_or_else(|| {
-            format!(
-                "it did not list what it offers within {} s (timeouts.cap_fetch)",
-                limit.as_secs_f64()
-            )
-        })??;
-        self.offers.store(Arc::new(offers));
-        Ok(())
-    }
-
-    fn declares(&self, kind: Capability) -> bool {
-        self.peer.peer_info().is_none_or(|info| match kind {
-            Capability::Tool => info.capabilities.tools.is_some(),
-            Capability::Prompt => info.capabilities.prompts.is_some(),
-            Capability::Resource | Capability::ResourceTemplate => {
-                info.capabilities.resources.is_some()
-            }
-        })
-    }
-
-    /// All pages of one list.
-    async fn list(&self, kind: Capability) -> Result<Vec<Offer>, String> {
-        let method = kind.list_method();
-        let (mut offers, mut params) = (Vec::new(), Map::new());
-        for _ in 0..MAX_PAGES {
-            let mut page = match self.ask(method, params, &CancellationToken::new()).await {
-                Ok(page) => page,
-                // Templates are a part of `resources` that many servers leave out.
-                Err(error) if error.code == METHOD_NOT_FOUND => return Ok(offers),
-                Err(error) => return Err(format!("`{method}` failed: {error}")),
-            };
-            let Some(Value::Array(items)) = page.get_mut(kind.list_key()).map(Value::take) else {
-                return Err(format!(
-                    "its answer to `{method}` has no list `{}`",
-                    kind.list_key()
-                ));
-            };
-            for item in items {
-                let Value::Object(item) = item else {
-                    return Err(format!(
-                        "its answer to `{method}` lists something that is no object"
-                    ));
-                };
-                let Some(name) = item.get(kind.name_key()).and_then(Value::as_str) else {
-                    return Err(format!(
-                        "its answer to `{method}` has an entry without `{}`",
-                        kind.name_key()
-                    ));
-                };
-                offers.push(Offer {
-                    backend: self.name.clone(),
-                    kind,
-                    name: name.to_owned(),
-                    item: Arc::new(item),
-                });
-            }
-            match page.get("nextCursor").and_then(Value::as_str) {
-                Some(cursor) => params = Map::from_iter([("cursor".to_owned(), cursor.into())]),
-                None => return Ok(offers),
-            }
+        if self.has_ended() {
+            return Err("it ended".to_owned());
         }
-        Err(format!(
-            "its answer to `{method}` has more than {MAX_PAGES} pages"
-        ))
+        let request = ClientRequest::CustomRequest(CustomRequest::new("ping", None));
+        let options = PeerRequestOptions::no_options();
+        let answer = async {
+            let handle = self.peer.send_cancellable_request(request, options).await?;
+            handle
+                .rx
+                .await
+                .unwrap_or(Err(ServiceError::TransportClosed))
+        };
+        match within(limit, answer).await {
+            None => Err(format!(
+                "it did not answer `ping` within {} s (timeouts.cap_fetch)",
+                limit.as_secs_f64()
+            )),
+            // That it knows no `ping` is an answer too.
+            Some(Ok(_) | Err(ServiceError::McpError(_))) => Ok(()),
+            Some(Err(_)) => Err("it does not answer `ping`".to_owned()),
+        }
     }
 
     /// Hands a call to the backend and waits for its result.

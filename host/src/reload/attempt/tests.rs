@@ -3,10 +3,12 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::{Change, Ending, Proposal, ReloadHandler};
+use super::super::{Proposed, Refused};
 use super::*;
+use crate::config::Problem;
 use crate::events::{Fault, FaultKind};
 use crate::gateway::{Capability, Entry, Offer};
 use crate::watch::Detector;
@@ -101,7 +103,12 @@ impl ReloadHandler for Told {
 }
 
 /// Attempts this text on a gateway where `applied` serves.
-async fn attempt(gateway: &Arc<Gateway>, sin: Sin, applied: Option<&Applied>, text: &str) -> Ended {
+async fn attempt(
+    gateway: &Arc<Gateway>,
+    sin: Sin,
+    applied: Option<&Applied>,
+    text: &str,
+) -> (Outcome, Option<Applied>) {
     let told = Told {
         sin,
         sections: vec!["backends".to_owned()],
@@ -113,11 +120,17 @@ async fn attempt(gateway: &Arc<Gateway>, sin: Sin, applied: Option<&Applied>, te
         handlers: &handlers,
         detectors: &OnlyMtime,
         applied,
-        aim: Aim::Follow,
+        warm: None,
     };
-    attempt
-        .run(text.as_bytes().to_vec(), Digest::of(text.as_bytes()))
-        .await
+    let mut course = Course::begin();
+    let ended = attempt
+        .run(
+            text.as_bytes().into(),
+            Digest::of(text.as_bytes()),
+            &mut course,
+        )
+        .await;
+    (ended.outcome, ended.applied)
 }
 
 /// A gateway that serves [`FILE`].

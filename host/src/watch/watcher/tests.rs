@@ -1,265 +1,16 @@
-//! The motor on paused time, with a target in memory and detectors on a string.
+//! The motor on paused time.
 
-use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-use tokio::sync::broadcast::Receiver;
-
-use super::super::{Arm, Armed, Detector, Detectors, HeardBy, Hearing, Wake, Wakes};
+use super::super::{HeardBy, Wake};
 use super::*;
-use crate::events::{FaultKind, SyncEvent};
-use crate::target::{FileError, FileKind, Stat, Target};
+
+use crate::target::{Digest, Target};
 
 mod schedule;
+mod stage;
 
-const MS: Duration = Duration::from_millis(1);
-
-/// A file in memory; none while there are no bytes to it.
-#[derive(Default)]
-struct MemoryTarget {
-    bytes: Mutex<Option<Vec<u8>>>,
-    /// Somebody has it open for writing.
-    written: std::sync::atomic::AtomicBool,
-}
-
-impl MemoryTarget {
-    fn save(&self, text: &str) {
-        *self.bytes.lock().unwrap() = Some(text.as_bytes().to_vec());
-    }
-    fn remove(&self) {
-        *self.bytes.lock().unwrap() = None;
-    }
-    fn set_written(&self, written: bool) {
-        self.written.store(written, Ordering::SeqCst);
-    }
-    fn bytes(&self) -> Result<Vec<u8>, FileError> {
-        self.bytes
-            .lock()
-            .unwrap()
-            .clone()
-            .ok_or(FileError::NotFound)
-    }
-}
-
-impl Target for MemoryTarget {
-    fn path(&self) -> &Path {
-        Path::new("/config.yaml")
-    }
-    fn stat(&self) -> Result<Stat, FileError> {
-        let size = self.bytes()?.len() as u64;
-        Ok(Stat {
-            kind: FileKind::Regular,
-            size,
-            modified: 1,
-            changed: 1,
-            inode: 1,
-            device: 1,
-        })
-    }
-    fn digest(&self) -> Result<Digest, FileError> {
-        Ok(Digest::of(&self.bytes()?))
-    }
-    fn read(&self, _offset: u64, _length: u32) -> Result<Vec<u8>, FileError> {
-        self.bytes()
-    }
-    fn read_all(&self, _limit: u64) -> Result<Vec<u8>, FileError> {
-        self.bytes()
-    }
-    fn is_open_for_writing(&self) -> Option<bool> {
-        Some(self.written.load(Ordering::SeqCst))
-    }
-}
-
-/// What is wrong with events, as a test wants it.
-#[derive(Clone, Default)]
-struct FakeArm(Arc<Mutex<Option<String>>>);
-
-impl Arm for FakeArm {
-    fn arm(&mut self) -> Armed {
-        Armed {
-            trouble: self.0.lock().unwrap().clone(),
-            ..Armed::default()
-        }
-    }
-    fn arm_inside(&mut self, _path: &Path) -> Armed {
-        Armed::default()
-    }
-}
-
-/// What a detector of each name does.
-#[derive(Default)]
-struct Bench {
-    looks: Mutex<Vec<(String, Wake, bool)>>,
-    faults_left: AtomicUsize,
-}
-
-struct Scripted {
-    name: String,
-    bench: Arc<Bench>,
-}
-
-impl Detector for Scripted {
-    fn name(&self) -> &str {
-        &self.name
-    }
-    fn wakes(&self) -> Wakes {
-        Wakes {
-            tick: true,
-            events: true,
-        }
-    }
-    fn observe(
-        &mut self,
-        target: &Arc<dyn Target>,
-        wake: &Wake,
-        memory: Option<&[u8]>,
-    ) -> Result<Observation, Fault> {
-        let look = (self.name.clone(), wake.clone(), memory.is_some());
-        self.bench.looks.lock().unwrap().push(look);
-        let left = self.bench.faults_left.load(Ordering::SeqCst);
-        if self.name == "faulty" && left > 0 {
-            self.bench.faults_left.store(left - 1, Ordering::SeqCst);
-            let plugin = self.name.clone();
-            return Err(Fault {
-                plugin,
-                call: "observe",
-                kind: FaultKind::Trap,
-                message: "on purpose".to_owned(),
-            });
-        }
-        let Ok(digest) = target.digest() else {
-            return Ok(Observation {
-                verdict: Verdict::Missing,
-                memory: memory.unwrap_or_default().to_vec(),
-                note: String::new(),
-            });
-        };
-        let digest = digest.as_bytes().to_vec();
-        let same = memory.is_none_or(|memory| memory == digest) || self.name == "blind";
-        let verdict = if same {
-            Verdict::Unchanged
-        } else {
-            Verdict::Changed
-        };
-        Ok(Observation {
-            verdict,
-            memory: digest,
-            note: String::new(),
-        })
-    }
-}
-
-struct Shelf(Arc<Bench>);
-
-impl Detectors for Shelf {
-    fn detector(&self, name: &str) -> Result<Box<dyn Detector>, String> {
-        Ok(Box::new(Scripted {
-            name: name.to_owned(),
-            bench: Arc::clone(&self.0),
-        }))
-    }
-    fn last_resort(&self) -> Result<Box<dyn Detector>, String> {
-        self.detector("hash")
-    }
-    fn names(&self) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-struct Stage {
-    target: Arc<MemoryTarget>,
-    bench: Arc<Bench>,
-    inbox: Arc<Inbox>,
-    orders: watch::Sender<Option<Orders>>,
-    trouble: FakeArm,
-    hearing: watch::Receiver<Option<Hearing>>,
-    settled: mpsc::UnboundedReceiver<Settled>,
-    events: Receiver<SyncEvent>,
-    _cancel: tokio_util::sync::DropGuard,
-}
-
-impl Stage {
-    /// A watcher that polls every 100 ms, waits for 1 s of quiet and never longer than 5 s.
-    fn open(detection: &str) -> Self {
-        let (target, bench, inbox) = (
-            Arc::<MemoryTarget>::default(),
-            Arc::<Bench>::default(),
-            Arc::<Inbox>::default(),
-        );
-        let settings = SyncSettings {
-            poll_interval: 100 * MS,
-            debounce: 1000 * MS,
-            max_debounce: 5000 * MS,
-            safety_interval: 60_000 * MS,
-            detection: detection.to_owned(),
-            ..SyncSettings::default()
-        };
-        target.save("");
-        let (orders, obeyed) = watch::channel(Some(Orders {
-            settings,
-            stopped: false,
-            known: Known::Content(target.digest().unwrap()),
-        }));
-        let (settle, settled) = mpsc::unbounded_channel();
-        let (told, hearing) = watch::channel(None);
-        let trouble = FakeArm::default();
-        let bus = EventBus::default();
-        let events = bus.subscribe();
-        let watcher = ConfigWatcher::new(Wires {
-            targets: vec![target.clone()],
-            arm: Box::new(trouble.clone()),
-            inbox: Arc::clone(&inbox),
-            detectors: Arc::new(Shelf(Arc::clone(&bench))),
-            orders: obeyed,
-            settled: settle,
-            hearing: told,
-            bus,
-        });
-        let cancel = CancellationToken::new();
-        tokio::spawn(watcher.unwrap().run(cancel.clone()));
-        Self {
-            target,
-            bench,
-            inbox,
-            orders,
-            trouble,
-            hearing,
-            settled,
-            events,
-            _cancel: cancel.drop_guard(),
-        }
-    }
-
-    /// An event of the operating system about the file.
-    fn event(&self, event: FileEvent) {
-        let about = About::File(self.target.path().into());
-        self.inbox.push(about, event);
-    }
-
-    /// The watcher runs on for so long.
-    async fn pass(&self, time: Duration) {
-        tokio::time::sleep(time).await;
-    }
-
-    /// Reloads what settles next.
-    async fn loaded(&mut self) -> Digest {
-        let settled = self.settled.recv().await.unwrap();
-        let digest = self.target.digest().unwrap();
-        assert_eq!(settled.digest, digest, "what settled is what is there");
-        self.order(|orders| orders.known = Known::Content(digest));
-        digest
-    }
-
-    fn order(&self, change: impl FnOnce(&mut Orders)) {
-        self.orders
-            .send_modify(|orders| change(orders.as_mut().unwrap()));
-    }
-
-    fn looks(&self) -> Vec<(String, Wake, bool)> {
-        std::mem::take(&mut self.bench.looks.lock().unwrap())
-    }
-}
+use stage::{MS, Stage};
 
 #[tokio::test(start_paused = true)]
 async fn two_edits_inside_the_window_are_one_reload_with_the_last_bytes() {
@@ -349,21 +100,49 @@ async fn after_three_faults_in_a_row_hash_takes_over() {
         if event.kind == EventKind::Degraded {
             assert_eq!(
                 event.details,
-                "`faulty` failed 3 times in a row; `hash` takes over"
+                "`faulty` keeps failing; `hash` looks in its place"
             );
             break;
         }
     }
     stage.target.save("a: 1");
     assert_eq!(stage.loaded().await, Digest::of(b"a: 1"));
-    assert_eq!(
-        stage
-            .looks()
-            .iter()
-            .filter(|(name, ..)| name == "faulty")
-            .count(),
-        3
-    );
+    let looks = stage.looks();
+    let names: Vec<_> = looks
+        .iter()
+        .take(4)
+        .map(|(name, ..)| name.as_str())
+        .collect();
+    assert_eq!(names, ["faulty", "faulty", "faulty", "hash"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_detector_that_failed_is_tried_again_and_stays_once_it_works() {
+    let mut stage = Stage::open("faulty");
+    stage.order(|orders| orders.settings.on_failure = crate::config::OnFailure::Fixed);
+    stage.bench.faults_left.store(4, Ordering::SeqCst);
+    stage.pass(10_000 * MS).await;
+    let looks = stage.looks();
+    let faulty = looks.iter().filter(|(name, ..)| name == "faulty").count();
+    assert!(faulty > 50, "it looks again: {faulty} of {}", looks.len());
+    assert_eq!(looks.last().unwrap().0, "faulty");
+    stage.target.save("a: 1");
+    assert_eq!(stage.loaded().await, Digest::of(b"a: 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_detector_that_fails_under_stop_stops_the_watch_until_somebody_asks() {
+    let mut stage = Stage::open("faulty");
+    stage.order(|orders| orders.settings.on_failure = crate::config::OnFailure::Stop);
+    stage.bench.faults_left.store(3, Ordering::SeqCst);
+    stage.pass(10_000 * MS).await;
+    assert_eq!(stage.looks().len(), 3);
+    stage.target.save("a: 1");
+    stage.pass(100_000 * MS).await;
+    assert!(stage.looks().is_empty());
+    // As SIGHUP does.
+    stage.order(|orders| orders.stopped = false);
+    assert_eq!(stage.loaded().await, Digest::of(b"a: 1"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,8 +1,11 @@
 //! The motor by property: whatever the schedule of edits, polls and reloads, the last bytes are
 //! loaded, in time, and no settled state twice.
 
+use std::sync::Mutex;
+
 use proptest::prelude::*;
 
+use super::stage::MemoryTarget;
 use super::*;
 
 /// What happens next to the file.
@@ -38,8 +41,8 @@ async fn reload(
     while settled.recv().await.is_some() {
         while settled.try_recv().is_ok() {}
         let read = target.digest().ok();
-        let known = read.map_or(Known::Nothing, Known::Content);
-        orders.send_modify(|orders| orders.as_mut().unwrap().known = known);
+        let baseline = read.map_or(Baseline::Nothing, Baseline::Content);
+        orders.send_modify(|orders| orders.as_mut().unwrap().baseline = baseline);
         if let Some(digest) = read {
             let mut loaded = loaded.lock().unwrap();
             // The reload of what serves already is `unchanged`, and no reload.

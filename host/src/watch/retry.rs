@@ -1,4 +1,5 @@
-//! When to try again after a reload failed. Pure: answers with a delay, and sleeps never.
+//! When to try again what failed, a detector here or a reload above: `on_failure`. Pure: answers
+//! with a delay, and sleeps never.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ const CAP: Duration = Duration::from_secs(300);
 
 /// What follows a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub enum Next {
     /// Try again after this long.
     After(Duration),
     /// Stop watching, go on serving.
@@ -20,7 +21,7 @@ pub(super) enum Next {
 
 /// Remembers how often in a row it has failed.
 #[derive(Debug)]
-pub(super) struct Retry {
+pub struct Retry {
     /// Of the jitter: hosts that failed together do not try again together.
     seed: u64,
     backoff: Option<ExponentialBackoff>,
@@ -28,7 +29,7 @@ pub(super) struct Retry {
 
 impl Retry {
     /// Has not failed yet.
-    pub(super) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self {
             seed,
             backoff: None,
@@ -36,7 +37,7 @@ impl Retry {
     }
 
     /// What follows one more failure.
-    pub(super) fn failed(&mut self, policy: OnFailure, poll_interval: Duration) -> Next {
+    pub fn failed(&mut self, policy: OnFailure, poll_interval: Duration) -> Next {
         match policy {
             OnFailure::Stop => Next::Stop,
             OnFailure::Fixed => Next::After(poll_interval),
@@ -58,13 +59,15 @@ impl Retry {
     }
 
     /// It worked, or something new is to be tried.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.backoff = None;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const POLL: Duration = Duration::from_secs(2);
@@ -92,5 +95,32 @@ mod tests {
         assert_eq!(retry.failed(OnFailure::Fixed, POLL), Next::After(POLL));
         assert_eq!(retry.failed(OnFailure::Fixed, POLL), Next::After(POLL));
         assert_eq!(retry.failed(OnFailure::Stop, POLL), Next::Stop);
+    }
+
+    proptest! {
+        /// Any run of failures and successes, under any policy: never a wait below the poll
+        /// interval or above the cap, and never two in a row that shrink.
+        #[test]
+        fn waits_stay_within_bounds_and_grow_until_something_works(
+            seed in any::<u64>(),
+            poll in 10_u64..600_000,
+            worked in proptest::collection::vec(any::<bool>(), 1..60),
+        ) {
+            let poll = Duration::from_millis(poll);
+            let mut retry = Retry::new(seed);
+            let mut least = Duration::ZERO;
+            for worked in worked {
+                if worked {
+                    retry.reset();
+                    least = Duration::ZERO;
+                }
+                let Next::After(wait) = retry.failed(OnFailure::Backoff, poll) else {
+                    panic!("backoff never stops");
+                };
+                prop_assert!(wait <= CAP && wait >= poll.min(CAP) && wait >= least);
+                // The jitter is at most the delay itself, and delays double.
+                least = wait / 2;
+            }
+        }
     }
 }

@@ -1,0 +1,45 @@
+//! Where the memory of the host is: `--state`, else `CONFIG_SYNC_STATE`, else where this system
+//! keeps the state of programs.
+
+use std::path::PathBuf;
+
+use directories::ProjectDirs;
+
+const VARIABLE: &str = "CONFIG_SYNC_STATE";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct StateArgument {
+    /// Where the journal and earlier configurations are kept [default: $CONFIG_SYNC_STATE, else
+    /// the user's state folder, such as ~/.local/state/config-sync]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+impl StateArgument {
+    /// The folder, as an absolute path; `None` for a user who has no home.
+    pub(super) fn find(&self) -> Result<Option<PathBuf>, String> {
+        let variable = || std::env::var_os(VARIABLE).filter(|it| !it.is_empty());
+        let named = self.state.clone().or_else(|| variable().map(PathBuf::from));
+        let Some(path) = named.or_else(of_this_system) else {
+            return Ok(None);
+        };
+        let absolute =
+            std::path::absolute(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Some(absolute))
+    }
+
+    /// As [`Self::find`], for those who can do nothing without it.
+    pub(super) fn must_find(&self) -> Result<PathBuf, String> {
+        self.find()?.ok_or_else(|| {
+            format!(
+                "this user has no home folder; name the state folder with --state DIR or {VARIABLE}"
+            )
+        })
+    }
+}
+
+fn of_this_system() -> Option<PathBuf> {
+    let folders = ProjectDirs::from("", "", "config-sync")?;
+    let state = folders.state_dir().unwrap_or(folders.data_local_dir());
+    Some(state.to_owned())
+}

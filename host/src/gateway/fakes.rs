@@ -1,0 +1,269 @@
+//! Backends that do as they are told, in this process: behind the port [`Connector`], for tests
+//! and benches. What one does stands in its `args`: how it behaves, then the tools it has. It
+//! counts what is asked of it, so that a test can say who was left in peace.
+
+#![allow(unreachable_pub, reason = "benches include this file")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
+use tokio::sync::mpsc;
+
+use super::Connector;
+use crate::config::{BackendSpec, Connection};
+
+/// What was asked of the backends of one name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// How often it was connected, or was to be.
+    pub connects: usize,
+    /// How often it was asked for its tools.
+    pub lists: usize,
+    /// How many of it are connected now.
+    pub alive: usize,
+}
+
+/// All backends there are.
+#[derive(Debug, Default)]
+pub struct Fakes {
+    state: Arc<Mutex<State>>,
+    latency: Duration,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    counts: BTreeMap<String, Counts>,
+    /// What those behave like whose `args` say `told`.
+    told: HashMap<String, String>,
+    /// Wires to those that are connected, by name.
+    wires: HashMap<String, Vec<mpsc::UnboundedSender<Word>>>,
+    connecting: usize,
+    most_connecting: usize,
+}
+
+/// What a connected backend is told to do.
+#[derive(Debug, Clone)]
+enum Word {
+    Die,
+    FallSilent,
+    Offer(Vec<String>),
+}
+
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Fakes {
+    /// Backends each of which takes so long to start.
+    pub fn slow(latency: Duration) -> Self {
+        Self {
+            latency,
+            ..Self::default()
+        }
+    }
+
+    /// From now on a backend of this name whose `args` say `told` behaves like this when it is
+    /// started: `well`, `refuses`, `hangs`, `mute` (says hello, then nothing), `wrong`.
+    pub fn tell(&self, name: &str, behaviour: &str) {
+        let mut state = locked(&self.state);
+        state.told.insert(name.to_owned(), behaviour.to_owned());
+    }
+
+    /// All of this name that are connected end.
+    pub fn kill(&self, name: &str) {
+        self.send(name, &Word::Die);
+    }
+
+    /// The one of this name that was connected last ends.
+    pub fn kill_newest(&self, name: &str) {
+        self.send_newest(name, Word::Die);
+    }
+
+    /// The one of this name that was connected last answers nothing any more.
+    pub fn strike_dumb(&self, name: &str) {
+        self.send_newest(name, Word::FallSilent);
+    }
+
+    fn send_newest(&self, name: &str, word: Word) {
+        let state = locked(&self.state);
+        if let Some(wire) = state.wires.get(name).and_then(|wires| wires.last()) {
+            let _ = wire.send(word);
+        }
+    }
+
+    /// All of this name that are connected have these tools from now on, and say so.
+    pub fn offer(&self, name: &str, tools: &[&str]) {
+        let tools = tools.iter().map(|&tool| tool.to_owned()).collect();
+        self.send(name, &Word::Offer(tools));
+    }
+
+    fn send(&self, name: &str, word: &Word) {
+        let state = locked(&self.state);
+        for wire in state.wires.get(name).into_iter().flatten() {
+            // One that has ended hears nothing.
+            let _ = wire.send(word.clone());
+        }
+    }
+
+    /// What was asked of each, by name.
+    pub fn counts(&self) -> BTreeMap<String, Counts> {
+        locked(&self.state).counts.clone()
+    }
+
+    /// Names of those that are connected, as often as they are.
+    pub fn alive(&self) -> Vec<String> {
+        let counts = self.counts().into_iter();
+        counts
+            .flat_map(|(name, counts)| vec![name; counts.alive])
+            .collect()
+    }
+
+    /// How many were being started at the same time, at the most.
+    pub fn most_connecting(&self) -> usize {
+        locked(&self.state).most_connecting
+    }
+}
+
+impl Connector for Fakes {
+    fn connect(
+        &self,
+        name: &str,
+        spec: &BackendSpec,
+    ) -> BoxFuture<'static, Result<DuplexStream, String>> {
+        let mut words = match &spec.connection {
+            Connection::Stdio { args, .. } => {
+                args.iter().map(|arg| arg.as_written().to_owned()).collect()
+            }
+            Connection::StreamableHttp { .. } => Vec::new(),
+        };
+        let (name, state, latency) = (name.to_owned(), Arc::clone(&self.state), self.latency);
+        async move {
+            let _connecting = Connecting::begin(&state, &name);
+            if words.first().is_some_and(|word| word == "told") {
+                let told = locked(&state).told.get(&name).cloned();
+                words[0] = told.unwrap_or_else(|| "well".to_owned());
+            }
+            tokio::time::sleep(latency).await;
+            if words.first().is_some_and(|word| word == "refuses") {
+                return Err("it refuses".to_owned());
+            }
+            let (ours, theirs) = tokio::io::duplex(64 * 1024);
+            let behaviour = if words.is_empty() {
+                "well".to_owned()
+            } else {
+                words.remove(0)
+            };
+            tokio::spawn(serve(ours, name, behaviour, words, Arc::clone(&state)));
+            Ok(theirs)
+        }
+        .boxed()
+    }
+}
+
+/// Counts one that is being started, however that ends.
+struct Connecting(Arc<Mutex<State>>);
+
+impl Connecting {
+    fn begin(state: &Arc<Mutex<State>>, name: &str) -> Self {
+        let mut locked = locked(state);
+        locked.counts.entry(name.to_owned()).or_default().connects += 1;
+        locked.connecting += 1;
+        locked.most_connecting = locked.most_connecting.max(locked.connecting);
+        Self(Arc::clone(state))
+    }
+}
+
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        locked(&self.0).connecting -= 1;
+    }
+}
+
+/// Speaks MCP until the other side is gone, or it is told to die.
+async fn serve(
+    stream: DuplexStream,
+    name: String,
+    mut behaviour: String,
+    mut tools: Vec<String>,
+    state: Arc<Mutex<State>>,
+) {
+    let mut words = wire(&state, &name);
+    let count = |change: fn(&mut Counts)| {
+        change(locked(&state).counts.entry(name.clone()).or_default());
+    };
+    count(|counts| counts.alive += 1);
+    let (read, mut write) = tokio::io::split(stream);
+    let mut lines = BufReader::new(read).lines();
+    loop {
+        let answer = tokio::select! {
+            word = words.recv() => match word {
+                Some(Word::Offer(offered)) => {
+                    tools = offered;
+                    json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+                }
+                Some(Word::FallSilent) => {
+                    "hangs".clone_into(&mut behaviour);
+                    continue;
+                }
+                Some(Word::Die) | None => break,
+            },
+            line = lines.next_line() => {
+                let Ok(Some(line)) = line else { break };
+                let request: Value = serde_json::from_str(&line).unwrap_or_default();
+                if request["method"] == "tools/list" {
+                    count(|counts| counts.lists += 1);
+                }
+                match answer(&request, &behaviour, &tools) {
+                    Some(answer) => answer,
+                    None => continue,
+                }
+            }
+        };
+        if write
+            .write_all(format!("{answer}\n").as_bytes())
+            .await
+            .is_err()
+        {
+            break;
+        }
+    }
+    count(|counts| counts.alive -= 1);
+}
+
+fn wire(state: &Mutex<State>, name: &str) -> mpsc::UnboundedReceiver<Word> {
+    let (wire, words) = mpsc::unbounded_channel();
+    let mut state = locked(state);
+    state.wires.entry(name.to_owned()).or_default().push(wire);
+    words
+}
+
+fn answer(request: &Value, behaviour: &str, tools: &[String]) -> Option<Value> {
+    let id = request.get("id")?;
+    let result = match request["method"].as_str()? {
+        _ if behaviour == "hangs" => return None,
+        "initialize" => json!({
+            "protocolVersion": request["params"]["protocolVersion"],
+            "capabilities": {"tools": {"listChanged": true}},
+            "serverInfo": {"name": "fake", "version": "1"},
+        }),
+        _ if behaviour == "mute" => return None,
+        "ping" => json!({}),
+        "tools/list" if behaviour == "wrong" => json!({"tools": "none"}),
+        "tools/list" => {
+            let tools = tools
+                .iter()
+                .map(|name| json!({"name": name, "inputSchema": {"type": "object"}}));
+            json!({"tools": tools.collect::<Vec<_>>()})
+        }
+        _ => {
+            let error = json!({"code": -32601, "message": "no such method"});
+            return Some(json!({"jsonrpc": "2.0", "id": id, "error": error}));
+        }
+    };
+    Some(json!({"jsonrpc": "2.0", "id": id, "result": result}))
+}

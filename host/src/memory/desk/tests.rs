@@ -1,0 +1,256 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use tokio::sync::broadcast::Receiver;
+
+use super::super::entry::tests::record;
+use super::super::history;
+use super::*;
+use crate::events::SyncEvent;
+
+const WATCHED: &str = "/etc/gateway/config.yaml";
+
+struct Life {
+    desk: Desk,
+    past: Past,
+    events: Receiver<SyncEvent>,
+}
+
+fn live(root: &Path) -> Life {
+    let bus = EventBus::default();
+    let events = bus.subscribe();
+    let (desk, past) = Desk::new(Folder::of(root, Path::new(WATCHED)), bus);
+    Life { desk, past, events }
+}
+
+impl Life {
+    fn said(&mut self) -> Vec<String> {
+        let mut said = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            said.push(format!("{}: {}", event.kind.as_str(), event.details));
+        }
+        said
+    }
+
+    /// An attempt that applies these bytes.
+    fn apply(&mut self, generation: u64, bytes: &str) {
+        self.desk.began("now", Trigger::Detector);
+        let mut applied = record(Trigger::Detector, OutcomeKind::Applied);
+        applied.generation = generation;
+        let digest = Digest::of(bytes.as_bytes()).to_string();
+        applied.digests.seen = Some(digest.clone());
+        applied.digests.applied = Some(digest);
+        self.desk.serves(generation, bytes.as_bytes());
+        self.desk.ended(&applied);
+    }
+
+    fn reject(&mut self, bytes: &str) {
+        let mut rejected = record(Trigger::Start, OutcomeKind::Rejected);
+        rejected.digests.seen = Some(Digest::of(bytes.as_bytes()).to_string());
+        rejected.generation = 0;
+        self.desk.ended(&rejected);
+    }
+
+    fn attempts(&self) -> Vec<Attempt> {
+        let history = history::of(&self.desk.folder).unwrap();
+        assert_eq!(history.damaged, 0);
+        history.attempts
+    }
+}
+
+#[test]
+fn the_next_life_knows_what_was_applied_and_counts_on() {
+    let root = tempfile::tempdir().unwrap();
+    let mut life = live(root.path());
+    assert_eq!(life.past, Past::default());
+    life.apply(1, "one");
+    life.apply(2, "two");
+    assert!(life.said().is_empty());
+    drop(life);
+
+    let mut life = live(root.path());
+    assert_eq!((life.past.last_id, life.past.generation), (2, 2));
+    life.reject("broken");
+    let good = life.desk.last_good().unwrap();
+    assert_eq!((good.bytes.as_slice(), good.generation), (&b"two"[..], 2));
+    life.apply(3, "three");
+    let ids: Vec<_> = life.attempts().iter().map(Attempt::id).collect();
+    assert_eq!(ids, [1, 2, 3, 4]);
+}
+
+#[test]
+fn the_bytes_that_have_just_failed_are_not_tried_as_the_last_good() {
+    let root = tempfile::tempdir().unwrap();
+    live(root.path()).apply(1, "one");
+    let mut life = live(root.path());
+    life.reject("one");
+    assert_eq!(life.desk.last_good(), None);
+}
+
+#[test]
+fn a_restart_on_the_same_bytes_pushes_no_copy_out() {
+    let root = tempfile::tempdir().unwrap();
+    for generation in 1..=30 {
+        live(root.path()).apply(generation, "same");
+    }
+    let life = live(root.path());
+    assert_eq!(life.desk.copies.list().unwrap().len(), 1);
+    assert_eq!(life.past.generation, 30);
+}
+
+#[test]
+fn an_attempt_that_never_ended_is_in_the_journal() {
+    let root = tempfile::tempdir().unwrap();
+    let mut life = live(root.path());
+    life.desk.began("then", Trigger::Hangup);
+    drop(life);
+    let mut life = live(root.path());
+    life.apply(1, "one");
+    let attempts = life.attempts();
+    assert_eq!(attempts.len(), 2);
+    let Attempt::Begun(begun) = &attempts[0] else {
+        panic!("{attempts:?}");
+    };
+    assert_eq!((begun.id, begun.trigger), (1, Trigger::Hangup));
+}
+
+#[test]
+fn a_damaged_copy_is_passed_over_and_told() {
+    let root = tempfile::tempdir().unwrap();
+    let mut life = live(root.path());
+    life.apply(1, "one");
+    life.apply(2, "two");
+    let newest = life.desk.copies.list().unwrap().pop().unwrap();
+    fs::write(&newest.path, "tw").unwrap();
+    let good = life.desk.last_good();
+    // Nothing failed in this life, so the copy before it will do.
+    assert_eq!(good.unwrap().bytes, b"one");
+    let said = life.said();
+    assert!(
+        said[0].contains("is damaged; the copy before it is taken"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_second_host_keeps_nothing_is_told_and_takes_over() {
+    let root = tempfile::tempdir().unwrap();
+    let mut first = live(root.path());
+    first.apply(1, "one");
+    let mut second = live(root.path());
+    assert_eq!(second.past.generation, 1, "it can read");
+    second.apply(2, "two");
+    let said = second.said();
+    assert_eq!(said.len(), 1, "once: {said:?}");
+    assert!(
+        said[0].starts_with("degraded: no memory is kept: "),
+        "{said:?}"
+    );
+    assert!(
+        said[0].contains("is kept by another host (process "),
+        "{said:?}"
+    );
+    assert_eq!(first.attempts().len(), 1);
+    drop(first);
+    second.desk.catch_up();
+    assert!(second.said()[0].contains("kept again"));
+    assert_eq!(second.attempts().len(), 2);
+    assert_eq!(second.desk.copies.list().unwrap().len(), 2);
+}
+
+#[test]
+fn what_cannot_be_written_waits_bounded_and_is_told_once_each_way() {
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path().join("state");
+    // Root writes whatever the mode is; a file in its place stops everybody.
+    fs::write(&place, "in the way").unwrap();
+    let mut life = live(&place);
+    for generation in 1..=150 {
+        life.apply(generation, &format!("bytes {generation}"));
+    }
+    let said = life.said();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("move away what stands there"), "{said:?}");
+    assert!(life.desk.is_behind());
+    assert!(life.desk.waiting.len() <= MOST_WAITING);
+
+    fs::remove_file(&place).unwrap();
+    life.desk.catch_up();
+    let said = life.said();
+    assert!(said[0].contains("200 attempts are missing"), "{said:?}");
+    assert!(!life.desk.is_behind());
+    let copies = life.desk.copies.list().unwrap();
+    assert_eq!(copies.len(), 1);
+    assert_eq!(copies[0].read().unwrap(), b"bytes 150");
+    let mode = fs::metadata(&copies[0].path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn retries_that_end_alike_do_not_flood_the_journal() {
+    let root = tempfile::tempdir().unwrap();
+    let mut life = live(root.path());
+    let mut failed = record(Trigger::Detector, OutcomeKind::Failed);
+    failed.reasons = vec!["it does not answer".into()];
+    life.desk.ended(&failed);
+    failed.trigger = Trigger::Retry;
+    for _ in 0..1000 {
+        life.desk.began("now", Trigger::Retry);
+        life.desk.ended(&failed);
+    }
+    let tries: Vec<_> = life
+        .attempts()
+        .iter()
+        .map(|attempt| match attempt {
+            Attempt::Ended(entry) => entry.tries,
+            Attempt::Begun(begun) => panic!("{begun:?}"),
+        })
+        .collect();
+    let expected: Vec<u64> = (1..=10).chain([16, 32, 64, 128, 256, 512]).collect();
+    assert_eq!(tries, expected);
+    failed.reasons = vec!["it answers nonsense".into()];
+    life.desk.ended(&failed);
+    assert_eq!(life.attempts().len(), 17);
+}
+
+#[test]
+fn damaged_lines_are_told_once_and_never_fatal() {
+    let root = tempfile::tempdir().unwrap();
+    let mut life = live(root.path());
+    life.apply(1, "one");
+    let folder = life.desk.folder.path().to_owned();
+    drop(life);
+    let journal = folder.join("journal-000001.jsonl");
+    let mut bytes = fs::read(&journal).unwrap();
+    bytes.extend_from_slice(b"\0\0\0\xff\n{\"id\":9,\"started\":");
+    fs::write(&journal, bytes).unwrap();
+    let mut life = live(root.path());
+    let said = life.said();
+    assert!(said[0].starts_with("degraded: 1 damaged lines"), "{said:?}");
+    life.apply(2, "two");
+    assert_eq!(life.attempts().len(), 2);
+    drop(life);
+    assert!(live(root.path()).said().is_empty());
+}
+
+#[test]
+fn the_start_tells_what_was_edited_while_no_host_ran() {
+    let root = tempfile::tempdir().unwrap();
+    live(root.path()).apply(1, "backends: {a: {url: x}}");
+    let mut life = live(root.path());
+    let bytes = b"backends: {a: {url: y}, b: {}}";
+    life.desk.serves(2, bytes);
+    let started = record(Trigger::Start, OutcomeKind::Applied);
+    life.desk.ended(&started);
+    let Some(Attempt::Ended(entry)) = life.attempts().pop() else {
+        panic!("it has ended");
+    };
+    let told: Vec<_> = entry
+        .record
+        .differences
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(told, ["~ backends.a.url", "+ backends.b"]);
+}

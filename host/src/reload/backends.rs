@@ -1,0 +1,221 @@
+//! What backends do by themselves, and what follows: one that offers something else is asked and
+//! the catalog follows it, one that ended is started again. All of it beside the reloads, which
+//! wait for none of it; only a catalog is composed and swapped in their turn.
+
+use std::collections::BTreeSet;
+
+use tokio::task::JoinError;
+use tokio::time::Instant;
+
+use super::Refused;
+use super::reloader::Reloader;
+use crate::events::EventKind;
+use crate::gateway::{BackendNotice, Candidate, Capability, NoticeKind, Restarted};
+
+/// Something that went on beside the reloads, and has ended.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// A missing backend was started.
+    Restarted(Restarted),
+    /// A backend was asked again what it offers.
+    Refreshed(String, Result<(), String>),
+    /// A backend on probation was asked how it is.
+    Probed(String, Result<(), String>),
+}
+
+impl Reloader {
+    /// What backends did by themselves.
+    pub(super) async fn hear(&mut self, notices: Vec<BackendNotice>) {
+        let (mut changed, mut ended) = (BTreeSet::new(), BTreeSet::new());
+        for BackendNotice { backend, kind } in notices {
+            match kind {
+                NoticeKind::OffersChanged => changed.insert(backend),
+                NoticeKind::Ended => ended.insert(backend),
+            };
+        }
+        // The notice may be of one that serves no longer.
+        let current = self.gateway.current();
+        ended.retain(|name| current.ended().any(|other| other == name));
+        for backend in &ended {
+            self.bus.publish(
+                EventKind::Degraded,
+                format!(
+                    "backend `{backend}` ended; its tools answer with an error until it is back"
+                ),
+            );
+        }
+        for backend in &ended {
+            if self.condemns(backend) {
+                let reason = format!("backend `{backend}` ended during its probation");
+                self.go_back(reason).await;
+            }
+        }
+        self.attend(false);
+        for backend in changed.difference(&ended) {
+            if let Some(refresh) = self.gateway.refresh(backend) {
+                let name = backend.clone();
+                self.jobs
+                    .spawn(async move { Job::Refreshed(name, refresh.await) });
+            }
+        }
+    }
+
+    /// Sees to it that every missing backend is started again, in time; at once, in a `hurry`.
+    pub(super) fn attend(&mut self, hurry: bool) {
+        let (current, now) = (self.gateway.current(), Instant::now());
+        let shortest = self.shortest_wait();
+        self.restarts.missing(current.missing(), shortest, now);
+        if hurry {
+            self.restarts.hurry(now);
+        }
+    }
+
+    /// Starts those whose time has come.
+    pub(super) fn restart_due(&mut self) {
+        self.attend(false);
+        for name in self.restarts.take_due(Instant::now()) {
+            if let Some(restart) = self.gateway.restart(&name) {
+                self.jobs
+                    .spawn(async move { Job::Restarted(restart.await) });
+            }
+        }
+    }
+
+    /// Asks those on probation how they are.
+    pub(super) fn probe(&mut self) {
+        let touched = self.probation.iter().flat_map(|it| it.touched().to_vec());
+        for name in touched.collect::<Vec<_>>() {
+            if let Some(probe) = self.gateway.probe(&name) {
+                self.jobs.spawn(async move {
+                    let (name, well) = probe.await;
+                    Job::Probed(name, well)
+                });
+            }
+        }
+    }
+
+    /// Takes what has ended, and all that ended with it: one catalog for all.
+    pub(super) async fn take(&mut self, ended: Result<Job, JoinError>) {
+        let mut jobs = vec![ended];
+        while let Some(ended) = self.jobs.try_join_next() {
+            jobs.push(ended);
+        }
+        let (mut restarted, mut refreshed) = (Vec::new(), Vec::new());
+        for job in jobs {
+            match job {
+                Ok(Job::Restarted(it)) => restarted.push(it),
+                Ok(Job::Refreshed(name, Ok(()))) => refreshed.push(name),
+                Ok(Job::Refreshed(name, Err(error))) => self.bus.publish(
+                    EventKind::Error,
+                    format!("backend `{name}`: {error}; the catalog stays"),
+                ),
+                Ok(Job::Probed(_, Ok(()))) => {}
+                Ok(Job::Probed(name, Err(illness))) if self.condemns(&name) => {
+                    let reason =
+                        format!("backend `{name}` got ill during its probation: {illness}");
+                    self.go_back(reason).await;
+                }
+                Ok(Job::Probed(_, Err(_))) => {}
+                Err(error) => {
+                    tracing::error!(%error, "a defect of the host: something beside the reloads was lost");
+                    self.restarts.lost(self.shortest_wait(), Instant::now());
+                }
+            }
+        }
+        if !restarted.is_empty() {
+            self.mend(restarted).await;
+        }
+        if !refreshed.is_empty() {
+            self.follow(&refreshed).await;
+        }
+    }
+
+    /// Takes the backends that came back into what serves, and gives up those that did not.
+    async fn mend(&mut self, restarted: Vec<Restarted>) {
+        let names: Vec<_> = restarted.iter().map(|it| it.name.clone()).collect();
+        let order = self.applied.as_ref().map(|applied| applied.order());
+        let missed: BTreeSet<_> = absent(&self.gateway.current()).collect();
+        let (mut candidate, mended) = self.gateway.mend(restarted, &order.unwrap_or_default());
+        let (now, shortest) = (Instant::now(), self.shortest_wait());
+        for name in names.iter().filter(|name| !mended.back.contains(name)) {
+            self.restarts.failed(name, shortest, now);
+        }
+        if mended.back.is_empty() && !mended.given_up {
+            return;
+        }
+        if let Err(error) = self.compose(&mut candidate).await {
+            let names = names.join("`, `");
+            let details = format!("the catalog cannot follow backend `{names}`: {error}; it stays");
+            self.bus.publish(EventKind::Error, details);
+            for name in &mended.back {
+                self.restarts.failed(name, shortest, now);
+            }
+            return;
+        }
+        let (swapped, _gone) = self.gateway.swap(candidate);
+        self.bus.set_generation(swapped.generation);
+        for name in &mended.back {
+            self.restarts.back(name, now);
+        }
+        if !mended.back.is_empty() {
+            let (names, verb) = (
+                mended.back.join("`, `"),
+                match mended.back.len() {
+                    1 => "backend",
+                    _ => "backends",
+                },
+            );
+            self.bus
+                .publish(EventKind::Changed, format!("{verb} `{names}` serves again"));
+        }
+        for (name, reason) in &mended.missing {
+            if !missed.contains(name) {
+                self.tell_absent(name, reason);
+            }
+        }
+        self.attend(false);
+    }
+
+    /// The catalog follows backends that offer something else than before.
+    async fn follow(&mut self, backends: &[String]) {
+        let mut candidate = self.gateway.recompose();
+        let names = backends.join("`, `");
+        match self.compose(&mut candidate).await {
+            Err(error) => {
+                let details =
+                    format!("the catalog cannot follow backend `{names}`: {error}; it stays");
+                self.bus.publish(EventKind::Error, details);
+            }
+            Ok(()) if !self.gateway.differs(&candidate) => {}
+            Ok(()) => {
+                let (swapped, _gone) = self.gateway.swap(candidate);
+                self.bus.set_generation(swapped.generation);
+                let tools = self.gateway.current().count(Capability::Tool);
+                self.bus.publish(
+                    EventKind::Changed,
+                    format!("the catalog follows backend `{names}`: {tools} tools"),
+                );
+            }
+        }
+    }
+
+    /// The catalog of a candidate, by what serves.
+    pub(super) async fn compose(&self, candidate: &mut Candidate) -> Result<(), String> {
+        let Some(applied) = &self.applied else {
+            return Ok(());
+        };
+        let config = std::sync::Arc::clone(&applied.checked.config);
+        match self.handlers.compose(config, candidate.offers()).await {
+            Ok((entries, offers)) => candidate.compose(entries, &offers),
+            Err(Refused::Problems(problems)) => {
+                let problems = problems.iter().map(ToString::to_string);
+                Err(problems.collect::<Vec<_>>().join("; "))
+            }
+            Err(Refused::Fault(fault)) => Err(fault.to_string()),
+        }
+    }
+}
+
+fn absent(snapshot: &crate::gateway::Snapshot) -> impl Iterator<Item = String> {
+    snapshot.absent().iter().map(|absent| absent.name.clone())
+}

@@ -1,0 +1,113 @@
+//! Bytes to a configuration that is right in itself: the phases parse and validate. Builds
+//! nothing, asks no plugin what it wants.
+
+use std::sync::Arc;
+
+use super::course::Course;
+use super::{Outcome, Phase, Refused};
+use crate::config::{self, Document, Load, Problem, SentinelConfig};
+use crate::watch::{AUTO, Detectors};
+
+/// A configuration that is right in itself, and the text it stands in.
+#[derive(Debug, Clone)]
+pub(super) struct Checked {
+    pub(super) config: Arc<SentinelConfig>,
+    /// What someone should look at, one line each.
+    pub(super) warnings: Vec<String>,
+    document: Arc<Document>,
+}
+
+impl Checked {
+    /// What was found wrong later, one line each, with the places in the text.
+    fn lines(&self, problems: Vec<Problem>) -> Vec<String> {
+        self.document.locate(problems).lines()
+    }
+
+    pub(super) fn rejected(&self, problems: Vec<Problem>) -> Outcome {
+        Outcome::Rejected(self.lines(problems))
+    }
+
+    pub(super) fn failed(&self, problems: Vec<Problem>) -> Outcome {
+        Outcome::Failed(self.lines(problems))
+    }
+
+    pub(super) fn refused(&self, refused: Refused) -> Outcome {
+        match refused {
+            Refused::Problems(problems) => self.rejected(problems),
+            Refused::Fault(fault) => Outcome::Failed(vec![fault.to_string()]),
+        }
+    }
+}
+
+/// What the check knows of the host.
+pub(super) struct Known<'a> {
+    /// What messages call the file.
+    pub(super) source: &'a str,
+    /// The sections that handlers read.
+    pub(super) sections: &'a [String],
+    /// What `sync.detection` may name.
+    pub(super) detectors: &'a dyn Detectors,
+}
+
+impl Known<'_> {
+    /// Parses and validates.
+    ///
+    /// # Errors
+    /// The outcome of the attempt, which ends here.
+    pub(super) async fn check(
+        &self,
+        bytes: Arc<[u8]>,
+        course: &mut Course,
+    ) -> Result<Checked, Outcome> {
+        course.enter(Phase::Parse);
+        let source = self.source.to_owned();
+        let parsed = aside(move || config::parse(&source, &bytes)).await?;
+        let load = match parsed {
+            Err(load) => load,
+            Ok(draft) => {
+                course.enter(Phase::Validate);
+                course.sections = Some(draft.sections());
+                let claimed = self.sections.to_vec();
+                aside(move || draft.validate(&|name| std::env::var(name).ok(), &claimed)).await?
+            }
+        };
+        match load {
+            Load::Empty => Err(Outcome::Unchanged(format!(
+                "{} is empty; the last good configuration serves",
+                self.source
+            ))),
+            Load::Invalid(problems) => Err(Outcome::Rejected(problems.lines())),
+            Load::Valid {
+                config,
+                warnings,
+                document,
+            } => {
+                let checked = Checked {
+                    config,
+                    warnings: warnings.lines(),
+                    document,
+                };
+                self.check_detection(&checked)?;
+                Ok(checked)
+            }
+        }
+    }
+
+    fn check_detection(&self, checked: &Checked) -> Result<(), Outcome> {
+        let wanted = &checked.config.sync.detection;
+        if wanted == AUTO || self.detectors.names().contains(wanted) {
+            return Ok(());
+        }
+        match self.detectors.detector(wanted) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(checked.rejected(vec![Problem::error("sync.detection", error)])),
+        }
+    }
+}
+
+/// Off the async threads: a large file takes its time.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Outcome> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Outcome::Failed(vec![format!("the check was cut short: {error}")]))
+}
