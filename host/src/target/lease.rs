@@ -26,10 +26,10 @@ pub(super) fn is_open_for_writing(file: &File) -> Option<bool> {
     if ask(F_SETSIG, SIGURG) == -1 {
         return None;
     }
-    if ask(F_SETLEASE, F_RDLCK.into()) == -1 {
+    if ask(F_SETLEASE, F_RDLCK) == -1 {
         return (Error::last_os_error().raw_os_error() == Some(EAGAIN)).then_some(true);
     }
-    ask(F_SETLEASE, F_UNLCK.into());
+    ask(F_SETLEASE, F_UNLCK);
     Some(false)
 }
 

@@ -316,7 +316,7 @@ mod tests {
         let (new, file) = (root.join("new"), root.join("new/file"));
         std::fs::create_dir(&new).unwrap();
         std::fs::write(&file, "a").unwrap();
-        assert_eq!(events.arm_inside(&new).found, [file.clone()]);
+        assert_eq!(events.arm_inside(&new).found, std::slice::from_ref(&file));
         std::fs::write(&file, "b").unwrap();
         let wanted = (About::Inside(file), FileEvent::Closed);
         while !inbox.take().events.contains(&wanted) {
