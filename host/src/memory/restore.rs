@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::entry::Attempt;
 use super::{good, history, writer};
 use crate::reload::{MAX_BYTES, OutcomeKind};
-use crate::state::{Copies, Folder, Kept, StateError, make, overwrite, write_new};
+use crate::state::{Copies, Folder, Kept, StateError, overwrite, write_whole};
 use crate::target::{Digest, FileError, LocalFile, Target};
 
 /// Overwritten files that are kept; a restore is a rare thing.
@@ -183,10 +183,9 @@ fn listed(copies: &[Kept]) -> String {
 /// Keeps the bytes, and lets the oldest of their kind go where they are too many.
 fn keep_overwritten(folder: &Folder, bytes: &[u8]) -> Result<PathBuf, StateError> {
     let place = folder.overwritten();
-    make(&place)?;
     let time = Timestamp::now().strftime("%Y%m%dT%H%M%S%.6fZ");
     let path = place.join(format!("{time}-{}.yaml", Digest::of(bytes).short()));
-    write_new(&path, bytes)?;
+    write_whole(&path, bytes)?;
     let mut older: Vec<_> = fs::read_dir(&place)
         .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
         .unwrap_or_default();
@@ -203,7 +202,9 @@ mod tests {
     use super::*;
 
     fn kept(root: &Path, watched: &Path, all: &[(u64, &str)]) {
-        let copies = Copies::of(&Folder::of(root, watched));
+        let folder = Folder::of(root, watched);
+        drop(folder.hold().unwrap());
+        let copies = Copies::of(&folder);
         for (generation, text) in all {
             let digest = Digest::of(text.as_bytes()).to_string();
             copies.keep(*generation, &digest, text.as_bytes()).unwrap();

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::{Folder, StateError, folder, whole};
+use super::{Folder, StateError, whole};
 
 /// A day of lively editing.
 const MOST: usize = 20;
@@ -59,16 +59,15 @@ impl Copies {
         Ok(kept)
     }
 
-    /// Keeps one more, and lets the oldest go where they are too many. The newest always stays.
+    /// Keeps one more in a folder that is held, and lets the oldest go where they are too many. The newest always stays.
     ///
     /// # Errors
     /// When the system refuses; the copies before are there then.
     pub fn keep(&self, generation: u64, digest: &str, bytes: &[u8]) -> Result<(), StateError> {
-        folder::make(&self.folder)?;
         let mut kept = self.list()?;
         let number = kept.last().map_or(1, |copy| copy.number + 1);
         let name = format!("{number:06}-generation-{generation}-{digest}.yaml");
-        whole::write_new(&self.folder.join(&name), bytes)?;
+        whole::write_whole(&self.folder.join(&name), bytes)?;
         kept.extend(Kept::named(&self.folder.join(&name)));
         let mut total = 0;
         for (newer, copy) in kept.iter().rev().enumerate() {
@@ -109,7 +108,9 @@ mod tests {
     use super::*;
 
     fn copies(root: &tempfile::TempDir) -> Copies {
-        Copies::of(&Folder::of(root.path(), Path::new("/config.yaml")))
+        let folder = Folder::of(root.path(), Path::new("/config.yaml"));
+        drop(folder.hold().unwrap());
+        Copies::of(&folder)
     }
 
     #[test]

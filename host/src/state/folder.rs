@@ -62,11 +62,11 @@ impl Folder {
     pub fn hold(&self) -> Result<Hold, StateError> {
         self.make()?;
         let hold = self.lock(LOCK)?;
-        // Under the lock, so that nobody is writing it.
-        for folder in [self.path.clone(), self.copies()] {
-            if folder.exists() {
-                whole::sweep(&folder).map_err(StateError::of("tidy", &folder))?;
-            }
+        let copies = self.copies();
+        make(&copies)?;
+        // Under the lock, so that nobody is writing them.
+        for folder in [&self.path, &copies] {
+            whole::sweep(folder).map_err(StateError::of("tidy", folder))?;
         }
         Ok(hold)
     }
@@ -77,7 +77,11 @@ impl Folder {
     /// As for [`Self::hold`].
     pub fn hold_for_restore(&self) -> Result<Hold, StateError> {
         self.make()?;
-        self.lock(RESTORE_LOCK)
+        let hold = self.lock(RESTORE_LOCK)?;
+        let folder = self.overwritten();
+        make(&folder)?;
+        whole::sweep(&folder).map_err(StateError::of("tidy", &folder))?;
+        Ok(hold)
     }
 
     /// Where copies of configurations are.
@@ -132,10 +136,7 @@ impl Folder {
 }
 
 /// Makes a folder that only its owner enters; those above it as `mkdir -p` does.
-///
-/// # Errors
-/// When the system refuses.
-pub fn make(path: &Path) -> Result<(), StateError> {
+fn make(path: &Path) -> Result<(), StateError> {
     if path.is_dir() {
         return Ok(());
     }

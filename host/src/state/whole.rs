@@ -29,18 +29,6 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
     sync_folder_of(path).map_err(StateError::of("write", path))
 }
 
-/// As [`write_whole`], where nothing stands yet: what does is left alone.
-///
-/// # Errors
-/// When the system refuses, or something is there.
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
-    let beside = beside(path);
-    let written = create(&beside, bytes).and_then(|()| fs::hard_link(&beside, path));
-    let _ = fs::remove_file(&beside);
-    written.map_err(StateError::of("write", path))?;
-    sync_folder_of(path).map_err(StateError::of("write", path))
-}
-
 /// Removes what a killed writer has left unfinished in this folder.
 pub(super) fn sweep(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
@@ -95,17 +83,6 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"second");
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn where_something_stands_nothing_new_is_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("copy");
-        write_new(&path, b"first").unwrap();
-        let error = write_new(&path, b"second").unwrap_err().to_string();
-        assert!(error.contains("move away what stands there"), "{error}");
-        assert_eq!(fs::read(&path).unwrap(), b"first");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
