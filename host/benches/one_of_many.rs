@@ -90,6 +90,7 @@ async fn measure(library: Arc<Library>, folder: &Path, count: usize) -> Result<f
             path: path.as_path().into(),
             digest: LocalFile::new(&path).digest()?,
             found_by: FoundBy::Detector,
+            detector: "mtime".to_owned(),
             same: false,
         })?;
         changed(&mut events).await?;

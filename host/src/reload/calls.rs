@@ -28,7 +28,7 @@ pub(super) struct Calls {
     /// Heard, and not yet answered.
     waiting: Option<Trigger>,
     /// What the watcher saw come to rest last.
-    newest: Option<Digest>,
+    newest: Option<Settled>,
 }
 
 impl Calls {
@@ -48,13 +48,13 @@ impl Calls {
 
     /// The next call, with all that came together with it, and what the watcher saw come to rest
     /// last. Cancel safe.
-    pub(super) async fn next(&mut self) -> (Trigger, Option<Digest>) {
+    pub(super) async fn next(&mut self) -> (Trigger, Option<Settled>) {
         self.hear().await;
         while let Ok(trigger) = self.asked.try_recv() {
             self.add(trigger);
         }
         while let Ok(settled) = self.settled.try_recv() {
-            self.newest = Some(settled.digest);
+            self.newest = Some(settled);
             self.add(Trigger::Detector);
         }
         let trigger = self.waiting.take().unwrap_or(Trigger::Detector);
@@ -96,7 +96,7 @@ impl Calls {
             biased;
             Some(trigger) = self.asked.recv() => trigger,
             Some(settled) = self.settled.recv() => {
-                self.newest = Some(settled.digest);
+                self.newest = Some(settled);
                 Trigger::Detector
             }
             else => std::future::pending().await,

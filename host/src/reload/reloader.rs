@@ -175,7 +175,7 @@ impl Reloader {
     pub(super) async fn reload(
         &mut self,
         trigger: Trigger,
-        settled: Option<Digest>,
+        settled: Option<Settled>,
         calls: Option<&mut Calls>,
     ) -> Outcome {
         self.retry_at = None;
@@ -184,13 +184,14 @@ impl Reloader {
         }
         let mut course = Course::begin();
         if trigger == Trigger::Detector {
-            let sync = self.applied.as_ref().map(|it| &it.checked.config.sync);
-            course.detector = sync.map(|sync| sync.detection.clone());
+            course.detector = settled.as_ref().map(|settled| settled.detector.clone());
         }
         self.keeper.began(course.started.clone(), trigger).await;
         let before = self.gateway.current();
         let missed = before.missing().map(str::to_owned).collect();
-        let (ended, digest) = self.attempt(trigger, settled, &mut course, calls).await;
+        let (ended, digest) = self
+            .attempt(trigger, settled.map(|it| it.digest), &mut course, calls)
+            .await;
         course.enter(Phase::Finish);
         let Ended {
             outcome,

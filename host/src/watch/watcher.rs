@@ -318,14 +318,14 @@ impl ConfigWatcher {
             }
         }
         match looked.rest {
-            Some(Ok(rest)) => self.settle(looked.file, rest, now),
+            Some(Ok(rest)) => self.settle(looked.file, detector, rest, now),
             // It is gone or not readable: what comes back is compared by content.
             Some(Err(_)) => file.debounce.forget(),
             None => {}
         }
     }
 
-    fn settle(&mut self, number: usize, rest: Rest, now: Instant) {
+    fn settle(&mut self, number: usize, detector: &str, rest: Rest, now: Instant) {
         let Some(file) = self.files.touch(number) else {
             return;
         };
@@ -341,6 +341,7 @@ impl ConfigWatcher {
                     path: Arc::clone(&file.path),
                     digest,
                     found_by: file.found_by,
+                    detector: detector.to_owned(),
                     same: file.seen == Some(digest),
                 };
                 file.seen = Some(digest);

@@ -50,6 +50,8 @@ pub struct Settled {
     pub digest: Digest,
     /// What found the change.
     pub found_by: FoundBy,
+    /// The name of the detector that looked.
+    pub detector: String,
     /// The bytes are those that were settled or read before: it was written again, or touched.
     pub same: bool,
 }

@@ -309,6 +309,7 @@ impl World {
             path: self.paper.path().into(),
             digest: digest.unwrap_or_else(|_| Digest::of(b"gone")),
             found_by: FoundBy::Detector,
+            detector: "mtime".to_owned(),
             same: false,
         });
     }
