@@ -146,7 +146,7 @@ impl Report {
                 row.name,
                 row.expect,
                 verdicts.join(" | "),
-                row.about
+                row.about.replace('|', "\\|")
             );
         }
         page

@@ -15,8 +15,9 @@ const WRITER_PATIENCE: Duration = Duration::from_secs(1);
 const EMPTY_PATIENCE: Duration = Duration::from_secs(10);
 /// How much longer than `cap` a file that is still being written is waited for, at most.
 const GRACE: Duration = Duration::from_secs(10);
-/// Between two looks at a file that is not at rest: at first, and at most.
-const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
+/// Between two looks at a file that is not at rest: at first (a writer that has just closed still
+/// counts for some microseconds), and at most.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(250));
 
 /// Trailing-edge debounce with a cap, which waits for writers.
 #[derive(Debug, Clone)]
@@ -128,7 +129,7 @@ impl Debounce {
         }
         let wait = series
             .waited
-            .map_or(LOOK_AGAIN.0, |waited| (waited * 2).min(LOOK_AGAIN.1));
+            .map_or(LOOK_AGAIN.0, |waited| (waited * 4).min(LOOK_AGAIN.1));
         series.waited = Some(wait);
         series.look_at = now + wait;
         let tell = capped && !series.told;

@@ -11,9 +11,9 @@ use super::look::Due;
 use super::{Debounce, FileEvent, FoundBy};
 use crate::target::Digest;
 
-/// A file that was written to and not closed is looked at after so long, unless it is closed
-/// before: most writers close at once, and a look in between finds half of it.
-const HOLD: Duration = Duration::from_millis(20);
+/// A file that goes on being written to is looked at again after so long, at first and at most,
+/// unless it is closed before: a look in between finds half of it, and reads all of that.
+const HOLD: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 pub(super) struct Watched {
     pub(super) path: Arc<Path>,
@@ -23,8 +23,8 @@ pub(super) struct Watched {
     /// What found the first change of the series under way.
     pub(super) found_by: FoundBy,
     due: Due,
-    /// What is due can wait so long: a writer is at work.
-    hold: Option<Instant>,
+    /// What is due can wait so long: a writer is at work, and this is the last wait for him.
+    hold: Option<(Instant, Duration)>,
     /// By events: it was written to, and not closed since.
     written: bool,
 }
@@ -47,17 +47,29 @@ impl Watched {
         if wanted {
             self.due.events.push(event);
         }
+        let before = self.written;
         self.written = match event {
             FileEvent::Created | FileEvent::Written => true,
             FileEvent::Metadata => self.written,
             FileEvent::Closed | FileEvent::Renamed | FileEvent::Removed => false,
         };
-        self.hold = self.written.then(|| self.hold.unwrap_or(now + HOLD));
+        self.hold = match self.hold {
+            _ if !self.written => None,
+            Some((until, wait)) if now >= until => {
+                let wait = (wait * 2).min(HOLD.1);
+                Some((now + wait, wait))
+            }
+            Some(hold) => Some(hold),
+            // The first word of a writer is looked at: most have closed by the end of the look.
+            None if !before => Some((now, HOLD.0 / 2)),
+            None => Some((now + HOLD.0, HOLD.0)),
+        };
     }
 
     /// When the watcher must turn to it again by itself.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
-        let due = self.due.any().then(|| self.hold.unwrap_or(now));
+        let due = self.due.any();
+        let due = due.then(|| self.hold.map_or(now, |(until, _)| until));
         match (due, self.debounce.look_at()) {
             (Some(due), Some(rest)) => Some(due.min(rest)),
             (due, rest) => due.or(rest),
@@ -69,7 +81,6 @@ impl Watched {
         if self.deadline(now).is_none_or(|at| at > now) {
             return None;
         }
-        self.hold = None;
         let mut due = std::mem::take(&mut self.due);
         if self.debounce.look_at().is_some_and(|at| at <= now) {
             due.rest = Some(self.written);

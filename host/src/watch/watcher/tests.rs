@@ -247,7 +247,7 @@ async fn what_comes_back_after_it_could_not_be_read_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_writer_that_has_not_closed_is_not_looked_at_for_a_moment() {
+async fn a_writer_is_looked_at_when_it_begins_and_when_it_has_closed() {
     let mut stage = Stage::open("any");
     stage.order(|orders| {
         orders.settings.poll_interval = 3_600_000 * MS;
@@ -255,14 +255,20 @@ async fn a_writer_that_has_not_closed_is_not_looked_at_for_a_moment() {
     });
     stage.pass(500 * MS).await;
     stage.looks();
+    stage.target.set_written(true);
     stage.target.save("");
     stage.event(FileEvent::Written);
-    stage.pass(5 * MS).await;
-    assert!(stage.looks().is_empty());
+    stage.pass(Duration::from_micros(100)).await;
+    assert_eq!(stage.looks().len(), 1, "its first word");
+    stage.target.save("a: ");
+    stage.event(FileEvent::Written);
     stage.target.save("a: 1");
+    stage.target.set_written(false);
     stage.event(FileEvent::Closed);
+    let began = Instant::now();
     assert_eq!(stage.loaded().await, Digest::of(b"a: 1"));
-    assert_eq!(stage.looks().len(), 1);
+    assert!(began.elapsed() < 2 * MS, "{:?}", began.elapsed());
+    assert_eq!(stage.looks().len(), 1, "and its last");
 }
 
 #[tokio::test(start_paused = true)]
