@@ -1,7 +1,10 @@
 //! `config-sync watch`: follows files, says so on standard output, and runs a program at each
 //! change. For any file and any program; it knows nothing of MCP.
 
+use std::cell::Cell;
 use std::ffi::OsString;
+use std::fmt::Arguments;
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,7 +64,7 @@ impl Watch {
         match self.watch().await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("config-sync: {error}");
+                eprintln!("config-sync: {error}"));
                 ExitCode::FAILURE
             }
         }
@@ -79,12 +82,13 @@ impl Watch {
             None => Library::built_in(engine),
         };
         for (path, error) in library.refused() {
-            eprintln!("config-sync: plugin {}: {error}", path.display());
+            eprintln!("config-sync: plugin {}: {error}", path.display()));
         }
         let mut out = Output {
             json: self.json,
             name_paths: self.recursive || scopes.len() > 1,
             ready: false,
+            closed: Cell::new(false),
         };
         let mut program = OnChange::new(&self.command);
         let bus = EventBus::default();
@@ -100,7 +104,7 @@ impl Watch {
         }
         let mut hearing = follower.hearing();
         hearing.mark_unchanged();
-        loop {
+        while !out.closed.get() {
             tokio::select! {
                 biased;
                 _ = interrupt.recv() => break,
@@ -140,7 +144,14 @@ impl Watch {
                 (_, false) => Ok(Scope::File(absolute.into())),
             }
         };
-        self.paths.iter().map(scope).collect()
+        let mut scopes = Vec::new();
+        for path in &self.paths {
+            let scope = scope(path)?;
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        Ok(scopes)
     }
 }
 
@@ -157,9 +168,17 @@ struct Output {
     json: bool,
     name_paths: bool,
     ready: bool,
+    /// Nobody reads any more: `| head -1`.
+    closed: Cell<bool>,
 }
 
 impl Output {
+    fn line(&self, line: Arguments<'_>) {
+        if writeln!(std::io::stdout(), "{line}").is_err() {
+            self.closed.set(true);
+        }
+    }
+
     fn hears(&mut self, hearing: &Hearing) {
         let first = !std::mem::replace(&mut self.ready, true);
         if self.json {
@@ -170,9 +189,9 @@ impl Output {
             {
                 line.extend(hearing);
             }
-            println!("{line}");
+            self.line(format_args!("{line}"));
         } else if first {
-            println!("READY");
+            self.line(format_args!("READY"));
         }
     }
 
@@ -184,7 +203,7 @@ impl Output {
                 FoundBy::Afresh => "afresh",
                 FoundBy::Content => "content",
             };
-            println!(
+            self.line(format_args!(
                 "{}",
                 json!({
                     "type": "fired",
@@ -192,29 +211,29 @@ impl Output {
                     "sha256": digest.to_string(),
                     "found_by": found_by,
                 })
-            );
+            ));
         } else if self.name_paths {
-            println!("FIRED {digest} {path}");
+            self.line(format_args!("FIRED {digest} {path}"));
         } else {
-            println!("FIRED {digest}");
+            self.line(format_args!("FIRED {digest}"));
         }
     }
 
     fn ended(&self, ended: Ended) {
         let status = match ended {
             Ended::With(status) => status,
-            Ended::NotStarted(why) => return eprintln!("config-sync: {why}"),
+            Ended::NotStarted(why) => return eprintln!("config-sync: {why}")),
         };
         let (code, signal) = (status.code(), status.signal());
         if self.json {
-            println!(
+            self.line(format_args!(
                 "{}",
                 json!({ "type": "exited", "code": code, "signal": signal })
-            );
+            ));
         } else {
             match (code, signal) {
-                (Some(code), _) => println!("EXITED {code}"),
-                (None, signal) => println!("EXITED by signal {}", signal.unwrap_or_default()),
+                (Some(code), _) => self.line(format_args!("EXITED {code}")),
+                (None, signal) => self.line(format_args!("EXITED by signal {}", signal.unwrap_or_default())),
             }
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, interval, sleep, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use super::verdict::{Loaded, Verdict};
 use super::{Done, Halt, Pattern, Scene, Timing};
@@ -113,7 +113,7 @@ async fn watch(
     let done = host.until_done(&mut follower, script).await?;
     host.until_quiet(&mut follower, settings, &done, pattern)
         .await;
-    let stalled = done.stalled.is_some() || host.late > settings.debounce / 3;
+    let stalled = done.stalled.is_some() || host.late > (settings.debounce / 3).max(BEAT);
     let verdict = Verdict::of(pattern, &settings.detection, &done.bytes, &host.loaded);
     follower.stop().await;
     Ok(match verdict {
@@ -143,6 +143,7 @@ impl Host {
     ) -> Result<Done, Halt> {
         let deadline = Instant::now() + SCRIPT;
         let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 meant = beat.tick() => self.late = self.late.max(meant.elapsed()),
@@ -150,7 +151,10 @@ impl Host {
                     return done.unwrap_or_else(|error| Err(Halt::Failed(error.to_string())));
                 }
                 settled = timeout_at(deadline, follower.settled()) => match settled {
-                    Ok(Some(settled)) => self.reload(settled).await,
+                    Ok(Some(settled)) => {
+                        self.reload(settled).await;
+                        beat.reset();
+                    }
                     Ok(None) => return Err(Halt::Failed("the watcher ended".to_owned())),
                     Err(_) => return Err(Halt::Failed("the script does not end".to_owned())),
                 },

@@ -106,8 +106,12 @@ impl OnChange {
                 let _ = killpg(Pid::from_raw(id), signal);
             }
             if timeout(PATIENCE, child.wait()).await.is_ok() {
-                return;
+                break;
             }
+        }
+        // Whoever is left of what it started did not heed SIGTERM.
+        if let Some(id) = id {
+            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
         }
     }
 }

@@ -45,6 +45,7 @@ impl Follower {
             settings,
             stopped: false,
             baseline,
+            reads: 0,
         }));
         let (settle, settled) = mpsc::unbounded_channel();
         let (told, hearing) = watch::channel(None);

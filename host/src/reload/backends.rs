@@ -19,8 +19,8 @@ pub(super) enum Job {
     Restarted(Restarted),
     /// A backend was asked again what it offers.
     Refreshed(String, Result<(), String>),
-    /// A backend on probation was asked how it is.
-    Probed(String, Result<(), String>),
+    /// A backend was asked how it is, on the probation of this generation.
+    Probed(u64, String, Result<(), String>),
 }
 
 impl Reloader {
@@ -83,12 +83,15 @@ impl Reloader {
 
     /// Asks those on probation how they are.
     pub(super) fn probe(&mut self) {
-        let touched = self.probation.iter().flat_map(|it| it.touched().to_vec());
-        for name in touched.collect::<Vec<_>>() {
+        let Some(probation) = &self.probation else {
+            return;
+        };
+        let generation = probation.fallback.generation;
+        for name in probation.touched().to_vec() {
             if let Some(probe) = self.gateway.probe(&name) {
                 self.jobs.spawn(async move {
                     let (name, well) = probe.await;
-                    Job::Probed(name, well)
+                    Job::Probed(generation, name, well)
                 });
             }
         }
@@ -109,13 +112,15 @@ impl Reloader {
                     EventKind::Error,
                     format!("backend `{name}`: {error}; the catalog stays"),
                 ),
-                Ok(Job::Probed(_, Ok(()))) => {}
-                Ok(Job::Probed(name, Err(illness))) if self.condemns(&name) => {
+                // What is said of another probation concerns backends that are replaced by now.
+                Ok(Job::Probed(generation, name, Err(illness)))
+                    if self.is_on_probation(generation) && self.condemns(&name) =>
+                {
                     let reason =
                         format!("backend `{name}` got ill during its probation: {illness}");
                     self.go_back(reason).await;
                 }
-                Ok(Job::Probed(_, Err(_))) => {}
+                Ok(Job::Probed(..)) => {}
                 Err(error) => {
                     tracing::error!(%error, "a defect of the host: something beside the reloads was lost");
                     self.restarts.lost(self.shortest_wait(), Instant::now());

@@ -75,10 +75,12 @@ impl Calls {
                 self.hear().await;
                 let target = Arc::clone(target);
                 let now = tokio::task::spawn_blocking(move || target.digest()).await;
-                if matches!(now, Ok(Ok(now)) if now != digest) {
-                    return;
+                match now {
+                    Ok(Ok(now)) if now == digest => (self.waiting, self.newest) = (None, None),
+                    Ok(Ok(_)) => return,
+                    // Not to be read just now: the call is answered after this attempt.
+                    _ => std::future::pending().await,
                 }
-                self.waiting = None;
             }
         };
         tokio::select! {

@@ -22,7 +22,7 @@ use super::revert::Fallback;
 use super::{Handlers, Memory, Outcome, Phase, Trigger};
 use crate::events::{EventBus, EventKind};
 use crate::gateway::{BackendNotice, Gateway};
-use crate::target::{Digest, Target};
+use crate::target::{Digest, FileError, Target};
 use crate::watch::{Baseline, Detectors, Next, Orders, Retry, Settled};
 
 /// So many attempts in a row may be cut short for newer bytes. The next one runs to its end, so
@@ -58,6 +58,7 @@ pub struct Reloader {
     pub(super) orders: watch::Sender<Option<Orders>>,
     /// What the last attempt read, for the watcher to compare with.
     pub(super) baseline: Baseline,
+    reads: u64,
     pub(super) keeper: Keeper,
     pub(super) applied: Option<Applied>,
     pub(super) rejected: Option<Rejected>,
@@ -103,6 +104,7 @@ impl Reloader {
             bus,
             orders,
             baseline: Baseline::Nothing,
+            reads: 0,
             keeper: Keeper::new(memory),
             applied: None,
             rejected: None,
@@ -261,6 +263,12 @@ impl Reloader {
         });
         let (bytes, digest) = match read {
             Ok(read) => read,
+            // These pass: the same file may be read in a moment.
+            Err(error @ (FileError::Other(_) | FileError::Moving)) => {
+                let path = self.target.path().display();
+                let line = format!("{path} cannot be read: {error}");
+                return (Outcome::Failed(vec![line]).into(), None);
+            }
             Err(error) => {
                 let path = self.target.path().display();
                 let note =
@@ -313,12 +321,12 @@ impl Reloader {
     /// The watcher compares by content with what was read.
     fn tell_read(&mut self, baseline: Baseline) {
         self.baseline = baseline;
-        self.orders.send_if_modified(|orders| {
-            let changed = orders.as_ref().is_some_and(|it| it.baseline != baseline);
+        self.reads += 1;
+        let reads = self.reads;
+        self.orders.send_modify(|orders| {
             if let Some(orders) = orders {
-                orders.baseline = baseline;
+                (orders.baseline, orders.reads) = (baseline, reads);
             }
-            changed
         });
     }
 
@@ -328,6 +336,7 @@ impl Reloader {
             settings: applied.checked.config.sync.clone(),
             stopped: false,
             baseline: self.baseline,
+            reads: self.reads,
         };
         self.orders.send_replace(Some(orders));
     }

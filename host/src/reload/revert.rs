@@ -18,10 +18,16 @@ pub(super) struct Fallback {
     /// What it was made of.
     applied: Applied,
     /// The generation on probation.
-    generation: u64,
+    pub(super) generation: u64,
 }
 
 impl Reloader {
+    /// Whether the probation that goes on is that of this generation.
+    pub(super) fn is_on_probation(&self, generation: u64) -> bool {
+        let probation = self.probation.as_ref();
+        probation.is_some_and(|it| it.fallback.generation == generation)
+    }
+
     /// Watches what this change touched, if `sync.probation` says so. Whatever was on probation
     /// before has passed: somebody has built on it.
     pub(super) fn put_on_probation(

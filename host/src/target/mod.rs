@@ -74,6 +74,10 @@ pub enum FileError {
 
 impl From<std::io::Error> for FileError {
     fn from(error: std::io::Error) -> Self {
+        // Links in a circle lead to nothing.
+        if error.raw_os_error() == Some(nix::libc::ELOOP) {
+            return Self::NotFound;
+        }
         match error.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Self::NotFound,
             std::io::ErrorKind::PermissionDenied => Self::PermissionDenied,

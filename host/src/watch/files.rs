@@ -12,17 +12,31 @@ use super::watched::Watched;
 
 #[derive(Default)]
 pub(super) struct Files {
-    all: Vec<Watched>,
+    /// By number.
+    all: Vec<Option<Watched>>,
     numbers: HashMap<Arc<Path>, usize>,
     /// At which something is due, or will be.
     pending: BTreeSet<usize>,
 }
 
 impl Files {
-    /// Numbers are given in turn, as [`super::look::Look`] gives them.
-    pub(super) fn add(&mut self, file: Watched) {
-        self.numbers.insert(Arc::clone(&file.path), self.all.len());
-        self.all.push(file);
+    /// Takes in a file under the number that [`super::look::Look`] has given it.
+    pub(super) fn add(&mut self, number: usize, file: Watched) {
+        self.numbers.insert(Arc::clone(&file.path), number);
+        if self.all.len() <= number {
+            self.all.resize_with(number + 1, || None);
+        }
+        if let Some(slot) = self.all.get_mut(number) {
+            *slot = Some(file);
+        }
+    }
+
+    /// Forgets a file.
+    pub(super) fn remove(&mut self, number: usize) {
+        if let Some(file) = self.all.get_mut(number).and_then(Option::take) {
+            self.numbers.remove(&file.path);
+            self.pending.remove(&number);
+        }
     }
 
     pub(super) fn number(&self, path: &Path) -> Option<usize> {
@@ -30,16 +44,16 @@ impl Files {
     }
 
     pub(super) fn first(&mut self) -> Option<&mut Watched> {
-        self.all.first_mut()
+        self.all.first_mut()?.as_mut()
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Watched> {
-        self.all.iter_mut()
+        self.all.iter_mut().flatten()
     }
 
     /// One file, at which something may be due from now on.
     pub(super) fn touch(&mut self, number: usize) -> Option<&mut Watched> {
-        let file = self.all.get_mut(number)?;
+        let file = self.all.get_mut(number)?.as_mut()?;
         self.pending.insert(number);
         Some(file)
     }
@@ -48,7 +62,7 @@ impl Files {
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
         let pending = self.pending.iter();
         pending
-            .filter_map(|number| self.all.get(*number)?.deadline(now))
+            .filter_map(|number| self.all.get(*number)?.as_ref()?.deadline(now))
             .min()
     }
 
@@ -56,7 +70,7 @@ impl Files {
     pub(super) fn take_due(&mut self, now: Instant) -> HashMap<usize, Due> {
         let mut taken = HashMap::new();
         self.pending.retain(|number| {
-            let Some(file) = self.all.get_mut(*number) else {
+            let Some(Some(file)) = self.all.get_mut(*number) else {
                 return false;
             };
             if let Some(due) = file.take_due(now) {

@@ -12,8 +12,12 @@ use super::{Detector, FileEvent, Observation, Verdict, Wake};
 use crate::events::{Fault, FaultKind};
 use crate::target::{Digest, FileError, Rest, Target};
 
-/// Faults in one look after which the rest of the files is left for the next.
+/// Faults of its own in one look after which a detector is asked no more: each may have taken all
+/// the time it has. What it refuses for the file's sake costs nothing.
 const MAX_FAULTS: usize = 3;
+/// After so many ticks a file in a watched folder that is gone is forgotten. One that comes back
+/// later is new.
+const GONE: u32 = 10;
 
 /// Puts watches of the operating system on the way to the files. A port, so that tests need
 /// no operating system. May block.
@@ -58,18 +62,29 @@ pub(super) struct Due {
     pub(super) events: Vec<FileEvent>,
     pub(super) overflow: bool,
     pub(super) by_content: bool,
-    /// Whether it has come to rest; holds what events say of a writer.
-    pub(super) rest: Option<bool>,
+    /// Whether it has come to rest.
+    pub(super) rest: bool,
+    /// By events, it was written to and not closed since.
+    pub(super) written: bool,
 }
 
 impl Due {
+    /// The first look, whoever the detector is.
+    pub(super) fn from_scratch() -> Self {
+        Self {
+            start: true,
+            by_content: true,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn any(&self) -> bool {
         self.start
             || self.tick
             || !self.events.is_empty()
             || self.overflow
             || self.by_content
-            || self.rest.is_some()
+            || self.rest
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -78,7 +93,8 @@ impl Due {
         self.events.extend_from_slice(&other.events);
         self.overflow |= other.overflow;
         self.by_content |= other.by_content;
-        self.rest = self.rest.or(other.rest);
+        self.rest |= other.rest;
+        self.written |= other.written;
     }
 }
 
@@ -90,6 +106,21 @@ pub(super) enum Afresh {
     /// Paths in watched folders.
     Inside(Vec<PathBuf>),
     Everything,
+}
+
+impl Afresh {
+    /// Beyond so many paths, everything is the lesser work.
+    const MOST: usize = 64;
+
+    pub(super) fn add(&mut self, path: PathBuf) {
+        match self {
+            Self::Everything => {}
+            Self::Inside(paths) if paths.contains(&path) => {}
+            Self::Inside(paths) if paths.len() < Self::MOST => paths.push(path),
+            Self::Inside(_) => *self = Self::Everything,
+            Self::Nothing => *self = Self::Inside(vec![path]),
+        }
+    }
 }
 
 /// What to do in one look.
@@ -121,8 +152,12 @@ pub(super) struct Looked {
 pub(super) struct Findings {
     /// Unless nothing had to be armed.
     pub(super) armed: Option<Armed>,
-    /// New files. Their numbers follow those that were given before.
-    pub(super) appeared: Vec<Arc<Path>>,
+    /// New files, each with its number.
+    pub(super) appeared: Vec<(usize, Arc<Path>)>,
+    /// Numbers of files that are forgotten.
+    pub(super) vanished: Vec<usize>,
+    /// How many looks the detector did well.
+    pub(super) good: usize,
     /// Where there is something to tell.
     pub(super) looked: Vec<Looked>,
 }
@@ -133,6 +168,10 @@ struct File {
     memory: Option<Vec<u8>>,
     /// It was not there, or not readable, at the last look.
     missing: bool,
+    /// For so many ticks.
+    missed: u32,
+    /// It was found in a folder, and nobody named it.
+    found: bool,
     /// Somebody had it open for writing, or mapped: what is stored through a map changes no
     /// stamp and makes no event, so as long as that lasts, each tick compares by content.
     held: bool,
@@ -142,7 +181,9 @@ struct File {
 pub(super) struct Look {
     pub(super) arm: Box<dyn Arm>,
     pub(super) detector: Box<dyn Detector>,
-    files: Vec<File>,
+    /// By number. A number that is free is given again.
+    files: Vec<Option<File>>,
+    free: Vec<usize>,
     /// Their paths.
     known: HashSet<PathBuf>,
     open: Open,
@@ -159,11 +200,12 @@ impl Look {
             arm,
             detector,
             files: Vec::new(),
+            free: Vec::new(),
             known: HashSet::new(),
             open,
         };
         for target in targets {
-            look.add(target);
+            look.add(target, false);
         }
         look
     }
@@ -171,7 +213,7 @@ impl Look {
     /// A detector that knows nothing of the files yet.
     pub(super) fn replace(&mut self, detector: Box<dyn Detector>) {
         self.detector = detector;
-        for file in &mut self.files {
+        for file in self.files.iter_mut().flatten() {
             file.memory = None;
         }
     }
@@ -198,14 +240,35 @@ impl Look {
         })
     }
 
-    fn add(&mut self, target: Arc<dyn Target>) {
+    fn add(&mut self, target: Arc<dyn Target>, found: bool) -> usize {
         self.known.insert(target.path().to_owned());
-        self.files.push(File {
+        let file = Some(File {
             target,
             memory: None,
             missing: false,
+            missed: 0,
+            found,
             held: false,
         });
+        let number = self.free.pop().unwrap_or(self.files.len());
+        match self.files.get_mut(number) {
+            Some(slot) => *slot = file,
+            None => self.files.push(file),
+        }
+        number
+    }
+
+    /// Forgets a file that has been gone from its folder for long enough.
+    fn forget(&mut self, number: usize) -> bool {
+        let Some(slot) = self.files.get_mut(number) else {
+            return false;
+        };
+        let Some(file) = slot.take_if(|file| file.found && file.missed >= GONE) else {
+            return false;
+        };
+        self.known.remove(file.target.path());
+        self.free.push(number);
+        true
     }
 
     fn look(&mut self, job: &Job) -> Findings {
@@ -232,19 +295,14 @@ impl Look {
             unseen = armed.renewed && self.detector.wakes().events;
             for path in &armed.found {
                 if !self.known.contains(path) {
-                    self.add((self.open)(path.clone()));
-                    findings.appeared.push(path.as_path().into());
+                    let number = self.add((self.open)(path.clone()), true);
+                    findings.appeared.push((number, path.as_path().into()));
                 }
             }
         }
-        let appeared = self.files.len() - findings.appeared.len()..self.files.len();
-        let start = Due {
-            start: true,
-            by_content: true,
-            ..Due::default()
-        };
+        let appeared = findings.appeared.iter().map(|(number, _)| *number);
         let mut some = job.some.clone();
-        some.extend(appeared.map(|number| (number, start.clone())));
+        some.extend(appeared.map(|number| (number, Due::from_scratch())));
         let everything = job.all.any() || unseen;
         let numbers: Vec<usize> = if everything {
             (0..self.files.len()).collect()
@@ -255,13 +313,18 @@ impl Look {
         for number in numbers {
             let mut due = some.remove(&number).unwrap_or_default();
             due.add(&job.all);
-            let looked = self.look_at(number, &due, unseen, mistrust, job.at_once);
-            faults += usize::from(matches!(looked.observation, Some(Err(_))));
+            let asked = faults < MAX_FAULTS;
+            let looked = self.look_at(number, &due, asked, unseen, mistrust, job.at_once);
+            match &looked.observation {
+                Some(Ok(_)) => findings.good += 1,
+                Some(Err(fault)) if fault.kind != FaultKind::Refusal => faults += 1,
+                _ => {}
+            }
             if looked.tells() {
                 findings.looked.push(looked);
             }
-            if faults >= MAX_FAULTS {
-                break;
+            if due.tick && self.forget(number) {
+                findings.vanished.push(number);
             }
         }
         findings.armed = armed;
@@ -272,6 +335,7 @@ impl Look {
         &mut self,
         number: usize,
         due: &Due,
+        asked: bool,
         unseen: bool,
         mistrust: bool,
         at_once: bool,
@@ -283,32 +347,34 @@ impl Look {
             digest: None,
             rest: None,
         };
-        let Some(file) = self.files.get_mut(number) else {
+        let Some(Some(file)) = self.files.get_mut(number) else {
             return looked;
         };
         let wakes = self.detector.wakes();
-        let wake = if due.start || file.memory.is_none() {
+        let wake = if !asked {
+            None
+        } else if due.start || file.memory.is_none() {
             Some(Wake::Start)
         } else if due.overflow || unseen || (wakes.events && due.tick && mistrust) {
             // What happened while nobody listened can only be found by looking.
             Some(Wake::Overflow)
         } else if wakes.events && !due.events.is_empty() {
             Some(Wake::Events(due.events.clone()))
-        } else if wakes.tick && (due.tick || due.rest.is_some()) {
+        } else if wakes.tick && (due.tick || due.rest) {
             Some(Wake::Tick)
-        } else if due.rest.is_some() {
+        } else if due.rest {
             // It lives on events alone, and the newest may still be on its way.
             Some(Wake::Overflow)
         } else {
             None
         };
         let was_missing = file.missing;
-        // By content first: what is saved between the two is the detector's to see.
-        if due.by_content || (file.held && due.tick) {
-            file.held = file.target.is_open_for_writing() == Some(true);
-            let digest = file.target.digest();
-            file.missing |= digest.is_err();
-            looked.digest = digest.ok();
+        // By content first: what is saved between the two is the detector's to see. But where it
+        // takes its baseline, it sees nothing of what was saved before.
+        let by_content = due.by_content || (file.held && due.tick);
+        let starts = wake == Some(Wake::Start);
+        if by_content && !starts {
+            looked.digest = file.compare();
         }
         looked.observation = wake.map(|wake| {
             self.detector
@@ -318,23 +384,35 @@ impl Look {
         if let Some(Ok(observation)) = &mut looked.observation {
             file.memory = Some(std::mem::take(&mut observation.memory));
             file.missing = observation.verdict == Verdict::Missing;
+            file.missed = match file.missing {
+                true => file.missed + u32::from(due.tick),
+                false => 0,
+            };
             changed = observation.verdict == Verdict::Changed;
         }
         // What comes back may be another one, whatever its stamps say.
         let back = was_missing && !file.missing && looked.observation.is_some();
-        if back {
-            looked.afresh = true;
-            let digest = file.target.digest();
-            file.missing |= digest.is_err();
-            looked.digest = digest.ok();
+        if back || (by_content && starts) {
+            looked.afresh |= back;
+            looked.digest = file.compare();
         }
-        if due.rest.is_some() || (at_once && (changed || looked.digest.is_some())) {
-            let rest = file.target.rest(due.rest.unwrap_or(false));
+        if due.rest || (at_once && (changed || looked.digest.is_some())) {
+            let rest = file.target.rest(due.written);
             file.missing |= rest.is_err();
             file.held = matches!(rest, Ok(Rest::Written(_)));
             looked.rest = Some(rest);
         }
         looked
+    }
+}
+
+impl File {
+    /// Its digest; none, if it cannot be read.
+    fn compare(&mut self) -> Option<Digest> {
+        self.held = self.target.is_open_for_writing() == Some(true);
+        let digest = self.target.digest();
+        self.missing |= digest.is_err();
+        digest.ok()
     }
 }
 

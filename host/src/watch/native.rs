@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
@@ -24,6 +25,8 @@ pub struct NativeEvents {
     watcher: Option<RecommendedWatcher>,
     armed: Places,
     walks: Walks,
+    /// Why events cannot be trusted, and whether all is local, as found when all was armed.
+    found: (Option<String>, bool),
     /// What each device said of itself; asking again at each look would double its price.
     kinds: HashMap<u64, Option<FileSystem>>,
 }
@@ -59,6 +62,7 @@ impl NativeEvents {
             watcher: None,
             armed: Places::new(),
             walks: Walks::default(),
+            found: (None, false),
             kinds: HashMap::new(),
         }
     }
@@ -151,15 +155,19 @@ impl NativeEvents {
 
 impl Arm for NativeEvents {
     fn arm(&mut self) -> Armed {
-        let survey = Survey::of(&self.scopes, &mut self.walks);
+        let survey = Survey::of(&self.scopes, &mut self.walks, SystemTime::now());
         let gone = survey
             .gone
             .map(|folder| format!("the folder {} is gone; it is watched for", folder.display()));
         self.heard.concerns.store(Arc::new(survey.concerns));
         let armed = self.put(&survey.places, true);
+        self.kinds
+            .retain(|device, _| survey.places.values().any(|(known, _)| known == device));
         let (silence, local) = self.file_systems(&survey.places);
+        let trouble = armed.trouble.or(gone).or(silence);
+        self.found = (trouble.clone(), local);
         Armed {
-            trouble: armed.trouble.or(gone).or(silence),
+            trouble,
             local,
             found: survey.found,
             ..armed
@@ -167,12 +175,16 @@ impl Arm for NativeEvents {
     }
 
     fn arm_inside(&mut self, path: &Path) -> Armed {
-        let survey = Survey::inside(path, &mut self.walks);
-        let (_, local) = self.file_systems(&survey.places);
+        let survey = Survey::inside(path, &mut self.walks, SystemTime::now());
+        let armed = self.put(&survey.places, false);
+        let (silence, local) = self.file_systems(&survey.places);
+        // What is wrong elsewhere is wrong still.
+        let (trouble, all_local) = self.found.clone();
         Armed {
-            local,
+            trouble: trouble.or(armed.trouble).or(silence),
+            local: local && all_local,
             found: survey.found,
-            ..self.put(&survey.places, false)
+            ..armed
         }
     }
 }

@@ -5,13 +5,10 @@ use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use super::inbox::About;
 use crate::target::{Links, Route};
-
-/// Beyond so many files, an event on their common way makes all be looked at.
-const MANY: usize = 16;
 
 /// One thing to watch; paths are absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,11 +39,13 @@ struct Stamp {
     device: u64,
     inode: u64,
     modified: (i64, i64),
+    /// Also when what may be read of it changes, or somebody puts the time back.
+    changed: (i64, i64),
 }
 
 /// A folder that changed so shortly before it was read may change again within the same tick of
 /// its file system's clock, of which the coarsest (FAT) has two seconds.
-const SETTLES: Duration = Duration::from_secs(3);
+const SETTLES_SECONDS: i64 = 3;
 
 /// What watching takes, as things stand now.
 #[derive(Debug, Default)]
@@ -63,7 +62,7 @@ pub(super) struct Survey {
 
 impl Survey {
     /// All that the scopes cover.
-    pub(super) fn of(scopes: &[Scope], walks: &mut Walks) -> Self {
+    pub(super) fn of(scopes: &[Scope], walks: &mut Walks, now: SystemTime) -> Self {
         let mut survey = Self::default();
         let mut links = Links::default();
         let mut concerned: HashMap<PathBuf, Vec<Arc<Path>>> = HashMap::new();
@@ -77,7 +76,8 @@ impl Survey {
                     survey.place(&route.end);
                     for place in route.places() {
                         let files = concerned.entry(place).or_default();
-                        if files.last() != Some(path) && files.len() <= MANY {
+                        // Of more than one, all are looked at.
+                        if files.last() != Some(path) && files.len() <= 1 {
                             files.push(Arc::clone(path));
                         }
                     }
@@ -94,7 +94,7 @@ impl Survey {
                     if !root.is_dir() {
                         survey.gone = survey.gone.take().or(Some(root.clone()));
                     }
-                    survey.walk(root, walks);
+                    survey.walk(root, walks, now);
                 }
             }
         }
@@ -109,10 +109,10 @@ impl Survey {
     }
 
     /// What stands at this path in a watched folder: the file, or all in the folder.
-    pub(super) fn inside(path: &Path, walks: &mut Walks) -> Self {
+    pub(super) fn inside(path: &Path, walks: &mut Walks, now: SystemTime) -> Self {
         let mut survey = Self::default();
         match std::fs::symlink_metadata(path) {
-            Ok(meta) if meta.is_dir() => survey.walk(path, walks),
+            Ok(meta) if meta.is_dir() => survey.walk(path, walks, now),
             Ok(_) if path.is_file() => survey.found.push(path.to_owned()),
             _ => {}
         }
@@ -129,7 +129,7 @@ impl Survey {
         }
     }
 
-    fn walk(&mut self, root: &Path, walks: &mut Walks) {
+    fn walk(&mut self, root: &Path, walks: &mut Walks, now: SystemTime) {
         let mut ahead = vec![root.to_owned()];
         while let Some(folder) = ahead.pop() {
             let Ok(meta) = std::fs::metadata(&folder) else {
@@ -140,6 +140,7 @@ impl Survey {
                 device: meta.dev(),
                 inode: meta.ino(),
                 modified: (meta.mtime(), meta.mtime_nsec()),
+                changed: (meta.ctime(), meta.ctime_nsec()),
             };
             self.places
                 .insert(folder.clone(), (stamp.device, stamp.inode));
@@ -147,14 +148,16 @@ impl Survey {
                 ahead.extend(walk.folders.iter().cloned());
                 continue;
             }
-            let folders = self.read(&folder);
+            let Some((folders, certain)) = self.read(&folder) else {
+                walks.0.remove(&folder);
+                continue;
+            };
             ahead.extend(folders.iter().cloned());
-            let settled = meta
-                .modified()
-                .ok()
-                .and_then(|modified| modified.elapsed().ok())
-                .is_some_and(|age| age > SETTLES);
-            if settled {
+            let age = now
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |now| now.as_secs().cast_signed())
+                - stamp.changed.0.max(stamp.modified.0);
+            if certain && age > SETTLES_SECONDS {
                 walks.0.insert(folder, Walk { stamp, folders });
             } else {
                 walks.0.remove(&folder);
@@ -162,28 +165,30 @@ impl Survey {
         }
     }
 
-    /// Takes the files of a folder, and gives its folders. One that went away or may not be read
-    /// holds nothing that could be watched.
-    fn read(&mut self, folder: &Path) -> Vec<PathBuf> {
-        let mut folders = Vec::new();
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        for entry in entries {
-            let Ok(kind) = entry.file_type() else {
-                continue;
-            };
+    /// Takes the files of a folder, and gives its folders, and whether that holds until the folder
+    /// itself changes. Nothing, if it went away or may not be read now.
+    fn read(&mut self, folder: &Path) -> Option<(Vec<PathBuf>, bool)> {
+        let (mut folders, mut certain) = (Vec::new(), true);
+        for entry in std::fs::read_dir(folder).ok()? {
+            let entry = entry.ok()?;
+            let kind = entry.file_type().ok()?;
             if kind.is_dir() {
                 folders.push(entry.path());
             } else if kind.is_file() || (kind.is_symlink() && entry.path().is_file()) {
                 self.found.push(entry.path());
+            } else if kind.is_symlink() {
+                // What it leads to may come one day.
+                certain = false;
             }
         }
-        folders
+        Some((folders, certain))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+    use std::time::Duration;
 
     use super::*;
 
@@ -196,7 +201,11 @@ mod tests {
         std::fs::write(root.join("in/b"), "").unwrap();
         symlink("..", root.join("in/loop")).unwrap();
         symlink("../a", root.join("in/link")).unwrap();
-        let mut survey = Survey::of(&[Scope::Tree(root.clone())], &mut Walks::default());
+        let mut survey = Survey::of(
+            &[Scope::Tree(root.clone())],
+            &mut Walks::default(),
+            SystemTime::now(),
+        );
         survey.found.sort();
         let expected = ["a", "in/b", "in/link"].map(|name| root.join(name));
         assert_eq!(survey.found, expected);
@@ -209,7 +218,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let file = root.join("gone/config.yaml");
-        let survey = Survey::of(&[Scope::File(file.as_path().into())], &mut Walks::default());
+        let survey = Survey::of(
+            &[Scope::File(file.as_path().into())],
+            &mut Walks::default(),
+            SystemTime::now(),
+        );
         assert_eq!(survey.gone, Some(root.join("gone")));
         assert!(survey.places.contains_key(&root));
         let about = About::File(file.as_path().into());
@@ -223,27 +236,40 @@ mod tests {
         let inside = root.join("in");
         std::fs::create_dir(&inside).unwrap();
         std::fs::write(inside.join("a"), "").unwrap();
-        let old = std::time::SystemTime::now() - 2 * SETTLES;
-        let age = |path: &Path| {
-            std::fs::File::open(path)
-                .unwrap()
-                .set_modified(old)
-                .unwrap()
-        };
-        age(&inside);
-        age(&root);
         let mut walks = Walks::default();
         let scope = [Scope::Tree(root.clone())];
-        assert_eq!(Survey::of(&scope, &mut walks).found, [inside.join("a")]);
-        let again = Survey::of(&scope, &mut walks);
+        let (now, later) = (
+            SystemTime::now(),
+            SystemTime::now() + Duration::from_secs(60),
+        );
+        let found = |walks: &mut Walks, now| Survey::of(&scope, walks, now).found.len();
+        // Young, it may change again within a tick of its clock.
+        assert_eq!((found(&mut walks, now), found(&mut walks, now)), (1, 1));
+        assert_eq!(found(&mut walks, later), 1);
+        let again = Survey::of(&scope, &mut walks, later);
         assert!(again.found.is_empty());
         assert!(
             again.places.contains_key(&inside),
             "it is watched all the same"
         );
-        // New in there, and again in the same tick: as long as it is young, it is read.
         std::fs::write(inside.join("b"), "").unwrap();
-        assert_eq!(Survey::of(&scope, &mut walks).found.len(), 2);
-        assert_eq!(Survey::of(&scope, &mut walks).found.len(), 2);
+        assert_eq!(found(&mut walks, now), 2);
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_yet_is_found_when_it_leads_somewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let (tree, elsewhere) = (root.join("tree"), root.join("elsewhere"));
+        std::fs::create_dir(&tree).unwrap();
+        symlink(&elsewhere, tree.join("link")).unwrap();
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let (mut walks, scope) = (Walks::default(), [Scope::Tree(tree.clone())]);
+        assert!(Survey::of(&scope, &mut walks, later).found.is_empty());
+        std::fs::write(&elsewhere, "").unwrap();
+        assert_eq!(
+            Survey::of(&scope, &mut walks, later).found,
+            [tree.join("link")]
+        );
     }
 }

@@ -15,6 +15,9 @@ use crate::target::Digest;
 /// unless it is closed before: a look in between finds half of it, and reads all of that.
 const HOLD: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
+/// Beyond so many events between two looks, what they are says no more than that they are many.
+const MANY: usize = 256;
+
 pub(super) struct Watched {
     pub(super) path: Arc<Path>,
     pub(super) debounce: Debounce,
@@ -42,10 +45,18 @@ impl Watched {
         }
     }
 
+    /// What it is called in events.
+    pub(super) fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        name.to_string_lossy().into_owned()
+    }
+
     /// An event about it, which the detector may want to hear of.
     pub(super) fn hear(&mut self, event: FileEvent, wanted: bool, now: Instant) {
-        if wanted {
+        if wanted && self.due.events.len() < MANY {
             self.due.events.push(event);
+        } else if wanted {
+            self.due.overflow = true;
         }
         let before = self.written;
         self.written = match event {
@@ -82,9 +93,8 @@ impl Watched {
             return None;
         }
         let mut due = std::mem::take(&mut self.due);
-        if self.debounce.look_at().is_some_and(|at| at <= now) {
-            due.rest = Some(self.written);
-        }
+        due.rest = self.debounce.look_at().is_some_and(|at| at <= now);
+        due.written = self.written;
         Some(due)
     }
 
@@ -94,5 +104,12 @@ impl Watched {
             self.found_by = found_by;
         }
         self.debounce.change(now);
+    }
+
+    /// It came to rest: whoever wrote is done, told or not.
+    pub(super) fn settled(&mut self, digest: Digest) {
+        self.seen = Some(digest);
+        self.written = false;
+        self.hold = None;
     }
 }

@@ -4,7 +4,6 @@
 //! wake grows with the files concerned, not with all that are watched.
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +46,7 @@ pub struct ConfigWatcher {
     under_way: UnderWay,
     /// What the orders said when they last changed.
     baseline: Baseline,
+    reads: u64,
     settings: SyncSettings,
     /// The detector failed, and `on_failure: stop` says that nobody looks until somebody asks.
     given_up: bool,
@@ -70,7 +70,10 @@ impl ConfigWatcher {
             .clone()
             .ok_or("nothing has been applied yet")?;
         let Orders {
-            settings, baseline, ..
+            settings,
+            baseline,
+            reads,
+            ..
         } = orders;
         let seed = RandomState::new().hash_one(std::process::id());
         let detection = Detection::new(wires.detectors, seed);
@@ -78,9 +81,12 @@ impl ConfigWatcher {
         let by_events = detector.wakes().events;
         let debounce = Debounce::new(settings.debounce, settings.max_debounce);
         let mut files = Files::default();
-        for target in &wires.targets {
+        for (number, target) in wires.targets.iter().enumerate() {
             let path = target.path().into();
-            files.add(Watched::new(path, debounce.clone(), baseline.content()));
+            files.add(
+                number,
+                Watched::new(path, debounce.clone(), baseline.content()),
+            );
         }
         let open: Open = |path| Arc::new(LocalFile::new(path));
         Ok(Self {
@@ -91,11 +97,12 @@ impl ConfigWatcher {
             settled: wires.settled,
             ears: Ears::new(wires.hearing),
             files,
-            all: from_scratch(),
+            all: Due::from_scratch(),
             afresh: Afresh::Everything,
             look: Some(Look::new(wires.arm, detector, wires.targets, open)),
             under_way: UnderWay::default(),
             baseline,
+            reads,
             settings,
             given_up: false,
             local: false,
@@ -159,7 +166,8 @@ impl ConfigWatcher {
     /// falls between the two.
     fn obey(&mut self, orders: &Orders) {
         let settings = &orders.settings;
-        if self.baseline != orders.baseline {
+        if self.reads != orders.reads {
+            self.reads = orders.reads;
             self.baseline = orders.baseline;
             if let Some(file) = self.files.first() {
                 file.seen = orders.baseline.content();
@@ -183,7 +191,7 @@ impl ConfigWatcher {
                 tracing::info!(from = present, to = detector.name(), "detection");
                 self.by_events = detector.wakes().events;
                 look.replace(detector);
-                self.all = from_scratch();
+                self.all = Due::from_scratch();
             }
             Choice::Refused(why) => self.bus.publish(EventKind::Error, why),
         }
@@ -221,7 +229,9 @@ impl ConfigWatcher {
             self.look = Some(look);
             return;
         }
-        if self.local {
+        // What concerns all files may take its time, and arming may, too.
+        let quick = !job.all.any() && job.afresh == Afresh::Nothing;
+        if self.local && quick {
             // Within a moment: not worth the way to another thread and back.
             let findings = in_place(|| look.run(&job));
             return self.judge((look, findings));
@@ -256,14 +266,11 @@ impl ConfigWatcher {
                         self.afresh = Afresh::Everything;
                     }
                 }
-                (None, About::Inside(path)) if moves => match &mut self.afresh {
-                    Afresh::Everything => {}
-                    Afresh::Inside(paths) => paths.push(path),
-                    Afresh::Nothing => self.afresh = Afresh::Inside(vec![path]),
-                },
-                (None, About::Inside(_)) => {}
+                // Whatever it is that happens there: it is not known yet.
+                (None, About::Inside(path)) => self.afresh.add(path),
                 (None, _) => {
-                    if self.by_events {
+                    // Once is enough: what it is about, each must look for itself.
+                    if self.by_events && !self.all.events.contains(&event) {
                         self.all.events.push(event);
                     }
                     self.afresh = Afresh::Everything;
@@ -276,12 +283,19 @@ impl ConfigWatcher {
         let now = Instant::now();
         let detector = look.detector.name().to_owned();
         self.look = Some(look);
-        for path in findings.appeared {
+        for (number, path) in findings.appeared {
             let debounce = Debounce::new(self.settings.debounce, self.settings.max_debounce);
-            self.files.add(Watched::new(path, debounce, None));
+            self.files.add(number, Watched::new(path, debounce, None));
         }
+        if findings.good > 0 {
+            self.detection.worked();
+        }
+        let all_failed = findings.good == 0;
         for looked in findings.looked {
-            self.judge_file(looked, &detector, now);
+            self.judge_file(looked, &detector, all_failed, now);
+        }
+        for number in findings.vanished {
+            self.files.remove(number);
         }
         if let Some(armed) = findings.armed {
             self.ears.armed(armed.trouble);
@@ -292,13 +306,11 @@ impl ConfigWatcher {
         self.tell_hearing();
     }
 
-    fn judge_file(&mut self, looked: Looked, detector: &str, now: Instant) {
+    fn judge_file(&mut self, looked: Looked, detector: &str, all_failed: bool, now: Instant) {
         match looked.observation {
-            Some(Ok(observation)) => {
-                self.detection.worked();
-                self.observe(looked.file, observation, now);
-            }
-            Some(Err(fault)) => self.strike(detector, &fault),
+            Some(Ok(observation)) => self.observe(looked.file, observation, now),
+            // One that fails at some files and not at others is no reason to give it up.
+            Some(Err(fault)) => self.strike(detector, &fault, all_failed),
             None => {}
         }
         let adopts = self.first && self.baseline == Baseline::Found;
@@ -307,7 +319,7 @@ impl ConfigWatcher {
         };
         if let Some(digest) = looked.digest {
             if adopts {
-                file.seen = Some(digest);
+                file.settled(digest);
             } else if file.seen != Some(digest) && !file.debounce.is_under_way() {
                 tracing::info!(detector, "the look by content found a change");
                 let found_by = match looked.afresh {
@@ -344,12 +356,12 @@ impl ConfigWatcher {
                     detector: detector.to_owned(),
                     same: file.seen == Some(digest),
                 };
-                file.seen = Some(digest);
+                file.settled(digest);
                 // Nobody listens any more: the host stops.
                 let _ = self.settled.send(settled);
             }
             (Settling::StillWritten, _) => {
-                let name = name(&file.path);
+                let name = file.name();
                 self.bus.publish(
                     EventKind::Degraded,
                     format!("{name} is still being written; it is read once it is stable"),
@@ -371,7 +383,7 @@ impl ConfigWatcher {
             Verdict::Unchanged | Verdict::Missing if note.is_empty() => {}
             Verdict::Unchanged => self.bus.publish(EventKind::NoChange, note),
             Verdict::Missing => {
-                let name = name(&file.path);
+                let name = file.name();
                 self.bus.publish(
                     EventKind::NoChange,
                     format!("{name}: {note}; the last good configuration serves"),
@@ -380,11 +392,14 @@ impl ConfigWatcher {
         }
     }
 
-    fn strike(&mut self, name: &str, fault: &Fault) {
+    fn strike(&mut self, name: &str, fault: &Fault, counts: bool) {
         self.bus.publish(
             EventKind::Error,
             format!("{fault}; the last good state serves"),
         );
+        if !counts {
+            return;
+        }
         match self.detection.failed(name, &self.settings, Instant::now()) {
             None => {}
             Some(Fallen::Resort(detector)) => {
@@ -396,7 +411,7 @@ impl ConfigWatcher {
                 if let Some(look) = &mut self.look {
                     self.by_events = detector.wakes().events;
                     look.replace(detector);
-                    self.all = from_scratch();
+                    self.all = Due::from_scratch();
                 }
             }
             Some(Fallen::Stop) => {
@@ -426,21 +441,6 @@ impl ConfigWatcher {
             );
         }
     }
-}
-
-/// The first look, whoever the detector is.
-fn from_scratch() -> Due {
-    Due {
-        start: true,
-        by_content: true,
-        ..Due::default()
-    }
-}
-
-/// What a file is called in events.
-fn name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    name.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -17,8 +17,10 @@ pub struct Orders {
     pub settings: SyncSettings,
     /// Watching has been stopped by `on_failure: stop`.
     pub stopped: bool,
-    /// What is known of the content.
+    /// What is known of the content,
     pub baseline: Baseline,
+    /// by so many reads: each tells anew, also what the one before told.
+    pub reads: u64,
 }
 
 /// What whoever takes the changes knows of the content already.

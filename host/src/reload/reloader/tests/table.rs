@@ -43,13 +43,13 @@ async fn whatever_fails_in_whichever_phase_the_old_or_the_new_serves_and_nothing
             "read, error",
             Cell::Port("read", Deed::Error),
             Phase::Read,
-            old(Unchanged),
+            old(Failed),
         ),
         (
             "read, trap",
             Cell::Port("read", Deed::Trap),
             Phase::Read,
-            old(Unchanged),
+            old(Failed),
         ),
         (
             "parse, error",

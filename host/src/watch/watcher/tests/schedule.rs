@@ -42,7 +42,10 @@ async fn reload(
         while settled.try_recv().is_ok() {}
         let read = target.digest().ok();
         let baseline = read.map_or(Baseline::Nothing, Baseline::Content);
-        orders.send_modify(|orders| orders.as_mut().unwrap().baseline = baseline);
+        orders.send_modify(|orders| {
+            let orders = orders.as_mut().unwrap();
+            (orders.baseline, orders.reads) = (baseline, orders.reads + 1);
+        });
         if let Some(digest) = read {
             let mut loaded = loaded.lock().unwrap();
             // The reload of what serves already is `unchanged`, and no reload.

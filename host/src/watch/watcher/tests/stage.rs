@@ -198,6 +198,7 @@ impl Stage {
             settings,
             stopped: false,
             baseline: Baseline::Content(target.digest().unwrap()),
+            reads: 0,
         }));
         let (settle, settled) = mpsc::unbounded_channel();
         let (told, hearing) = watch::channel(None);
@@ -245,7 +246,10 @@ impl Stage {
         let settled = self.settled.recv().await.unwrap();
         let digest = self.target.digest().unwrap();
         assert_eq!(settled.digest, digest, "what settled is what is there");
-        self.order(|orders| orders.baseline = Baseline::Content(digest));
+        self.order(|orders| {
+            orders.baseline = Baseline::Content(digest);
+            orders.reads += 1;
+        });
         digest
     }
 
