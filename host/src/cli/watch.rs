@@ -64,7 +64,7 @@ impl Watch {
         match self.watch().await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("config-sync: {error}"));
+                eprintln!("config-sync: {error}");
                 ExitCode::FAILURE
             }
         }
@@ -82,7 +82,7 @@ impl Watch {
             None => Library::built_in(engine),
         };
         for (path, error) in library.refused() {
-            eprintln!("config-sync: plugin {}: {error}", path.display()));
+            eprintln!("config-sync: plugin {}: {error}", path.display());
         }
         let mut out = Output {
             json: self.json,
@@ -222,7 +222,7 @@ impl Output {
     fn ended(&self, ended: Ended) {
         let status = match ended {
             Ended::With(status) => status,
-            Ended::NotStarted(why) => return eprintln!("config-sync: {why}")),
+            Ended::NotStarted(why) => return eprintln!("config-sync: {why}"),
         };
         let (code, signal) = (status.code(), status.signal());
         if self.json {
@@ -233,7 +233,10 @@ impl Output {
         } else {
             match (code, signal) {
                 (Some(code), _) => self.line(format_args!("EXITED {code}")),
-                (None, signal) => self.line(format_args!("EXITED by signal {}", signal.unwrap_or_default())),
+                (None, signal) => self.line(format_args!(
+                    "EXITED by signal {}",
+                    signal.unwrap_or_default()
+                )),
             }
         }
     }

@@ -66,17 +66,18 @@ impl Files {
             .min()
     }
 
-    /// Takes what is due now, and forgets the files at which nothing is any more.
-    pub(super) fn take_due(&mut self, now: Instant) -> HashMap<usize, Due> {
+    /// Takes what is due now, of `all` what is due at all, and forgets the files at which nothing is
+    /// any more.
+    pub(super) fn take_due(&mut self, now: Instant, all: bool) -> HashMap<usize, Due> {
         let mut taken = HashMap::new();
         self.pending.retain(|number| {
             let Some(Some(file)) = self.all.get_mut(*number) else {
                 return false;
             };
-            if let Some(due) = file.take_due(now) {
+            if let Some(due) = file.take_due(now, all) {
                 taken.insert(*number, due);
             }
-            file.deadline(now).is_some()
+            file.is_pending(now)
         });
         taken
     }

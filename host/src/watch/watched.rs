@@ -87,9 +87,14 @@ impl Watched {
         }
     }
 
-    /// Takes what is due now; nothing, if it can wait.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<Due> {
-        if self.deadline(now).is_none_or(|at| at > now) {
+    /// Whether there is something to come back to: a deadline, or a writer at work.
+    pub(super) fn is_pending(&self, now: Instant) -> bool {
+        self.written || self.deadline(now).is_some()
+    }
+
+    /// Takes what is due now; nothing, if it can wait and is not looked at anyway.
+    pub(super) fn take_due(&mut self, now: Instant, anyway: bool) -> Option<Due> {
+        if !anyway && self.deadline(now).is_none_or(|at| at > now) {
             return None;
         }
         let mut due = std::mem::take(&mut self.due);

@@ -211,7 +211,7 @@ impl ConfigWatcher {
         let Some(mut look) = self.look.take() else {
             return;
         };
-        let some = self.files.take_due(now);
+        let some = self.files.take_due(now, self.all.any());
         // What has happened is looked at first. Arming comes after it: it takes longer, and leads
         // to another look where it was needed.
         let afresh = match some.is_empty() || self.all.any() {

@@ -315,3 +315,19 @@ async fn lost_events_are_told_and_made_good_by_a_look() {
     let hearing = stage.hearing.borrow_and_update().clone().unwrap();
     assert_eq!((hearing.by, hearing.degraded), (HeardBy::Events, None));
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_leases_do_not_tell_the_events_of_a_writer_do_also_at_a_poll() {
+    let mut stage = Stage::open("any");
+    stage.order(|orders| orders.settings.debounce = Duration::ZERO);
+    stage.target.hide_writers();
+    stage.pass(500 * MS).await;
+    for piece in 0..30 {
+        stage.target.save(&format!("a: {piece}"));
+        stage.event(FileEvent::Written);
+        stage.pass(100 * MS).await;
+    }
+    assert!(stage.settled.try_recv().is_err(), "it has not closed");
+    stage.event(FileEvent::Closed);
+    assert_eq!(stage.loaded().await, Digest::of(b"a: 29"));
+}

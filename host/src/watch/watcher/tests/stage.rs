@@ -19,6 +19,8 @@ pub(super) struct MemoryTarget {
     bytes: Mutex<Option<Vec<u8>>>,
     /// Somebody has it open for writing.
     written: std::sync::atomic::AtomicBool,
+    /// The system does not tell of that.
+    hidden: std::sync::atomic::AtomicBool,
 }
 
 impl MemoryTarget {
@@ -30,6 +32,9 @@ impl MemoryTarget {
     }
     pub(super) fn set_written(&self, written: bool) {
         self.written.store(written, Ordering::SeqCst);
+    }
+    pub(super) fn hide_writers(&self) {
+        self.hidden.store(true, Ordering::SeqCst);
     }
     fn bytes(&self) -> Result<Vec<u8>, FileError> {
         self.bytes
@@ -65,7 +70,8 @@ impl Target for MemoryTarget {
         self.bytes()
     }
     fn is_open_for_writing(&self) -> Option<bool> {
-        Some(self.written.load(Ordering::SeqCst))
+        let hidden = self.hidden.load(Ordering::SeqCst);
+        (!hidden).then(|| self.written.load(Ordering::SeqCst))
     }
 }
 
