@@ -183,6 +183,7 @@ impl SentinelService {
             detectors: Arc::clone(&library),
             bus: self.bus.clone(),
             orders,
+            standing: watch::Sender::default(),
             memory,
         });
         if let Err(lines) = reloader.start().await {

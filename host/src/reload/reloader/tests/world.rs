@@ -261,6 +261,7 @@ impl World {
             detectors: Arc::new(OnlyMtime),
             bus,
             orders: orders_out,
+            standing: tokio::sync::watch::Sender::default(),
             memory: Box::new(Recording {
                 records: records_out,
                 serves: None,

@@ -197,6 +197,7 @@ impl Stage {
         let (orders, obeyed) = watch::channel(Some(Orders {
             settings,
             stopped: false,
+            paused: false,
             baseline: Baseline::Content(target.digest().unwrap()),
         }));
         let (settle, settled) = mpsc::unbounded_channel();
