@@ -38,6 +38,16 @@ pub enum HeardBy {
     Polling,
 }
 
+impl HeardBy {
+    /// In one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Polling => "polling",
+        }
+    }
+}
+
 impl Hearing {
     /// Whether this says the same as `other`, whenever it began.
     fn is_as(&self, other: &Self) -> bool {

@@ -1,0 +1,383 @@
+//! The service as the management API sees it: the port of that room, answered from what the other
+//! rooms tell. Keeps no state of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::State;
+use crate::events::{EventBus, EventKind};
+use crate::gateway::{Capability, Gateway};
+use crate::manage::{
+    self, Backend, BackendState, Detection, Host, LastReload, OnDisk, Place, Refused, Reloaded,
+    Serves, Status, Tool, Watching,
+};
+use crate::memory;
+use crate::reload::{Last, Standing, Trigger};
+use crate::state::StateError;
+use crate::target::{LocalFile, Target};
+use crate::watch::{AUTO, Hearing, Orders};
+
+/// A file system that has not answered by then hangs, and a status does not wait for it.
+const LOOK: Duration = Duration::from_secs(5);
+/// Backends may take their time to start; who waits longer asks for the status.
+const RELOAD: Duration = Duration::from_secs(60);
+/// Between two tries to get the socket that another host has.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What the answers are made from.
+pub(super) struct Managed {
+    pub(super) watched: Arc<LocalFile>,
+    pub(super) root: Option<PathBuf>,
+    pub(super) started: String,
+    pub(super) state: watch::Receiver<State>,
+    pub(super) hearing: watch::Receiver<Option<Hearing>>,
+    pub(super) standing: watch::Receiver<Standing>,
+    pub(super) orders: watch::Sender<Option<Orders>>,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) ask: mpsc::Sender<Trigger>,
+    pub(super) bus: EventBus,
+    pub(super) end: CancellationToken,
+}
+
+/// Opens the socket and serves until cancelled. Where another host has the socket it says so,
+/// and takes over when that one ends.
+pub(super) async fn serve(place: Place, managed: Arc<Managed>, cancel: CancellationToken) {
+    let mut told = false;
+    let opened = async {
+        loop {
+            match place.bind() {
+                Ok(socket) => return socket,
+                Err(error) => {
+                    if !std::mem::replace(&mut told, true) {
+                        let details = match error {
+                            StateError::Held { .. } => format!(
+                                "no management API, `config-sync status` is that of the other host: {error}"
+                            ),
+                            _ => format!("no management API, it is tried again: {error}"),
+                        };
+                        managed.bus.publish(EventKind::Degraded, details);
+                    }
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        }
+    };
+    let socket = tokio::select! {
+        socket = opened => socket,
+        () = cancel.cancelled() => return,
+    };
+    tracing::info!(socket = %socket.path().display(), "management API");
+    manage::serve(socket, managed, cancel).await;
+}
+
+impl Host for Managed {
+    fn state(&self) -> String {
+        self.state.borrow().to_string()
+    }
+
+    fn status(&self) -> BoxFuture<'static, Status> {
+        let target = Arc::clone(&self.watched);
+        let digest = tokio::task::spawn_blocking(move || target.digest());
+        let mut status = self.status_but_for_the_file();
+        let file = self.watched.path().display().to_string();
+        async move {
+            let (digest, error) = match timeout(LOOK, digest).await {
+                Ok(Ok(Ok(digest))) => (Some(digest.to_string()), None),
+                Ok(Ok(Err(error))) => (None, Some(error.to_string())),
+                Ok(Err(error)) => (None, Some(error.to_string())),
+                Err(_) => (None, Some("its file system does not answer".to_owned())),
+            };
+            let same = digest.is_some()
+                && digest.as_ref() == status.serves.as_ref().map(|serves| &serves.digest);
+            status.on_disk = OnDisk {
+                digest,
+                same,
+                error,
+            };
+            let trouble = file_trouble(&file, &status);
+            status.troubles.splice(0..0, trouble);
+            status
+        }
+        .boxed()
+    }
+
+    fn backends(&self) -> Vec<Backend> {
+        let snapshot = self.gateway.current();
+        let tools = snapshot.entries(Capability::Tool);
+        let tools_of = |name: &str| tools.iter().filter(|tool| tool.backend == name).count();
+        let ended: Vec<_> = snapshot.ended().collect();
+        let serving = snapshot.backends().map(|(name, process)| {
+            let ended = ended.contains(&name);
+            Backend {
+                name: name.to_owned(),
+                state: match ended {
+                    true => BackendState::Ended,
+                    false => BackendState::Serving,
+                },
+                process: process.filter(|_| !ended),
+                tools: tools_of(name),
+                reason: ended.then(|| "it ended by itself, and is started again".to_owned()),
+            }
+        });
+        let missing = snapshot.absent().iter().map(|absent| Backend {
+            name: absent.name.clone(),
+            state: BackendState::Missing,
+            process: None,
+            tools: 0,
+            reason: Some(absent.reason.clone()),
+        });
+        serving.chain(missing).collect()
+    }
+
+    fn tools(&self) -> Vec<Tool> {
+        let tools = self.gateway.current().entries(Capability::Tool);
+        let tools = tools.into_iter().map(|entry| Tool {
+            name: entry.shown_as,
+            backend: entry.backend,
+            original: entry.name,
+            description: entry.description,
+        });
+        tools.collect()
+    }
+
+    fn events(&self) -> &EventBus {
+        &self.bus
+    }
+
+    fn history(&self, count: usize) -> BoxFuture<'static, Result<Vec<Value>, Refused>> {
+        let (root, path) = (self.root.clone(), self.watched.path().to_owned());
+        async move {
+            let root = root.ok_or_else(|| {
+                Refused::NotNow("no memory is kept; name a folder with --state DIR".to_owned())
+            })?;
+            let read = tokio::task::spawn_blocking(move || memory::history(&root, &path));
+            let failed = |error: &dyn std::fmt::Display| Refused::Failed(error.to_string());
+            let history = read.await.map_err(|error| failed(&error))?;
+            let attempts = history.map_err(|error| failed(&error))?.attempts;
+            let shown = &attempts[attempts.len().saturating_sub(count)..];
+            let json: Result<Vec<_>, _> = shown.iter().map(serde_json::to_value).collect();
+            json.map_err(|error| failed(&error))
+        }
+        .boxed()
+    }
+
+    fn reload(&self) -> BoxFuture<'static, Result<Reloaded, Refused>> {
+        let (ask, mut standing) = (self.ask.clone(), self.standing.clone());
+        let running = self.must_run();
+        async move {
+            running?;
+            let mut after = standing.borrow_and_update().ended;
+            // One that waits already will do.
+            let _ = ask.try_send(Trigger::Api);
+            let ended = async {
+                loop {
+                    let ended = standing.wait_for(|it| it.ended > after).await;
+                    let ended = ended.map_err(|_| Refused::NotNow("the host stops".to_owned()))?;
+                    after = ended.ended;
+                    if let Some(last) = ended.last.as_ref().filter(|last| !last.superseded) {
+                        return Ok(Reloaded::Ended(last_reload(last)));
+                    }
+                }
+            };
+            timeout(RELOAD, ended)
+                .await
+                .unwrap_or(Ok(Reloaded::UnderWay))
+        }
+        .boxed()
+    }
+
+    fn pause(&self) -> Result<bool, Refused> {
+        self.must_run()?;
+        let changed = self.order(|orders| !std::mem::replace(&mut orders.paused, true));
+        if changed {
+            self.bus.publish(
+                EventKind::Degraded,
+                "watching is paused; serving goes on, and no edit is followed before \
+                 `config-sync resume` or SIGHUP",
+            );
+        }
+        Ok(changed)
+    }
+
+    fn resume(&self) -> Result<bool, Refused> {
+        self.must_run()?;
+        let given_up = self.hearing.borrow().as_ref().is_some_and(|it| it.given_up);
+        let (mut paused, mut stopped) = (false, false);
+        self.order(|orders| {
+            paused = std::mem::take(&mut orders.paused);
+            stopped = std::mem::take(&mut orders.stopped) || given_up;
+            paused || stopped
+        });
+        if paused {
+            self.bus
+                .publish(EventKind::State, "watching goes on after a pause");
+        }
+        if paused || stopped {
+            // Whatever was saved meanwhile, and what failed then.
+            let _ = self.ask.try_send(Trigger::Api);
+        }
+        Ok(paused || stopped)
+    }
+
+    fn shut_down(&self) {
+        self.end.cancel();
+    }
+}
+
+impl Managed {
+    fn must_run(&self) -> Result<(), Refused> {
+        match *self.state.borrow() {
+            State::Running => Ok(()),
+            state => Err(Refused::NotNow(format!(
+                "the host is {state}; this can be asked of one that is running"
+            ))),
+        }
+    }
+
+    /// Changes what the watcher is told, if the change says that it is one.
+    fn order(&self, change: impl FnOnce(&mut Orders) -> bool) -> bool {
+        self.orders
+            .send_if_modified(|orders| orders.as_mut().is_some_and(change))
+    }
+
+    fn status_but_for_the_file(&self) -> Status {
+        let (state, standing) = (*self.state.borrow(), self.standing.borrow().clone());
+        let (orders, hearing) = (self.orders.borrow().clone(), self.hearing.borrow().clone());
+        let watching = watching(orders.as_ref(), hearing.as_ref());
+        let snapshot = self.gateway.current();
+        let count = |kind| snapshot.count(kind);
+        let serves = standing.applied.map(|digest| Serves {
+            generation: snapshot.generation,
+            digest: digest.to_string(),
+            tools: count(Capability::Tool),
+            prompts: count(Capability::Prompt),
+            resources: count(Capability::Resource),
+            clients: self.gateway.clients(),
+        });
+        let wanted = orders.map(|orders| orders.settings.detection);
+        let detection = wanted.zip(hearing).map(|(wanted, hearing)| Detection {
+            wanted,
+            detector: hearing.detector,
+            by: hearing.by.as_str().to_owned(),
+            degraded: hearing.degraded,
+            since: hearing.since,
+        });
+        let retry_at = standing
+            .retry_at
+            .filter(|_| watching != Watching::Paused && standing.under_way.is_none());
+        let mut status = Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            process: std::process::id(),
+            state: state.to_string(),
+            started: self.started.clone(),
+            config: self.watched.path().display().to_string(),
+            address: self.gateway.address().map(|address| address.to_string()),
+            live: state == State::Running && watching == Watching::On,
+            watching,
+            serves,
+            on_disk: OnDisk::default(),
+            reloading: standing.under_way.map(|trigger| trigger.to_string()),
+            last_reload: standing.last.as_ref().map(last_reload),
+            retry_in: retry_at.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()),
+            detection,
+            backends: self.backends(),
+            troubles: Vec::new(),
+        };
+        status.troubles = troubles(&status);
+        status
+    }
+}
+
+fn watching(orders: Option<&Orders>, hearing: Option<&Hearing>) -> Watching {
+    match (orders, hearing) {
+        (Some(orders), _) if !orders.settings.enabled => Watching::Off,
+        (Some(orders), _) if orders.paused => Watching::Paused,
+        (Some(orders), _) if orders.stopped => Watching::Stopped,
+        (Some(_), Some(hearing)) if hearing.given_up => Watching::Stopped,
+        (Some(_), Some(_)) => Watching::On,
+        _ => Watching::NotYet,
+    }
+}
+
+fn last_reload(last: &Last) -> LastReload {
+    LastReload {
+        started: last.started.clone(),
+        ended: last.ended.clone(),
+        trigger: last.trigger.to_string(),
+        outcome: last.outcome.to_string(),
+        reasons: last.reasons.clone(),
+        digest: last.digest.map(|digest| digest.to_string()),
+        generation: last.generation,
+    }
+}
+
+/// What is not as it should be, but for the file itself.
+fn troubles(status: &Status) -> Vec<String> {
+    let mut troubles = Vec::new();
+    let again = "`config-sync resume` or SIGHUP reloads and watches again";
+    match status.watching {
+        Watching::On | Watching::NotYet => {}
+        Watching::Paused => troubles.push(format!("watching is paused; {again}")),
+        Watching::Stopped => {
+            troubles.push(format!("watching has stopped (on_failure: stop); {again}"));
+        }
+        Watching::Off => troubles.push(
+            "the file is not watched (sync.enabled: false); `config-sync reload` loads it"
+                .to_owned(),
+        ),
+    }
+    if let Some(detection) = &status.detection {
+        let Detection {
+            wanted, detector, ..
+        } = detection;
+        if wanted != AUTO && wanted != detector {
+            troubles.push(format!(
+                "`{wanted}` does not look, `{detector}` does in its place: it kept failing or could \
+                 not be had; `config-sync events --type error` says why"
+            ));
+        }
+        if let Some(reason) = &detection.degraded {
+            troubles.push(format!(
+                "events of the operating system cannot be trusted, polling instead: {reason}"
+            ));
+        }
+    }
+    for backend in &status.backends {
+        if let Some(reason) = &backend.reason {
+            troubles.push(format!("backend `{}`: {reason}", backend.name));
+        }
+    }
+    troubles
+}
+
+/// Why the file is not what serves; nothing, where it is or soon will be.
+fn file_trouble(file: &str, status: &Status) -> Option<String> {
+    if let Some(error) = &status.on_disk.error {
+        return Some(format!(
+            "{file}: {error}; the last good configuration serves"
+        ));
+    }
+    if status.on_disk.same || status.serves.is_none() {
+        return None;
+    }
+    let about = status.last_reload.as_ref();
+    let about = about.filter(|last| last.digest == status.on_disk.digest);
+    Some(match about {
+        // Bytes that have the meaning of those that serve are none of these.
+        Some(last) if last.outcome != "applied" => format!(
+            "the file does not serve, it was {}: {}",
+            last.outcome,
+            last.reasons.first().map_or("", String::as_str)
+        ),
+        _ => "the file holds other bytes than those that serve, and they were not tried yet"
+            .to_owned(),
+    })
+}
