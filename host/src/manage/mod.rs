@@ -14,6 +14,7 @@ mod query;
 mod server;
 mod sse;
 mod status;
+mod troubles;
 
 pub use client::{Client, ClientError, Following, Told};
 pub use host::{Host, Refused, Reloaded};

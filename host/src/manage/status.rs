@@ -109,6 +109,8 @@ pub struct Detection {
     pub wanted: String,
     /// The detector that looks.
     pub detector: String,
+    /// The one that is wanted keeps failing, or cannot be had: this one looks in its place.
+    pub stands_in: bool,
     /// `events` or `polling`.
     pub by: String,
     /// Why events cannot be trusted, and what to do.
@@ -155,11 +157,4 @@ pub struct Tool {
     pub original: String,
     /// What it does, in the words that clients see.
     pub description: Option<String>,
-}
-
-impl Status {
-    /// The file is followed, what it holds serves, and nothing is wrong.
-    pub fn is_well(&self) -> bool {
-        self.live && self.troubles.is_empty()
-    }
 }

@@ -53,9 +53,12 @@ pub(super) async fn serve(place: Place, managed: Arc<Managed>, cancel: Cancellat
     let mut told = false;
     let opened = async {
         loop {
-            match place.bind() {
-                Ok(socket) => return socket,
-                Err(error) => {
+            let place = place.clone();
+            match tokio::task::spawn_blocking(move || place.bind()).await {
+                Ok(Ok(socket)) => return socket,
+                // Only a defect of the host or the end of the runtime brings us here.
+                Err(error) => tracing::error!(%error, "no management API"),
+                Ok(Err(error)) => {
                     if !std::mem::replace(&mut told, true) {
                         let details = match error {
                             StateError::Held { .. } => format!(
@@ -65,9 +68,9 @@ pub(super) async fn serve(place: Place, managed: Arc<Managed>, cancel: Cancellat
                         };
                         managed.bus.publish(EventKind::Degraded, details);
                     }
-                    tokio::time::sleep(AGAIN).await;
                 }
             }
+            tokio::time::sleep(AGAIN).await;
         }
     };
     let socket = tokio::select! {
@@ -87,7 +90,6 @@ impl Host for Managed {
         let target = Arc::clone(&self.watched);
         let digest = tokio::task::spawn_blocking(move || target.digest());
         let mut status = self.status_but_for_the_file();
-        let file = self.watched.path().display().to_string();
         async move {
             let (digest, error) = match timeout(LOOK, digest).await {
                 Ok(Ok(Ok(digest))) => (Some(digest.to_string()), None),
@@ -102,9 +104,7 @@ impl Host for Managed {
                 same,
                 error,
             };
-            let trouble = file_trouble(&file, &status);
-            status.troubles.splice(0..0, trouble);
-            status
+            status.judged()
         }
         .boxed()
     }
@@ -264,6 +264,7 @@ impl Managed {
         });
         let wanted = orders.map(|orders| orders.settings.detection);
         let detection = wanted.zip(hearing).map(|(wanted, hearing)| Detection {
+            stands_in: wanted != AUTO && wanted != hearing.detector,
             wanted,
             detector: hearing.detector,
             by: hearing.by.as_str().to_owned(),
@@ -273,7 +274,7 @@ impl Managed {
         let retry_at = standing
             .retry_at
             .filter(|_| watching != Watching::Paused && standing.under_way.is_none());
-        let mut status = Status {
+        Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             process: std::process::id(),
             state: state.to_string(),
@@ -290,9 +291,7 @@ impl Managed {
             detection,
             backends: self.backends(),
             troubles: Vec::new(),
-        };
-        status.troubles = troubles(&status);
-        status
+        }
     }
 }
 
@@ -317,67 +316,4 @@ fn last_reload(last: &Last) -> LastReload {
         digest: last.digest.map(|digest| digest.to_string()),
         generation: last.generation,
     }
-}
-
-/// What is not as it should be, but for the file itself.
-fn troubles(status: &Status) -> Vec<String> {
-    let mut troubles = Vec::new();
-    let again = "`config-sync resume` or SIGHUP reloads and watches again";
-    match status.watching {
-        Watching::On | Watching::NotYet => {}
-        Watching::Paused => troubles.push(format!("watching is paused; {again}")),
-        Watching::Stopped => {
-            troubles.push(format!("watching has stopped (on_failure: stop); {again}"));
-        }
-        Watching::Off => troubles.push(
-            "the file is not watched (sync.enabled: false); `config-sync reload` loads it"
-                .to_owned(),
-        ),
-    }
-    if let Some(detection) = &status.detection {
-        let Detection {
-            wanted, detector, ..
-        } = detection;
-        if wanted != AUTO && wanted != detector {
-            troubles.push(format!(
-                "`{wanted}` does not look, `{detector}` does in its place: it kept failing or could \
-                 not be had; `config-sync events --type error` says why"
-            ));
-        }
-        if let Some(reason) = &detection.degraded {
-            troubles.push(format!(
-                "events of the operating system cannot be trusted, polling instead: {reason}"
-            ));
-        }
-    }
-    for backend in &status.backends {
-        if let Some(reason) = &backend.reason {
-            troubles.push(format!("backend `{}`: {reason}", backend.name));
-        }
-    }
-    troubles
-}
-
-/// Why the file is not what serves; nothing, where it is or soon will be.
-fn file_trouble(file: &str, status: &Status) -> Option<String> {
-    if let Some(error) = &status.on_disk.error {
-        return Some(format!(
-            "{file}: {error}; the last good configuration serves"
-        ));
-    }
-    if status.on_disk.same || status.serves.is_none() {
-        return None;
-    }
-    let about = status.last_reload.as_ref();
-    let about = about.filter(|last| last.digest == status.on_disk.digest);
-    Some(match about {
-        // Bytes that have the meaning of those that serve are none of these.
-        Some(last) if last.outcome != "applied" => format!(
-            "the file does not serve, it was {}: {}",
-            last.outcome,
-            last.reasons.first().map_or("", String::as_str)
-        ),
-        _ => "the file holds other bytes than those that serve, and they were not tried yet"
-            .to_owned(),
-    })
 }
