@@ -209,7 +209,9 @@ impl SentinelService {
                 bus: self.bus.clone(),
                 end: self.end.clone(),
             };
-            tasks.spawn(managed::serve(place, Arc::new(managed), cancel.clone()));
+            let socket = managed::open(&place, &self.bus).await;
+            let managed = Arc::new(managed);
+            tasks.spawn(managed::serve(socket, place, managed, cancel.clone()));
         }
         let mut reloader = Reloader::new(Ports {
             target: target.clone(),

@@ -160,6 +160,9 @@ fn watching(status: &Answer) -> String {
     else {
         return "not yet".to_owned();
     };
+    if status.watching != Watching::On {
+        return "nobody looks".to_owned();
+    }
     let deaf = match degraded {
         Some(_) => ", for events cannot be trusted",
         None => "",

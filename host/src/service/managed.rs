@@ -17,7 +17,7 @@ use crate::events::{EventBus, EventKind};
 use crate::gateway::{Capability, Gateway};
 use crate::manage::{
     self, Backend, BackendState, Detection, Host, LastReload, OnDisk, Place, Refused, Reloaded,
-    Serves, Status, Tool, Watching,
+    Serves, Socket, Status, Tool, Watching,
 };
 use crate::memory;
 use crate::reload::{Last, Standing, Trigger};
@@ -47,30 +47,39 @@ pub(super) struct Managed {
     pub(super) end: CancellationToken,
 }
 
-/// Opens the socket and serves until cancelled. Where another host has the socket it says so,
-/// and takes over when that one ends.
-pub(super) async fn serve(place: Place, managed: Arc<Managed>, cancel: CancellationToken) {
-    let mut told = false;
+/// Opens the socket, so that it is there before anybody is told that the host runs. Where that
+/// fails an event says why: another host has it, most likely.
+pub(super) async fn open(place: &Place, bus: &EventBus) -> Option<Socket> {
+    match bind(place).await? {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            let details = match error {
+                StateError::Held { .. } => format!(
+                    "no management API, `config-sync status` is that of the other host: {error}"
+                ),
+                StateError::Refused { .. } => format!("no management API: {error}"),
+            };
+            bus.publish(EventKind::Degraded, details);
+            None
+        }
+    }
+}
+
+/// Serves until cancelled. Where the socket could not be had it is tried again: the other host
+/// may have ended.
+pub(super) async fn serve(
+    mut socket: Option<Socket>,
+    place: Place,
+    managed: Arc<Managed>,
+    cancel: CancellationToken,
+) {
     let opened = async {
         loop {
-            let place = place.clone();
-            match tokio::task::spawn_blocking(move || place.bind()).await {
-                Ok(Ok(socket)) => return socket,
-                // Only a defect of the host or the end of the runtime brings us here.
-                Err(error) => tracing::error!(%error, "no management API"),
-                Ok(Err(error)) => {
-                    if !std::mem::replace(&mut told, true) {
-                        let details = match error {
-                            StateError::Held { .. } => format!(
-                                "no management API, `config-sync status` is that of the other host: {error}"
-                            ),
-                            _ => format!("no management API, it is tried again: {error}"),
-                        };
-                        managed.bus.publish(EventKind::Degraded, details);
-                    }
-                }
+            if let Some(socket) = socket.take() {
+                return socket;
             }
             tokio::time::sleep(AGAIN).await;
+            socket = bind(&place).await.and_then(Result::ok);
         }
     };
     let socket = tokio::select! {
@@ -79,6 +88,13 @@ pub(super) async fn serve(place: Place, managed: Arc<Managed>, cancel: Cancellat
     };
     tracing::info!(socket = %socket.path().display(), "management API");
     manage::serve(socket, managed, cancel).await;
+}
+
+/// Off the async threads, for the disk may take its time; nothing, if the host ends meanwhile.
+async fn bind(place: &Place) -> Option<Result<Socket, StateError>> {
+    let place = place.clone();
+    let bound = tokio::task::spawn_blocking(move || place.bind());
+    bound.await.ok()
 }
 
 impl Host for Managed {
