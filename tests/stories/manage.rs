@@ -102,6 +102,15 @@ async fn the_status_tells_of_a_backend_that_is_not_there_and_of_the_next_try() {
         (&json!("echo"), &json!("one"))
     );
     assert_eq!(tools.as_array().unwrap().len(), 1);
+    let socket = host.home().socket().unwrap();
+    for (name, status) in [("one", 409), ("dead", 202), ("none", 404)] {
+        let head = format!("POST /manage/v1/backends/{name}/reconnect");
+        let answer = raw(&socket, &head).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+    }
     // One that dies while it serves.
     for child in host.children() {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id as i32), Signal::SIGKILL)

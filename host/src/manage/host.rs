@@ -42,6 +42,12 @@ pub trait Host: Send + Sync + 'static {
     /// Before anything serves.
     fn resume(&self) -> Result<bool, Refused>;
 
+    /// Starts a backend at once that should serve and does not.
+    ///
+    /// # Errors
+    /// When there is none of this name, or it serves.
+    fn reconnect(&self, backend: &str) -> Result<(), Refused>;
+
     /// Stops the host as SIGTERM does: this only begins it.
     fn shut_down(&self);
 }
@@ -61,6 +67,8 @@ pub enum Reloaded {
 pub enum Refused {
     /// Not in the state that it is in.
     NotNow(String),
+    /// There is nothing of that name.
+    Unknown(String),
     /// It cannot.
     Failed(String),
 }

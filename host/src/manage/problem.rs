@@ -35,6 +35,7 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::NotNow(detail) => Self::new(StatusCode::CONFLICT, detail),
+            Refused::Unknown(detail) => Self::new(StatusCode::NOT_FOUND, detail),
             Refused::Failed(detail) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail),
         }
     }

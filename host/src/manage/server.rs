@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -74,6 +74,7 @@ fn router(host: Arc<dyn Host>, cancel: CancellationToken) -> Router {
         .route("/reload", post(reload))
         .route("/pause", post(pause))
         .route("/resume", post(resume))
+        .route("/backends/{name}/reconnect", post(reconnect))
         .route("/shutdown", post(shutdown));
     Router::new()
         .nest(PREFIX, paths)
@@ -212,6 +213,13 @@ async fn resume(State(desk): State<Desk>, uri: Uri) -> Answer {
     query::none(uri.query())?;
     let changed = desk.host.resume()?;
     Ok(json(&json!({ "paused": false, "changed": changed })))
+}
+
+async fn reconnect(State(desk): State<Desk>, Path(name): Path<String>, uri: Uri) -> Answer {
+    query::none(uri.query())?;
+    desk.host.reconnect(&name)?;
+    let answer = json!({ "backend": name, "state": "starting" });
+    Ok(json_as(StatusCode::ACCEPTED, &answer))
 }
 
 async fn shutdown(State(desk): State<Desk>, uri: Uri) -> Answer {

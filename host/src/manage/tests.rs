@@ -57,11 +57,22 @@ async fn every_question_is_answered_and_every_order_reaches_the_host() {
         panic!("{refused}");
     };
     assert_eq!((problem.status, problem.detail.as_str()), (409, "not now"));
+    let starting: Value = client.post("/backends/a%20b/reconnect").await.unwrap();
+    assert_eq!(starting, json!({"backend": "a b", "state": "starting"}));
+    let refused = client.post::<Value>("/backends/c/reconnect").await;
+    assert_eq!(refused.unwrap_err().to_string(), "no `c`");
     let ends: Value = client.post("/shutdown").await.unwrap();
     assert_eq!(ends, json!({"state": "stopping"}));
     assert_eq!(
         *stage.host.asked.lock().unwrap(),
-        ["reload", "pause", "resume", "shutdown"]
+        [
+            "reload",
+            "pause",
+            "resume",
+            "reconnect",
+            "reconnect",
+            "shutdown"
+        ]
     );
 }
 

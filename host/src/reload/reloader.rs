@@ -173,7 +173,8 @@ impl Reloader {
                 Some(ended) = self.jobs.join_next() => self.take(ended).await,
                 () = at(probation_at) => self.watch_probation(),
                 () = at(restart_at) => self.restart_due(),
-                () = at(retry_at), if !self.is_paused() => {
+                // Somebody may have paused it while it waited.
+                () = at(retry_at) => if !self.is_paused() {
                     self.reload(Trigger::Retry, None, Some(&mut calls)).await;
                 }
             }

@@ -243,6 +243,26 @@ impl Host for Managed {
         Ok(paused || stopped)
     }
 
+    fn reconnect(&self, backend: &str) -> Result<(), Refused> {
+        self.must_run()?;
+        if self.gateway.want(backend) {
+            return Ok(());
+        }
+        match self
+            .gateway
+            .current()
+            .backends()
+            .any(|(name, _)| name == backend)
+        {
+            true => Err(Refused::NotNow(format!(
+                "backend `{backend}` serves; to start it anew, change it in the file"
+            ))),
+            false => Err(Refused::Unknown(format!(
+                "there is no backend `{backend}`; see `config-sync backends`"
+            ))),
+        }
+    }
+
     fn shut_down(&self) {
         self.end.cancel();
     }

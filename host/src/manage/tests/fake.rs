@@ -121,6 +121,14 @@ impl Host for Fake {
         Err(Refused::NotNow("not now".to_owned()))
     }
 
+    fn reconnect(&self, backend: &str) -> Result<(), Refused> {
+        self.note("reconnect");
+        match backend {
+            "a b" => Ok(()),
+            other => Err(Refused::Unknown(format!("no `{other}`"))),
+        }
+    }
+
     fn shut_down(&self) {
         self.note("shutdown");
     }
