@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::managed::Managed;
+use self::managed::{Managed, Turns};
 use crate::config::PluginSettings;
 use crate::events::{EventBus, EventKind, timestamp};
 use crate::gateway::{Capability, Gateway, Snapshot};
@@ -208,6 +208,7 @@ impl SentinelService {
                 ask: ask.clone(),
                 bus: self.bus.clone(),
                 end: self.end.clone(),
+                turns: Turns::default(),
             };
             let socket = managed::open(&place, &self.bus).await;
             let managed = Arc::new(managed);

@@ -15,6 +15,9 @@ use crate::state::{self, Folder, Hold, StateError};
 /// Bytes of a path that a socket may have (`sun_path`, without the zero at its end).
 const LONGEST: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
+/// Where everybody may write, and paths are short.
+const SHARED: &str = "/tmp";
+
 /// The places where the socket of one host can be, best first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -47,7 +50,11 @@ impl Place {
         let candidates = [
             runtime.map(|runtime| runtime.join(&name)),
             state.map(|_| folder.path().join("manage.sock")),
-            Some(PathBuf::from(format!("/tmp/config-sync-{user}")).join(&name)),
+            Some(
+                Path::new(SHARED)
+                    .join(format!("config-sync-{user}"))
+                    .join(&name),
+            ),
         ];
         let short = |path: &PathBuf| path.as_os_str().len() <= LONGEST;
         Self {
@@ -76,7 +83,7 @@ impl Place {
             }
         }
         Err(refused.unwrap_or_else(|| {
-            StateError::of("open a socket in", Path::new("/tmp"))(ErrorKind::InvalidFilename.into())
+            StateError::of("open a socket in", Path::new(SHARED))(ErrorKind::InvalidFilename.into())
         }))
     }
 
@@ -86,6 +93,10 @@ impl Place {
     /// When there is one, and it is not for this user.
     pub(super) async fn find(&self) -> io::Result<Option<&Path>> {
         for path in &self.candidates {
+            // There somebody else may have made one that only looks like a host.
+            if path.starts_with(SHARED) && path.parent().is_none_or(|it| check_owner(it).is_err()) {
+                continue;
+            }
             match UnixStream::connect(path).await {
                 Ok(_) => return Ok(Some(path)),
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {

@@ -37,6 +37,10 @@ impl Status {
         let last = self.last_reload.as_ref();
         let about = last.filter(|last| last.digest == self.on_disk.digest);
         Some(match about {
+            Some(last) if last.outcome == "unchanged" => format!(
+                "what the file holds does not serve: {}",
+                last.reasons.first().map_or("", String::as_str)
+            ),
             Some(last) if last.outcome != "applied" => format!(
                 "what the file holds does not serve, it was {}: {}",
                 last.outcome,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +45,39 @@ pub(super) struct Managed {
     pub(super) ask: mpsc::Sender<Trigger>,
     pub(super) bus: EventBus,
     pub(super) end: CancellationToken,
+    pub(super) turns: Turns,
+}
+
+/// One look at a time at each disk: one that hangs costs one thread, however often somebody asks.
+pub(super) struct Turns {
+    file: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let turn = || Arc::new(Semaphore::new(1));
+        Self {
+            file: turn(),
+            memory: turn(),
+        }
+    }
+}
+
+/// What a disk answers, if it does so in time.
+async fn look<T: Send + 'static>(
+    turn: Arc<Semaphore>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let looked = async {
+        let turn = turn.acquire_owned().await.ok()?;
+        let work = move || {
+            let _turn = turn;
+            work()
+        };
+        tokio::task::spawn_blocking(work).await.ok()
+    };
+    timeout(LOOK, looked).await.ok()?
 }
 
 /// Opens the socket, so that it is there before anybody is told that the host runs. Where that
@@ -104,14 +137,13 @@ impl Host for Managed {
 
     fn status(&self) -> BoxFuture<'static, Status> {
         let target = Arc::clone(&self.watched);
-        let digest = tokio::task::spawn_blocking(move || target.digest());
+        let digest = look(Arc::clone(&self.turns.file), move || target.digest());
         let mut status = self.status_but_for_the_file();
         async move {
-            let (digest, error) = match timeout(LOOK, digest).await {
-                Ok(Ok(Ok(digest))) => (Some(digest.to_string()), None),
-                Ok(Ok(Err(error))) => (None, Some(error.to_string())),
-                Ok(Err(error)) => (None, Some(error.to_string())),
-                Err(_) => (None, Some("its file system does not answer".to_owned())),
+            let (digest, error) = match digest.await {
+                Some(Ok(digest)) => (Some(digest.to_string()), None),
+                Some(Err(error)) => (None, Some(error.to_string())),
+                None => (None, Some("its file system does not answer".to_owned())),
             };
             let same = digest.is_some()
                 && digest.as_ref() == status.serves.as_ref().map(|serves| &serves.digest);
@@ -170,13 +202,14 @@ impl Host for Managed {
 
     fn history(&self, count: usize) -> BoxFuture<'static, Result<Vec<Value>, Refused>> {
         let (root, path) = (self.root.clone(), self.watched.path().to_owned());
+        let turn = Arc::clone(&self.turns.memory);
         async move {
             let root = root.ok_or_else(|| {
                 Refused::NotNow("no memory is kept; name a folder with --state DIR".to_owned())
             })?;
-            let read = tokio::task::spawn_blocking(move || memory::history(&root, &path));
+            let read = look(turn, move || memory::history(&root, &path)).await;
             let failed = |error: &dyn std::fmt::Display| Refused::Failed(error.to_string());
-            let history = read.await.map_err(|error| failed(&error))?;
+            let history = read.ok_or_else(|| failed(&"the disk of the state folder hangs"))?;
             let attempts = history.map_err(|error| failed(&error))?.attempts;
             let shown = &attempts[attempts.len().saturating_sub(count)..];
             let json: Result<Vec<_>, _> = shown.iter().map(serde_json::to_value).collect();
