@@ -10,8 +10,10 @@ use serde::de::DeserializeOwned;
 use super::{PREFIX, Place, Problem};
 use crate::events::SyncEvent;
 
-/// A host that has accepted a connection and says nothing hangs.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// A host that has accepted a question and says nothing for so long hangs.
+const ANSWER: Duration = Duration::from_secs(15);
+/// What is ordered may take its time; the host says so after a minute.
+const DEED: Duration = Duration::from_secs(90);
 
 /// Talks to one host.
 #[derive(Debug, Clone)]
@@ -79,7 +81,7 @@ impl Client {
     /// # Errors
     /// When the host will not, or does not answer.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        read(self.request(Method::GET, path).timeout(PATIENCE)).await
+        read(self.request(Method::GET, path).timeout(ANSWER)).await
     }
 
     /// Orders.
@@ -87,7 +89,7 @@ impl Client {
     /// # Errors
     /// As for [`Client::get`].
     pub async fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        read(self.request(Method::POST, path).timeout(PATIENCE)).await
+        read(self.request(Method::POST, path).timeout(DEED)).await
     }
 
     /// Whatever happens after the event of this id; from now on, without one.
