@@ -74,6 +74,7 @@ async fn measure(library: Arc<Library>, folder: &Path, count: usize) -> Result<f
         detectors: library,
         bus,
         orders: watch::Sender::new(None),
+        standing: watch::Sender::default(),
         memory: Box::new(Last(keep)),
     });
     reloader.start().await.map_err(|lines| lines.join("\n"))?;

@@ -7,6 +7,7 @@
 //! 1. [`target`]: the watched file; [`config`]: what its bytes mean; [`events`]: what happened;
 //!    [`state`]: what is kept on disk;
 //! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
+//!    [`manage`]: answers how the host is, and takes orders;
 //! 3. [`reload`]: one transaction from settled change to new snapshot;
 //! 4. [`plugin`]: the WASM detectors and handlers behind the ports of `watch` and `reload`;
 //!    [`memory`]: what outlives the process, behind the port of `reload`;
@@ -20,6 +21,7 @@ pub mod conformance;
 pub mod events;
 pub mod follow;
 pub mod gateway;
+pub mod manage;
 pub mod memory;
 pub mod plugin;
 pub mod reload;

@@ -1,22 +1,27 @@
 //! `SentinelService`: builds the rooms, wires them, and owns their life from PENDING to STOPPED.
 //! The watcher starts after RUNNING. Knows nothing of WASM, YAML or HTTP beyond the rooms' doors.
 
+mod managed;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Zoned;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::managed::{Managed, Turns};
 use crate::config::PluginSettings;
-use crate::events::{EventBus, EventKind};
+use crate::events::{EventBus, EventKind, timestamp};
 use crate::gateway::{Capability, Gateway, Snapshot};
+use crate::manage::Place;
 use crate::memory::DiskMemory;
 use crate::plugin::{Library, Limits, PluginEngine};
-use crate::reload::{Forgetful, Handlers, Memory, Ports, Reloader, Trigger};
+use crate::reload::{Forgetful, Handlers, Memory, Ports, Reloader, Standing, Trigger};
 use crate::target::LocalFile;
 use crate::watch::{ConfigWatcher, Detectors, Hearing, Inbox, NativeEvents, Scope, Wires};
 
@@ -61,6 +66,8 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// Where what outlives the process is kept.
     pub state: Option<PathBuf>,
+    /// Where the management API is; nowhere, without one.
+    pub place: Option<Place>,
 }
 
 /// The host: watcher, reloader and gateway together.
@@ -69,6 +76,9 @@ pub struct SentinelService {
     bus: EventBus,
     state: watch::Sender<State>,
     hearing: watch::Sender<Option<Hearing>>,
+    standing: watch::Sender<Standing>,
+    /// Somebody asked over the management API that the host ends.
+    end: CancellationToken,
     running: Option<Running>,
 }
 
@@ -87,6 +97,8 @@ impl SentinelService {
             bus: EventBus::default(),
             state: watch::Sender::new(State::Pending),
             hearing: watch::Sender::new(None),
+            standing: watch::Sender::default(),
+            end: CancellationToken::new(),
             running: None,
         }
     }
@@ -104,6 +116,11 @@ impl SentinelService {
     /// How the watcher hears of changes, and every change of that; `None` until it watches.
     pub fn hearing(&self) -> watch::Receiver<Option<Hearing>> {
         self.hearing.subscribe()
+    }
+
+    /// Comes back when somebody has asked over the management API that the host ends.
+    pub async fn asked_to_end(&self) {
+        self.end.cancelled().await;
     }
 
     /// What serves now.
@@ -142,6 +159,7 @@ impl SentinelService {
             plugins,
             cache,
             state,
+            place,
         } = self.options.clone();
         let base = path.parent().map(PathBuf::from).unwrap_or_default();
         let folder = base.join(&plugins.dir);
@@ -167,7 +185,7 @@ impl SentinelService {
         let target = Arc::new(LocalFile::new(path.clone()));
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (gateway, notices) = Gateway::new(base);
-        let memory: Box<dyn Memory> = match self.remember(state, path.clone()).await {
+        let memory: Box<dyn Memory> = match self.remember(state.clone(), path.clone()).await {
             Some(memory) => {
                 gateway.count_from(memory.generation());
                 tasks.spawn(memory.clone().catch_up(cancel.clone()));
@@ -176,6 +194,26 @@ impl SentinelService {
             None => Box::new(Forgetful),
         };
         let (orders, obeyed) = watch::channel(None);
+        let (ask, asked) = mpsc::channel(1);
+        if let Some(place) = place {
+            let managed = Managed {
+                watched: target.clone(),
+                root: state,
+                started: timestamp(&Zoned::now()),
+                state: self.state.subscribe(),
+                hearing: self.hearing.subscribe(),
+                standing: self.standing.subscribe(),
+                orders: orders.clone(),
+                gateway: Arc::clone(&gateway),
+                ask: ask.clone(),
+                bus: self.bus.clone(),
+                end: self.end.clone(),
+                turns: Turns::default(),
+            };
+            let socket = managed::open(&place, &self.bus).await;
+            let managed = Arc::new(managed);
+            tasks.spawn(managed::serve(socket, place, managed, cancel.clone()));
+        }
         let mut reloader = Reloader::new(Ports {
             target: target.clone(),
             gateway: Arc::clone(&gateway),
@@ -183,6 +221,7 @@ impl SentinelService {
             detectors: Arc::clone(&library),
             bus: self.bus.clone(),
             orders,
+            standing: self.standing.clone(),
             memory,
         });
         if let Err(lines) = reloader.start().await {
@@ -206,7 +245,6 @@ impl SentinelService {
             bus: self.bus.clone(),
         })
         .map_err(|error| vec![error])?;
-        let (ask, asked) = mpsc::channel(1);
         tasks.spawn(watcher.run(cancel.clone()));
         tasks.spawn(reloader.run(settled_changes, asked, notices, cancel.clone()));
         Ok(Running {

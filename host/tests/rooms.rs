@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// DESIGN.md's "Rooms", highest rank first.
-const RANKS: [(&str, u32); 15] = [
+const RANKS: [(&str, u32); 16] = [
     ("main", 7),
     ("cli", 6),
     ("service", 5),
@@ -22,6 +22,7 @@ const RANKS: [(&str, u32); 15] = [
     ("reload", 3),
     ("watch", 2),
     ("gateway", 2),
+    ("manage", 2),
     ("config", 1),
     ("target", 1),
     ("events", 1),
@@ -30,12 +31,13 @@ const RANKS: [(&str, u32); 15] = [
 ];
 
 /// One foreign crate, one room (and the command line's demo server, which is an MCP server too).
-const FOREIGN: [(&str, &[&str]); 9] = [
+const FOREIGN: [(&str, &[&str]); 10] = [
     ("annotate_snippets", &["config"]),
-    ("axum", &["gateway", "cli"]),
+    ("axum", &["gateway", "manage", "cli"]),
     ("clap", &["cli"]),
     ("directories", &["cli"]),
     ("notify", &["watch"]),
+    ("reqwest", &["gateway", "manage"]),
     ("rmcp", &["gateway", "cli"]),
     ("serde_saphyr", &["config"]),
     ("sha2", &["state", "target"]),

@@ -29,6 +29,8 @@ mod killed;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod manage;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod noise;

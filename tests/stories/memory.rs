@@ -52,6 +52,10 @@ async fn a_file_that_will_not_do_at_the_start_is_stood_in_for_by_the_last_good_o
         host = Host::start_at(home).await;
         let events = host.events();
         let told = events.iter().find(|it| it.kind == "degraded").unwrap();
+        let status = host.status();
+        assert_eq!(status["on_disk"]["same"], false, "{what}: {status}");
+        let why = status["troubles"][0].as_str().unwrap();
+        assert!(why.contains(said), "{what}: {status}");
         for part in [
             "the last good configuration serves (generation 2 ",
             said,

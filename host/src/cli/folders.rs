@@ -7,3 +7,14 @@ pub(super) fn cache() -> Option<PathBuf> {
     let folders = directories::ProjectDirs::from("", "", "config-sync")?;
     Some(folders.cache_dir().join("plugins"))
 }
+
+/// Where sockets are, if the system has a place for them. A session of the user and a job without
+/// one find the same.
+pub(super) fn runtime() -> Option<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "config-sync")?;
+    if let Some(runtime) = folders.runtime_dir() {
+        return Some(runtime.to_owned());
+    }
+    let of_user = PathBuf::from(format!("/run/user/{}", nix::unistd::getuid()));
+    of_user.is_dir().then(|| of_user.join("config-sync"))
+}

@@ -286,13 +286,13 @@ fn trigger(record: &Record) -> String {
 }
 
 /// A moment as people read it in a table: without milliseconds and offset.
-fn time(moment: &str) -> String {
+pub(super) fn time(moment: &str) -> String {
     let seconds = moment.get(..19).unwrap_or(moment);
     seconds.replacen('T', " ", 1)
 }
 
 /// The terminal is not for what a file says to do what it likes with.
-fn plain(letter: char) -> char {
+pub(super) fn plain(letter: char) -> char {
     if letter.is_control() { ' ' } else { letter }
 }
 

@@ -1,19 +1,27 @@
 //! The command line: one file for each subcommand. Holds no state, and knows of the service only
 //! what [`crate::service`] shows.
 
+mod backends;
 mod check;
 mod demo_server;
+mod events;
 mod find_config;
+mod find_host;
 mod find_state;
 mod folders;
 mod history;
 mod logging;
+mod page;
+mod pause;
 mod plan;
 mod plugin;
 mod plugins_of;
+mod reload;
 mod restore;
 mod run;
 mod seconds;
+mod status;
+mod tools;
 mod watch;
 
 use std::process::ExitCode;
@@ -33,10 +41,14 @@ const EXAMPLES: &str = "Examples:
   config-sync check --config config.yaml   is it right? every problem, with its line
   config-sync run --config config.yaml     serve it, and follow every change of it
   config-sync plan next.yaml               what would a reload of that file do?
-  kill -HUP PID                            reload now
+  config-sync status                       is the running host live? what serves, and why not?
+  config-sync events --follow              what happens, as it happens
+  config-sync reload                       reload now (as does kill -HUP PID)
   config-sync history                      what became of each change; `history show ID` for one
   config-sync restore                      write the last good configuration back over the file
-Without --config the file is $CONFIG_SYNC_CONFIG, else config.yaml, else config.yml.";
+Without --config the file is $CONFIG_SYNC_CONFIG, else config.yaml, else config.yml.
+status, events, reload, pause, resume, backends and tools find the running host by it; they end
+with 0 when all is well or done, 1 when not, 2 when it cannot be told, 3 when no host runs.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -47,6 +59,20 @@ enum Command {
     /// Say what a reload would do to what serves, without doing it; exit code 1 if the file would
     /// not be accepted, 2 if that cannot be told
     Plan(plan::Plan),
+    /// How the running host is; exit code 0 when it is live and nothing is wrong
+    Status(status::Status),
+    /// What the running host has told last, oldest first
+    Events(events::Events),
+    /// Reload the file now, and say how it ended; exit code 1 when it does not serve
+    Reload(reload::Reload),
+    /// Follow no edit of the file for now; what serves goes on serving
+    Pause(pause::Pause),
+    /// Follow edits again, after a pause or when `on_failure: stop` has stopped it
+    Resume(pause::Resume),
+    /// The backends of the running host; exit code 1 when one does not serve
+    Backends(backends::Backends),
+    /// The tools that clients of the running host see
+    Tools(tools::Tools),
     /// What became of the changes of the file, newest last
     History(history::History),
     /// Write an earlier good configuration back over the file; what it holds now is kept
@@ -79,6 +105,13 @@ pub fn main() -> ExitCode {
         Command::Run(run) => runtime.block_on(run.run()),
         Command::Check(check) => check.run(),
         Command::Plan(plan) => runtime.block_on(plan.run()),
+        Command::Status(status) => runtime.block_on(status.run()),
+        Command::Events(events) => runtime.block_on(events.run()),
+        Command::Reload(reload) => runtime.block_on(reload.run()),
+        Command::Pause(pause) => runtime.block_on(pause.run()),
+        Command::Resume(resume) => runtime.block_on(resume.run()),
+        Command::Backends(backends) => runtime.block_on(backends.run()),
+        Command::Tools(tools) => runtime.block_on(tools.run()),
         Command::History(history) => history.run(),
         Command::Restore(restore) => restore.run(),
         Command::Watch(watch) => runtime.block_on(watch.run()),

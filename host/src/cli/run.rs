@@ -12,6 +12,7 @@ use super::find_state::StateArgument;
 use super::folders;
 use super::logging::{self, Format};
 use crate::config::{self, Load, PluginSettings};
+use crate::manage::Place;
 use crate::memory;
 use crate::reload::Trigger;
 use crate::service::{Options, SentinelService};
@@ -87,6 +88,11 @@ impl Run {
             config: path.clone(),
             plugins,
             cache: folders::cache(),
+            place: Some(Place::of(
+                folders::runtime().as_deref(),
+                state.as_deref(),
+                &path,
+            )),
             state,
         };
         let mut service = SentinelService::new(options);
@@ -101,8 +107,15 @@ impl Run {
             );
         }
         println!("Watching {}", path.display());
-        while matches!(signals.next().await, Ask::Reload) {
-            service.reload(Trigger::Hangup);
+        loop {
+            let ask = tokio::select! {
+                ask = signals.next() => ask,
+                () = service.asked_to_end() => Ask::End,
+            };
+            match ask {
+                Ask::Reload => service.reload(Trigger::Hangup),
+                Ask::End => break,
+            }
         }
         let ended = tokio::select! {
             ended = service.stop(DRAIN) => ended,

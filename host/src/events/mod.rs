@@ -5,6 +5,6 @@ mod bus;
 mod fault;
 mod sync_event;
 
-pub use bus::EventBus;
+pub use bus::{EventBus, KEPT, Since};
 pub use fault::{Fault, FaultKind};
 pub use sync_event::{EventKind, SyncEvent, timestamp};

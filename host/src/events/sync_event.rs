@@ -2,10 +2,10 @@
 //! `details` puts names and places there, never values.
 
 use jiff::Zoned;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The type of a [`SyncEvent`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventKind {
     /// A new configuration or catalog serves.
@@ -21,6 +21,15 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Changed,
+        Self::NoChange,
+        Self::Error,
+        Self::Degraded,
+        Self::State,
+    ];
+
     /// The word that stands in `type`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -34,8 +43,10 @@ impl EventKind {
 }
 
 /// What happened, when, and which configuration served then.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SyncEvent {
+    /// Its number in this life of the host; the first one has 1.
+    pub number: u64,
     /// Local time of day, `"14:32:05"`.
     pub time: String,
     /// What sort of event this is.
@@ -48,7 +59,7 @@ pub struct SyncEvent {
     /// The generation that serves; 0 before the first.
     pub generation: u64,
     /// SHA-256 of the configuration that the event is about, in hex.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
 }
 
@@ -61,6 +72,7 @@ impl SyncEvent {
     /// An event that happened at `at`.
     pub fn new(at: &Zoned, kind: EventKind, details: impl Into<String>) -> Self {
         Self {
+            number: 0,
             time: at.strftime("%H:%M:%S").to_string(),
             kind,
             details: details.into(),

@@ -44,6 +44,7 @@ impl Follower {
         let (orders, obeyed) = watch::channel(Some(Orders {
             settings,
             stopped: false,
+            paused: false,
             baseline,
             reads: 0,
         }));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::backend::Backend;
+use super::backend::{Backend, BackendNotice, NoticeKind};
 use super::{Absent, Candidate, Gateway, Snapshot};
 use crate::config::BackendSpec;
 
@@ -56,6 +56,19 @@ impl Gateway {
             Restarted { name, spec, result }
         };
         Some(restart.boxed())
+    }
+
+    /// Wants a missing backend back at once; false if it is not missing.
+    pub fn want(&self, name: &str) -> bool {
+        let missing = self.current().missing_spec(name).is_some();
+        if missing {
+            // Nobody listens once the host stops.
+            let _ = self.ground.notices.send(BackendNotice {
+                backend: name.to_owned(),
+                kind: NoticeKind::Wanted,
+            });
+        }
+        missing
     }
 
     /// What serves now, with what became of these. Those that are no longer wanted like this, or

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::backend::Backend;
 use super::catalog::{Capability, Catalog, Destination};
 use super::middleware::Chain;
-use super::{Call, CallError, Reply};
+use super::{Call, CallError, Entry, Reply};
 use crate::config::BackendSpec;
 
 /// A backend that should serve and does not.
@@ -91,6 +91,25 @@ impl Snapshot {
             name.as_str().map(str::to_owned)
         });
         names.collect()
+    }
+
+    /// Each of these that clients see, with the backend that it comes from.
+    pub fn entries(&self, kind: Capability) -> Vec<Entry> {
+        let list = self.catalog.list(kind);
+        let items = list.get(kind.list_key()).and_then(Value::as_array);
+        let text = |item: &Value, key| item.get(key).and_then(Value::as_str).map(str::to_owned);
+        let entries = items.into_iter().flatten().filter_map(|item| {
+            let shown_as = text(item, kind.name_key())?;
+            let Destination { backend, name } = self.route(kind, &shown_as)?;
+            Some(Entry {
+                backend,
+                kind,
+                name,
+                shown_as,
+                description: text(item, "description"),
+            })
+        });
+        entries.collect()
     }
 
     /// How many of these clients see.

@@ -27,10 +27,12 @@ impl Reloader {
     /// What backends did by themselves.
     pub(super) async fn hear(&mut self, notices: Vec<BackendNotice>) {
         let (mut changed, mut ended) = (BTreeSet::new(), BTreeSet::new());
+        let mut wanted = BTreeSet::new();
         for BackendNotice { backend, kind } in notices {
             match kind {
                 NoticeKind::OffersChanged => changed.insert(backend),
                 NoticeKind::Ended => ended.insert(backend),
+                NoticeKind::Wanted => wanted.insert(backend),
             };
         }
         // The notice may be of one that serves no longer.
@@ -51,6 +53,8 @@ impl Reloader {
             }
         }
         self.attend(false);
+        self.restarts
+            .hurry(Instant::now(), |name| wanted.contains(name));
         for backend in changed.difference(&ended) {
             if let Some(refresh) = self.gateway.refresh(backend) {
                 let name = backend.clone();
@@ -66,7 +70,7 @@ impl Reloader {
         let shortest = self.shortest_wait();
         self.restarts.missing(current.missing(), shortest, now);
         if hurry {
-            self.restarts.hurry(now);
+            self.restarts.hurry(now, |_| true);
         }
     }
 

@@ -20,6 +20,7 @@ mod record;
 mod reloader;
 mod restarts;
 mod revert;
+mod standing;
 mod tell;
 mod wanted;
 
@@ -32,3 +33,4 @@ pub use record::{
     Digests, Forgetful, LastGood, Memory, OutcomeKind, Phase, PhaseTime, Record, Trigger,
 };
 pub use reloader::{Ports, Reloader};
+pub use standing::{Last, Standing};

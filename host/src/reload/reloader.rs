@@ -19,7 +19,7 @@ use super::probation::Probation;
 use super::read::read;
 use super::restarts::Restarts;
 use super::revert::Fallback;
-use super::{Handlers, Memory, Outcome, Phase, Trigger};
+use super::{Handlers, Memory, Outcome, Phase, Standing, Trigger};
 use crate::events::{EventBus, EventKind};
 use crate::gateway::{BackendNotice, Gateway};
 use crate::target::{Digest, FileError, Target};
@@ -43,6 +43,8 @@ pub struct Ports {
     pub bus: EventBus,
     /// Orders for the watcher come out here after the first reload that succeeds.
     pub orders: watch::Sender<Option<Orders>>,
+    /// Where it says how reloading stands.
+    pub standing: watch::Sender<Standing>,
     /// What outlives the process.
     pub memory: Box<dyn Memory>,
 }
@@ -56,6 +58,7 @@ pub struct Reloader {
     pub(super) detectors: Arc<dyn Detectors>,
     pub(super) bus: EventBus,
     pub(super) orders: watch::Sender<Option<Orders>>,
+    pub(super) standing: watch::Sender<Standing>,
     /// What the last attempt read, for the watcher to compare with.
     pub(super) baseline: Baseline,
     reads: u64,
@@ -63,7 +66,7 @@ pub struct Reloader {
     pub(super) applied: Option<Applied>,
     pub(super) rejected: Option<Rejected>,
     retry: Retry,
-    retry_at: Option<Instant>,
+    pub(super) retry_at: Option<Instant>,
     /// Attempts cut short in a row.
     cuts: u32,
     pub(super) restarts: Restarts,
@@ -88,6 +91,7 @@ impl Reloader {
             detectors,
             bus,
             orders,
+            standing,
             memory,
         } = ports;
         let name = target
@@ -103,6 +107,7 @@ impl Reloader {
             detectors,
             bus,
             orders,
+            standing,
             baseline: Baseline::Nothing,
             reads: 0,
             keeper: Keeper::new(memory),
@@ -132,6 +137,7 @@ impl Reloader {
             if let Outcome::Failed(_) = outcome {
                 self.retry_later(Trigger::Retry);
             }
+            self.stands_still();
             return Ok(());
         }
         Err(reasons)
@@ -147,7 +153,10 @@ impl Reloader {
     ) {
         let mut calls = Calls::new(settled, asked, cancel.clone());
         loop {
-            let (retry_at, restart_at) = (self.retry_at, self.restarts.next());
+            let (retry_at, restart_at) = (
+                self.retry_at.filter(|_| !self.is_paused()),
+                self.restarts.next(),
+            );
             let probation_at = self.probation.as_ref().map(Probation::next);
             tokio::select! {
                 biased;
@@ -166,7 +175,8 @@ impl Reloader {
                 Some(ended) = self.jobs.join_next() => self.take(ended).await,
                 () = at(probation_at) => self.watch_probation(),
                 () = at(restart_at) => self.restart_due(),
-                () = at(retry_at) => {
+                // Somebody may have paused it while it waited.
+                () = at(retry_at) => if !self.is_paused() {
                     self.reload(Trigger::Retry, None, Some(&mut calls)).await;
                 }
             }
@@ -182,8 +192,9 @@ impl Reloader {
     ) -> Outcome {
         self.retry_at = None;
         if trigger.is_forced() {
-            self.watch_again();
+            self.watch_again(trigger);
         }
+        self.stands_in(trigger);
         let mut course = Course::begin();
         if trigger == Trigger::Detector {
             course.detector = settled.as_ref().map(|settled| settled.detector.clone());
@@ -217,6 +228,7 @@ impl Reloader {
             (_, Some(digest)) if self.rejects(digest).is_none() => self.rejected = None,
             _ => {}
         }
+        self.stands_after(trigger, &course, &outcome, digest);
         self.tell(&outcome, digest);
         if matches!(outcome, Outcome::Applied { .. }) {
             self.tell_missing(&missed);
@@ -237,6 +249,7 @@ impl Reloader {
             _ => 0,
         };
         self.keep(trigger, course, &outcome, digest).await;
+        self.stands_still();
         outcome
     }
 
@@ -282,7 +295,7 @@ impl Reloader {
         }
         if let Some(reason) = self.rejects(digest).filter(|_| !trigger.is_forced()) {
             let note = format!(
-                "same bytes as those that were rejected: {reason}; change them, or SIGHUP to try them again"
+                "same bytes as those that were rejected: {reason}; change them, or try them again by `config-sync reload` or SIGHUP"
             );
             return (Outcome::Unchanged(note).into(), Some(digest));
         }
@@ -335,19 +348,37 @@ impl Reloader {
         let orders = Orders {
             settings: applied.checked.config.sync.clone(),
             stopped: false,
+            paused: false,
             baseline: self.baseline,
             reads: self.reads,
         };
-        self.orders.send_replace(Some(orders));
+        // What somebody orders meanwhile is not lost.
+        self.orders.send_modify(|present| {
+            let paused = present.as_ref().is_some_and(|present| present.paused);
+            *present = Some(Orders { paused, ..orders });
+        });
     }
 
-    /// Ends what `on_failure: stop` has stopped, here or in the watcher itself.
-    fn watch_again(&self) {
+    /// Whether somebody has paused watching: until they end it, no edit is followed.
+    fn is_paused(&self) -> bool {
+        self.orders.borrow().as_ref().is_some_and(|it| it.paused)
+    }
+
+    /// Ends what `on_failure: stop` has stopped, here or in the watcher itself; SIGHUP ends a
+    /// pause, too.
+    fn watch_again(&self, trigger: Trigger) {
+        let mut resumed = false;
         self.orders.send_modify(|orders| {
             if let Some(orders) = orders {
                 orders.stopped = false;
+                resumed = orders.paused && trigger == Trigger::Hangup;
+                orders.paused &= !resumed;
             }
         });
+        if resumed {
+            self.bus
+                .publish(EventKind::State, "watching goes on after a pause");
+        }
     }
 
     fn retry_later(&mut self, trigger: Trigger) {
@@ -367,7 +398,7 @@ impl Reloader {
                 });
                 self.bus.publish(
                     EventKind::Degraded,
-                    "watching has stopped (on_failure: stop); serving goes on; SIGHUP reloads and watches again",
+                    "watching has stopped (on_failure: stop); serving goes on; `config-sync resume` or SIGHUP reloads and watches again",
                 );
             }
         }

@@ -88,9 +88,9 @@ impl Restarts {
         }
     }
 
-    /// Waits no longer for any: somebody may have mended the world.
-    pub(super) fn hurry(&mut self, now: Instant) {
-        for patience in self.patience.values_mut() {
+    /// Waits no longer for these: somebody may have mended the world.
+    pub(super) fn hurry(&mut self, now: Instant, these: impl Fn(&String) -> bool) {
+        for (_, patience) in self.patience.iter_mut().filter(|(name, _)| these(name)) {
             if let State::Due(_) = patience.state {
                 patience.retry.reset();
                 patience.state = State::Due(now);
@@ -236,7 +236,7 @@ mod tests {
         let names: Vec<_> = (0..20).map(|n| n.to_string()).collect();
         let mut restarts = Restarts::new(7);
         restarts.missing(names.iter().map(String::as_str), POLL, now);
-        restarts.hurry(now);
+        restarts.hurry(now, |_| true);
         let first = restarts.take_due(now);
         assert_eq!((first.len(), restarts.next()), (16, None));
         restarts.back(&first[0], now);
@@ -250,7 +250,7 @@ mod tests {
         restarts.missing(["a", "b"].into_iter(), POLL, now);
         restarts.missing(["b"].into_iter(), POLL, now);
         assert!(restarts.take_due(now).is_empty());
-        restarts.hurry(now);
+        restarts.hurry(now, |_| true);
         assert_eq!(restarts.take_due(now), ["b"]);
     }
 }

@@ -132,6 +132,7 @@ impl Reloader {
         });
         self.keeper.serves(swapped.generation, bytes).await;
         let outcome = Outcome::Reverted { swapped, reason };
+        self.stands_after(Trigger::Probation, &course, &outcome, digest);
         self.tell(&outcome, digest);
         for fault in self.handlers.finished(generation, Ending::Reverted).await {
             self.bus.publish(EventKind::Error, fault.to_string());
@@ -140,5 +141,6 @@ impl Reloader {
         self.attend(false);
         self.keep(Trigger::Probation, course, &outcome, digest)
             .await;
+        self.stands_still();
     }
 }

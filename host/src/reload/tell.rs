@@ -30,7 +30,7 @@ impl Reloader {
                 EventKind::Error,
                 format!(
                     "reverted: {reason}; what served before serves again, and these bytes are not \
-                     tried again before they change (SIGHUP tries them)"
+                     tried again before they change (`config-sync reload` or SIGHUP tries them)"
                 ),
             ),
         }

@@ -42,10 +42,7 @@ impl StateError {
     }
 
     /// For `map_err`: what was tried, on what.
-    pub(super) fn of<'a>(
-        doing: &'static str,
-        path: &'a Path,
-    ) -> impl FnOnce(io::Error) -> Self + 'a {
+    pub fn of<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
         move |source| Self::Refused {
             doing,
             path: path.to_owned(),

@@ -37,14 +37,12 @@ pub struct Hold {
 impl Folder {
     /// The folder in `root` for the file at `watched`, which is absolute. Touches no disk.
     pub fn of(root: &Path, watched: &Path) -> Self {
-        let digest = Sha256::digest(watched.as_os_str().as_bytes());
-        let hex: String = digest
-            .iter()
-            .take(DIGEST_BYTES)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Self {
-            path: root.join(format!("{}-{hex}", readable(watched))),
+            path: root.join(format!(
+                "{}-{}",
+                readable(watched),
+                hex(watched.as_os_str().as_bytes())
+            )),
             watched: watched.to_owned(),
         }
     }
@@ -52,6 +50,13 @@ impl Folder {
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// A name for what belongs to this very folder and lies elsewhere. Two folders of one file
+    /// (in two roots) have two.
+    pub fn name_elsewhere(&self) -> String {
+        let digest = hex(self.path.as_os_str().as_bytes());
+        format!("{}-{digest}", readable(&self.watched))
     }
 
     /// Makes the folder where it is missing, and keeps it until the answer is dropped. Sweeps
@@ -108,35 +113,42 @@ impl Folder {
     /// A lock of its own file: the files that hold something are replaced, and with them a lock
     /// on them would be.
     fn lock(&self, name: &str) -> Result<Hold, StateError> {
-        let path = self.path.join(name);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file = options
-            .mode(0o600)
-            .open(&path)
-            .map_err(StateError::of("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut said = String::new();
-                let read = file.read_to_string(&mut said);
-                return Err(StateError::Held {
-                    path: self.path.clone(),
-                    process: read.ok().and_then(|_| said.trim().parse().ok()),
-                });
-            }
-            // A file system without locks: one host must be enough.
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(StateError::of("lock", &path)(error)),
-        }
-        // Only for people: a lock that does not say whose it is locks as well.
-        let _ = say(&mut file);
-        Ok(Hold { _lock: file })
+        hold(&self.path.join(name), &self.path)
     }
 }
 
+/// A lock on the file at `path`, which is made; `what` is what it guards.
+///
+/// # Errors
+/// [`StateError::Held`] when another process has it, or what the system refused.
+pub fn hold(path: &Path, what: &Path) -> Result<Hold, StateError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options
+        .mode(0o600)
+        .open(path)
+        .map_err(StateError::of("open", path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut said = String::new();
+            let read = file.read_to_string(&mut said);
+            return Err(StateError::Held {
+                path: what.to_owned(),
+                process: read.ok().and_then(|_| said.trim().parse().ok()),
+            });
+        }
+        // A file system without locks: one host must be enough.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
+        Err(TryLockError::Error(error)) => return Err(StateError::of("lock", path)(error)),
+    }
+    // Only for people: a lock that does not say whose it is locks as well.
+    let _ = say(&mut file);
+    Ok(Hold { _lock: file })
+}
+
 /// Makes a folder that only its owner enters; those above it as `mkdir -p` does.
-fn make(path: &Path) -> Result<(), StateError> {
+pub fn make(path: &Path) -> Result<(), StateError> {
     if path.is_dir() {
         return Ok(());
     }
@@ -149,6 +161,13 @@ fn say(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     writeln!(file, "{}", std::process::id())
+}
+
+/// As many digits of a digest as names have.
+fn hex(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    let digits = digest.iter().take(DIGEST_BYTES);
+    digits.map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The file's name and its folder's, as far as letters go: `myapp-config`.

@@ -14,7 +14,7 @@ mod whole;
 
 pub use copies::{Copies, Kept};
 pub use error::StateError;
-pub use folder::{Folder, Hold};
+pub use folder::{Folder, Hold, hold, make};
 pub use lines::{Bounds, Lines, Repairs};
 pub use overwrite::{Overwritten, overwrite};
 pub use whole::write_whole;

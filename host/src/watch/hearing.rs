@@ -21,6 +21,9 @@ pub struct Hearing {
     /// Why events cannot be trusted, and what to do; absent while all is well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub degraded: Option<String>,
+    /// Nobody looks: the detector kept failing, and `on_failure: stop` says what follows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub given_up: bool,
     /// Since when all this has been so (RFC 3339, milliseconds).
     pub since: String,
 }
@@ -35,10 +38,21 @@ pub enum HeardBy {
     Polling,
 }
 
+impl HeardBy {
+    /// In one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Polling => "polling",
+        }
+    }
+}
+
 impl Hearing {
     /// Whether this says the same as `other`, whenever it began.
     fn is_as(&self, other: &Self) -> bool {
-        (&self.detector, self.by, &self.degraded) == (&other.detector, other.by, &other.degraded)
+        (&self.detector, self.by, &self.degraded, self.given_up)
+            == (&other.detector, other.by, &other.degraded, other.given_up)
     }
 }
 
@@ -49,6 +63,8 @@ pub(super) struct Ears {
     trouble: Option<String>,
     /// Events were lost, when last.
     lost: Option<Instant>,
+    /// The detector failed, and `on_failure: stop` says that nobody looks until somebody asks.
+    pub(super) given_up: bool,
 }
 
 impl Ears {
@@ -57,6 +73,7 @@ impl Ears {
             told,
             trouble: None,
             lost: None,
+            given_up: false,
         }
     }
 
@@ -98,6 +115,7 @@ impl Ears {
             detector: detector.name().to_owned(),
             by,
             degraded,
+            given_up: self.given_up,
             since: timestamp(&Zoned::now()),
         };
         let before = self.told.borrow().clone();

@@ -48,8 +48,6 @@ pub struct ConfigWatcher {
     baseline: Baseline,
     reads: u64,
     settings: SyncSettings,
-    /// The detector failed, and `on_failure: stop` says that nobody looks until somebody asks.
-    given_up: bool,
     /// Everything lies on file systems that answer at once.
     local: bool,
     /// The detector wants to hear of events.
@@ -104,7 +102,6 @@ impl ConfigWatcher {
             baseline,
             reads,
             settings,
-            given_up: false,
             local: false,
             by_events,
             first: true,
@@ -121,7 +118,8 @@ impl ConfigWatcher {
             let Some(orders) = self.orders.borrow_and_update().clone() else {
                 return;
             };
-            let watching = orders.settings.enabled && !orders.stopped && !self.given_up;
+            let told_to = orders.settings.enabled && !orders.stopped && !orders.paused;
+            let watching = told_to && !self.ears.given_up;
             self.obey(&orders);
             let settings = orders.settings;
             let now = Instant::now();
@@ -141,7 +139,8 @@ impl ConfigWatcher {
                     if changed.is_err() {
                         return;
                     }
-                    self.given_up = false;
+                    self.ears.given_up = false;
+                    self.tell_hearing();
                 }
                 findings = self.under_way.ends() => self.judge(findings),
                 () = inbox.arrived(), if watching => self.hear(Instant::now()),
@@ -415,10 +414,10 @@ impl ConfigWatcher {
                 }
             }
             Some(Fallen::Stop) => {
-                self.given_up = true;
+                self.ears.given_up = true;
                 self.bus.publish(
                     EventKind::Degraded,
-                    format!("`{name}` keeps failing, watching has stopped (on_failure: stop); serving goes on; SIGHUP reloads and watches again"),
+                    format!("`{name}` keeps failing, watching has stopped (on_failure: stop); serving goes on; `config-sync resume` or SIGHUP reloads and watches again"),
                 );
             }
         }

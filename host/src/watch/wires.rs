@@ -17,6 +17,8 @@ pub struct Orders {
     pub settings: SyncSettings,
     /// Watching has been stopped by `on_failure: stop`.
     pub stopped: bool,
+    /// Watching has been paused by somebody.
+    pub paused: bool,
     /// What is known of the content,
     pub baseline: Baseline,
     /// by so many reads: each tells anew, also what the one before told.

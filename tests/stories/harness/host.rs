@@ -42,6 +42,8 @@ pub(crate) struct Home {
     state: PathBuf,
     /// What the log has.
     filter: &'static str,
+    /// Where its socket is.
+    runtime: TempDir,
     /// Where the state is, unless somebody else said where.
     _state: Option<TempDir>,
 }
@@ -71,6 +73,7 @@ impl Home {
             folder,
             state: state.path().to_owned(),
             filter: FILTER,
+            runtime: TempDir::new().unwrap(),
             _state: Some(state),
         }
     }
@@ -81,6 +84,7 @@ impl Home {
             folder: TempDir::new().unwrap(),
             state,
             filter: FILTER,
+            runtime: TempDir::new().unwrap(),
             _state: None,
         };
         home.save(config);
@@ -121,8 +125,25 @@ impl Home {
             .arg(self.config())
             .env("XDG_CACHE_HOME", CACHE)
             .env("CONFIG_SYNC_STATE", &self.state)
+            .env("XDG_RUNTIME_DIR", self.runtime.path())
             .env("CONFIG_SYNC_LOG", self.filter);
         command
+    }
+
+    /// The socket of the host, while there is one.
+    pub(crate) fn socket(&self) -> Option<PathBuf> {
+        let entries = fs::read_dir(self.runtime.path().join("config-sync")).ok()?;
+        let mut paths = entries.map(|entry| entry.unwrap().path());
+        paths.find(|path| path.extension().is_some_and(|it| it == "sock"))
+    }
+
+    /// What the running host answers to this command, and the exit code.
+    pub(crate) fn answer(&self, args: &[&str]) -> (Value, Option<i32>) {
+        let output = self.command(args).arg("--json").output().unwrap();
+        let answer = serde_json::from_slice(&output.stdout);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let answer = answer.unwrap_or_else(|error| panic!("{args:?}: {error}: {complaint}"));
+        (answer, output.status.code())
     }
 
     /// What the binary prints with these arguments, where it succeeds, else what it complains of.
@@ -321,6 +342,22 @@ impl Host {
     /// Every line of the log until now.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.borrow().clone()
+    }
+
+    /// `config-sync status`, as JSON.
+    pub(crate) fn status(&self) -> Value {
+        self.home.answer(&["status"]).0
+    }
+
+    /// The status, once it is like this.
+    pub(crate) async fn status_like(&self, what: &str, like: impl Fn(&Value) -> bool) -> Value {
+        let mut status = Value::Null;
+        until(what, || {
+            status = self.status();
+            like(&status)
+        })
+        .await;
+        status
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -162,3 +162,39 @@ async fn a_hostile_plugin_with_the_name_of_the_last_resort_leaves_the_host_with_
     host.apply(&format!("# sin: trap\n{}", text("hash", "add", LONG, "")))
         .await;
 }
+
+#[tokio::test]
+async fn the_status_tells_which_detector_looks_in_whose_place() {
+    let honest = text("hostile", "echo", LONG, "");
+    let mut host = Host::start_in(hostile(DETECTOR), &honest).await;
+    host.save(format!("# sin: trap\n{honest}"));
+    host.event("another detector", |it| it.kind == "degraded")
+        .await;
+    let status = host.status_like("`hash` to look", |it| it["detection"]["detector"] == "hash");
+    let status = status.await;
+    assert_eq!(status["detection"]["wanted"], "hostile");
+    assert_eq!(status["live"], true);
+    let troubles = status["troubles"].to_string();
+    assert!(troubles.contains("`hostile` keeps failing"), "{troubles}");
+}
+
+#[tokio::test]
+async fn a_detector_that_stops_the_watching_is_told_and_resumed() {
+    let stops = |tools| {
+        let text = text("hostile", tools, LONG, "");
+        text.replace("sync: {", "sync: {on_failure: stop, ")
+    };
+    let mut host = Host::start_in(hostile(DETECTOR), &stops("echo")).await;
+    host.save(format!("# sin: trap\n{}", stops("echo")));
+    let told = host.event("the stop", |it| it.kind == "degraded").await;
+    assert!(told.message.contains("`config-sync resume`"), "{told:?}");
+    let stopped = host.status_like("the stop", |it| it["watching"] == "stopped");
+    assert_eq!(stopped.await["live"], false);
+
+    host.save(stops("add"));
+    host.home().ask(&["resume"]).unwrap();
+    assert_eq!(host.outcome(stops("add")).await.kind, "changed");
+    host.status_like("it to watch", |it| it["live"] == true)
+        .await;
+    host.apply(&stops("echo")).await;
+}

@@ -37,13 +37,15 @@ pub struct BackendNotice {
     pub kind: NoticeKind,
 }
 
-/// What a backend can do by itself.
+/// What a backend can do by itself, or what is wanted of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoticeKind {
     /// Its tools, prompts or resources are not what they were.
     OffersChanged,
     /// Its connection or process ended.
     Ended,
+    /// It did nothing: somebody wants it back at once.
+    Wanted,
 }
 
 /// A running backend.

@@ -123,6 +123,46 @@ async fn stop_stops_watching_until_somebody_asks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pause_tries_nothing_again_and_lasts_until_sighup() {
+    let mut world = World::start(&file(&[A])).await;
+    world.fakes.tell("b", "refuses");
+    let failed = world.save(&file(&[A, TOLD])).await;
+    assert_eq!(failed.outcome, OutcomeKind::Failed);
+    world.pause();
+    world.fakes.tell("b", "well");
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    world.no_record();
+
+    world.call(Trigger::Api);
+    assert_eq!(world.record().await.outcome, OutcomeKind::Applied);
+    assert!(world.is_paused(), "one reload is no end of it");
+    world.hang_up();
+    assert_eq!(world.record().await.outcome, OutcomeKind::Unchanged);
+    assert!(!world.is_paused());
+    world.event("after a pause").await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_backend_that_somebody_wants_is_started_at_once() {
+    let fakes = Fakes::default();
+    fakes.tell("b", "refuses");
+    let mut world = World::try_start(&file(&[A, TOLD]), fakes, None)
+        .await
+        .unwrap();
+    assert!(!world.gateway.want("a"), "it serves");
+    assert!(!world.gateway.want("c"), "there is none");
+    // The waits have grown to minutes.
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    world.fakes.tell("b", "well");
+    let asked = tokio::time::Instant::now();
+    assert!(world.gateway.want("b"));
+    world.event("backend `b` serves again").await;
+    assert!(asked.elapsed() < Duration::from_secs(1));
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn several_calls_at_once_are_one_reload_with_the_newest_bytes() {
     let mut world = World::start(&file(&[A])).await;
     let (deed, mut held) = Held::new();

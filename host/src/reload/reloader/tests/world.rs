@@ -212,6 +212,7 @@ pub(super) struct World {
     pub(super) fakes: Arc<Fakes>,
     pub(super) gateway: Arc<Gateway>,
     pub(super) orders: watch::Receiver<Option<Orders>>,
+    command: watch::Sender<Option<Orders>>,
     pub(super) finished: mpsc::UnboundedReceiver<(u64, Ending)>,
     pub(super) cancel: CancellationToken,
     paper: Arc<Paper>,
@@ -260,7 +261,8 @@ impl World {
             handlers: Handlers::new(vec![Box::new(told)]),
             detectors: Arc::new(OnlyMtime),
             bus,
-            orders: orders_out,
+            orders: orders_out.clone(),
+            standing: tokio::sync::watch::Sender::default(),
             memory: Box::new(Recording {
                 records: records_out,
                 serves: None,
@@ -276,6 +278,7 @@ impl World {
             fakes,
             gateway,
             orders,
+            command: orders_out,
             finished,
             cancel,
             paper,
@@ -316,6 +319,21 @@ impl World {
 
     pub(super) fn hang_up(&self) {
         let _ = self.asked.try_send(Trigger::Hangup);
+    }
+
+    /// Somebody wants no edit to be followed.
+    pub(super) fn pause(&self) {
+        self.command.send_modify(|orders| {
+            orders.as_mut().unwrap().paused = true;
+        });
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.orders.borrow().as_ref().unwrap().paused
+    }
+
+    pub(super) fn call(&self, trigger: Trigger) {
+        self.asked.try_send(trigger).unwrap();
     }
 
     /// Whether somebody called who has not been heard.

@@ -203,6 +203,7 @@ impl Stage {
         let (orders, obeyed) = watch::channel(Some(Orders {
             settings,
             stopped: false,
+            paused: false,
             baseline: Baseline::Content(target.digest().unwrap()),
             reads: 0,
         }));

@@ -1,0 +1,60 @@
+//! `config-sync backends`: the backends of the running host, and why one does not serve.
+
+use std::process::ExitCode;
+
+use super::find_host::{self, Failure, HostArgument};
+use super::page::{plain, print, print_json};
+use crate::manage::{Backend, BackendState};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Backends {
+    #[command(flatten)]
+    host: HostArgument,
+    /// Write them as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Backends {
+    pub(super) async fn run(&self) -> ExitCode {
+        find_host::ended(self.show().await)
+    }
+
+    /// Whether all of them serve.
+    async fn show(&self) -> Result<bool, Failure> {
+        let backends: Vec<Backend> = self.host.find().await?.get("/backends").await?;
+        if self.json {
+            print_json(&backends)?;
+        } else {
+            print(&table(&backends));
+        }
+        let serves = |backend: &Backend| backend.state == BackendState::Serving;
+        Ok(backends.iter().all(serves))
+    }
+}
+
+fn table(backends: &[Backend]) -> String {
+    let width = backends.iter().map(|it| it.name.chars().count());
+    let width = width.max().unwrap_or_default().max(4);
+    let mut text = format!(
+        "{:<width$}  {:<8}  {:>8}  TOOLS\n",
+        "NAME", "STATE", "PROCESS"
+    );
+    for backend in backends {
+        let state = match backend.state {
+            BackendState::Serving => "serving",
+            BackendState::Ended => "ended",
+            BackendState::Missing => "missing",
+        };
+        let process = backend
+            .process
+            .map_or_else(String::new, |it| it.to_string());
+        let (name, tools) = (plain(&backend.name), backend.tools);
+        text += &format!("{name:<width$}  {state:<8}  {process:>8}  {tools:>5}");
+        if let Some(reason) = &backend.reason {
+            text += &format!("  {}", plain(reason));
+        }
+        text.push('\n');
+    }
+    text
+}

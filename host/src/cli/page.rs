@@ -1,0 +1,36 @@
+//! Text for a terminal: a line is a line, whatever is in it, and nobody minds a reader who has
+//! read enough.
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+use super::find_host::Failure;
+
+/// The terminal is not for what others say to do what it likes with.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(super::history::plain).collect()
+}
+
+/// Writes lines; false when nobody reads any more (`config-sync events | head`).
+pub(super) fn print(text: &str) -> bool {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_ok()
+}
+
+/// Writes JSON as people read it.
+pub(super) fn print_json(answer: &impl Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(answer).map_err(|error| error.to_string())?;
+    print(&(json + "\n"));
+    Ok(())
+}
+
+/// `1 tool`, `2 tools`.
+pub(super) fn count(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}

@@ -1,0 +1,160 @@
+//! The answers about the host, as plain data: for JSON, and for those who read it.
+
+use serde::{Deserialize, Serialize};
+
+/// How the host is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Of the program.
+    pub version: String,
+    /// Its id.
+    pub process: u32,
+    /// Where the service is in its life: `running`, `starting`, `stopping`...
+    pub state: String,
+    /// Since when the host runs (RFC 3339).
+    pub started: String,
+    /// The watched file.
+    pub config: String,
+    /// Where MCP clients are served.
+    pub address: Option<String>,
+    /// An edit of the file would be followed.
+    pub live: bool,
+    /// Whether the file is watched, and if not, why not.
+    pub watching: Watching,
+    /// What serves; nothing before the first reload has ended well.
+    pub serves: Option<Serves>,
+    /// What the file holds at this moment.
+    pub on_disk: OnDisk,
+    /// What asked for the reload that runs now.
+    pub reloading: Option<String>,
+    /// The reload that ended last.
+    pub last_reload: Option<LastReload>,
+    /// Seconds until what failed is tried again.
+    pub retry_in: Option<f64>,
+    /// How changes are noticed; nothing before that has begun.
+    pub detection: Option<Detection>,
+    /// Every backend that should serve.
+    pub backends: Vec<Backend>,
+    /// What is not as it should be, one line each, with what to do. Empty when all is well.
+    pub troubles: Vec<String>,
+}
+
+/// Whether the file is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Watching {
+    /// It is.
+    On,
+    /// The host has not come so far yet.
+    NotYet,
+    /// Somebody has paused it.
+    Paused,
+    /// `on_failure: stop` has stopped it.
+    Stopped,
+    /// `sync.enabled: false`.
+    Off,
+}
+
+/// What serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Serves {
+    /// Its number.
+    pub generation: u64,
+    /// SHA-256 of its bytes, in hex.
+    pub digest: String,
+    /// How many tools clients see.
+    pub tools: usize,
+    /// How many prompts.
+    pub prompts: usize,
+    /// How many resources.
+    pub resources: usize,
+    /// How many clients are connected.
+    pub clients: usize,
+}
+
+/// What the file holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnDisk {
+    /// SHA-256 of its bytes, in hex; absent when it cannot be read.
+    pub digest: Option<String>,
+    /// These bytes serve.
+    pub same: bool,
+    /// Why it cannot be read.
+    pub error: Option<String>,
+}
+
+/// A reload that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastReload {
+    /// When it began (RFC 3339).
+    pub started: String,
+    /// When it ended.
+    pub ended: String,
+    /// What asked for it: `start`, `detector`, `hangup`, `api`, `retry`, `probation`.
+    pub trigger: String,
+    /// How: `unchanged`, `applied`, `rejected`, `failed`, `reverted`.
+    pub outcome: String,
+    /// Why, one line each, with place and remedy.
+    pub reasons: Vec<String>,
+    /// SHA-256 of the bytes that it was about.
+    pub digest: Option<String>,
+    /// What serves since then.
+    pub generation: u64,
+}
+
+/// How changes are noticed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detection {
+    /// What `sync.detection` names.
+    pub wanted: String,
+    /// The detector that looks.
+    pub detector: String,
+    /// The one that is wanted keeps failing, or cannot be had: this one looks in its place.
+    pub stands_in: bool,
+    /// `events` or `polling`.
+    pub by: String,
+    /// Why events cannot be trusted, and what to do.
+    pub degraded: Option<String>,
+    /// Since when all this is so (RFC 3339).
+    pub since: String,
+}
+
+/// One backend that should serve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backend {
+    /// Its name.
+    pub name: String,
+    /// Whether it does.
+    pub state: BackendState,
+    /// Its process, if it is one of ours.
+    pub process: Option<u32>,
+    /// How many of the tools that clients see are its own.
+    pub tools: usize,
+    /// Why it does not serve.
+    pub reason: Option<String>,
+}
+
+/// Whether a backend serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackendState {
+    /// It does.
+    Serving,
+    /// It ended by itself, and is started again; its tools answer with an error meanwhile.
+    Ended,
+    /// It did not start, and is tried again; its tools are not there.
+    Missing,
+}
+
+/// One tool that clients see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// As clients call it.
+    pub name: String,
+    /// Where it leads.
+    pub backend: String,
+    /// What the backend calls it.
+    pub original: String,
+    /// What it does, in the words that clients see.
+    pub description: Option<String>,
+}

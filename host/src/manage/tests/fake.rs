@@ -1,0 +1,173 @@
+//! A host that is none, behind a real socket.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::events::EventBus;
+use crate::manage::{
+    self, Backend, BackendState, Client, Detection, Host, OnDisk, Place, Refused, Reloaded, Serves,
+    Status, Tool, Watching,
+};
+
+#[derive(Default)]
+pub(super) struct Fake {
+    pub(super) bus: EventBus,
+    /// The orders that it got.
+    pub(super) asked: Mutex<Vec<&'static str>>,
+}
+
+impl Fake {
+    fn note(&self, order: &'static str) {
+        self.asked.lock().unwrap().push(order);
+    }
+}
+
+/// All is well.
+pub(in crate::manage) fn status() -> Status {
+    Status {
+        version: "0".to_owned(),
+        process: 1,
+        state: "running".to_owned(),
+        started: "2026-11-24T08:14:02.250+01:00".to_owned(),
+        config: "/etc/gateway/config.yaml".to_owned(),
+        address: None,
+        live: true,
+        watching: Watching::On,
+        serves: Some(Serves {
+            generation: 1,
+            digest: "ab".to_owned(),
+            tools: 1,
+            prompts: 0,
+            resources: 0,
+            clients: 0,
+        }),
+        on_disk: OnDisk {
+            digest: Some("ab".to_owned()),
+            same: true,
+            error: None,
+        },
+        reloading: None,
+        last_reload: None,
+        retry_in: None,
+        detection: Some(Detection {
+            wanted: "mtime".to_owned(),
+            detector: "mtime".to_owned(),
+            stands_in: false,
+            by: "polling".to_owned(),
+            degraded: None,
+            since: "2026-11-24T08:14:02.250+01:00".to_owned(),
+        }),
+        backends: vec![Backend {
+            name: "one".to_owned(),
+            state: BackendState::Serving,
+            process: Some(2),
+            tools: 1,
+            reason: None,
+        }],
+        troubles: Vec::new(),
+    }
+}
+
+impl Host for Fake {
+    fn state(&self) -> String {
+        status().state
+    }
+
+    fn status(&self) -> BoxFuture<'static, Status> {
+        async { status() }.boxed()
+    }
+
+    fn backends(&self) -> Vec<Backend> {
+        status().backends
+    }
+
+    fn tools(&self) -> Vec<Tool> {
+        vec![Tool {
+            name: "echo".to_owned(),
+            backend: "one".to_owned(),
+            original: "echo".to_owned(),
+            description: None,
+        }]
+    }
+
+    fn events(&self) -> &EventBus {
+        &self.bus
+    }
+
+    fn history(&self, count: usize) -> BoxFuture<'static, Result<Vec<Value>, Refused>> {
+        let attempts = (1..=count).map(|id| json!({ "id": id })).collect();
+        async { Ok(attempts) }.boxed()
+    }
+
+    fn reload(&self) -> BoxFuture<'static, Result<Reloaded, Refused>> {
+        self.note("reload");
+        async { Ok(Reloaded::UnderWay) }.boxed()
+    }
+
+    fn pause(&self) -> Result<bool, Refused> {
+        self.note("pause");
+        Ok(true)
+    }
+
+    fn resume(&self) -> Result<bool, Refused> {
+        self.note("resume");
+        Err(Refused::NotNow("not now".to_owned()))
+    }
+
+    fn reconnect(&self, backend: &str) -> Result<(), Refused> {
+        self.note("reconnect");
+        match backend {
+            "a b" => Ok(()),
+            other => Err(Refused::Unknown(format!("no `{other}`"))),
+        }
+    }
+
+    fn shut_down(&self) {
+        self.note("shutdown");
+    }
+}
+
+/// A fake host that serves.
+pub(super) struct Stage {
+    pub(super) host: Arc<Fake>,
+    pub(super) place: Place,
+    pub(super) socket: PathBuf,
+    cancel: CancellationToken,
+    serving: JoinHandle<()>,
+    _root: TempDir,
+}
+
+impl Stage {
+    pub(super) fn open() -> Self {
+        let root = TempDir::new().unwrap();
+        let watched = Path::new("/etc/gateway/config.yaml");
+        let place = Place::of(Some(root.path()), None, watched);
+        let (host, cancel) = (Arc::<Fake>::default(), CancellationToken::new());
+        let socket = place.bind().unwrap();
+        Self {
+            socket: socket.path().to_owned(),
+            serving: tokio::spawn(manage::serve(socket, host.clone(), cancel.clone())),
+            host,
+            place,
+            cancel,
+            _root: root,
+        }
+    }
+
+    pub(super) async fn client(&self) -> Client {
+        Client::find(&self.place).await.unwrap()
+    }
+
+    pub(super) async fn stop(self) {
+        self.cancel.cancel();
+        self.serving.await.unwrap();
+        assert!(!self.socket.exists());
+    }
+}

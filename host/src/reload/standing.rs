@@ -1,0 +1,93 @@
+//! Where reloading stands, for whoever asks: which bytes serve, what is under way, how the last
+//! attempt ended and when the next one comes. Holds no value of a configuration.
+
+use jiff::Zoned;
+use tokio::time::Instant;
+
+use super::course::Course;
+use super::reloader::Reloader;
+use super::{Outcome, OutcomeKind, Trigger};
+use crate::events::timestamp;
+use crate::target::Digest;
+
+/// Where reloading stands.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// Of what serves.
+    pub applied: Option<Digest>,
+    /// What asked for the attempt that runs.
+    pub under_way: Option<Trigger>,
+    /// How many attempts have ended.
+    pub ended: u64,
+    /// The one that ended last.
+    pub last: Option<Last>,
+    /// When what failed is tried again.
+    pub retry_at: Option<Instant>,
+}
+
+/// An attempt that has ended.
+#[derive(Debug, Clone)]
+pub struct Last {
+    /// When it began (RFC 3339).
+    pub started: String,
+    /// When it ended.
+    pub ended: String,
+    /// What asked for it.
+    pub trigger: Trigger,
+    /// How it ended.
+    pub outcome: OutcomeKind,
+    /// Another one follows at once, since the file holds newer bytes.
+    pub superseded: bool,
+    /// Why, one line each.
+    pub reasons: Vec<String>,
+    /// Of the bytes that it was about.
+    pub digest: Option<Digest>,
+    /// What serves since then.
+    pub generation: u64,
+}
+
+impl Reloader {
+    /// An attempt begins.
+    pub(super) fn stands_in(&self, trigger: Trigger) {
+        self.standing.send_modify(|standing| {
+            standing.under_way = Some(trigger);
+            standing.retry_at = None;
+        });
+    }
+
+    /// It has ended like this. Before anybody is told of it.
+    pub(super) fn stands_after(
+        &self,
+        trigger: Trigger,
+        course: &Course,
+        outcome: &Outcome,
+        digest: Option<Digest>,
+    ) {
+        let last = Last {
+            started: course.started.clone(),
+            ended: timestamp(&Zoned::now()),
+            trigger,
+            outcome: outcome.kind(),
+            superseded: matches!(outcome, Outcome::Abandoned(_)),
+            reasons: outcome.reasons(),
+            digest,
+            generation: self.gateway.current().generation,
+        };
+        let applied = self.applied.as_ref().map(|applied| applied.digest);
+        self.standing.send_modify(|standing| {
+            standing.applied = applied;
+            standing.last = Some(last);
+        });
+    }
+
+    /// Nothing is under way any more.
+    pub(super) fn stands_still(&self) {
+        let applied = self.applied.as_ref().map(|applied| applied.digest);
+        self.standing.send_modify(|standing| {
+            standing.applied = applied;
+            standing.under_way = None;
+            standing.ended += 1;
+            standing.retry_at = self.retry_at;
+        });
+    }
+}

@@ -1,0 +1,388 @@
+//! The service as the management API sees it: the port of that room, answered from what the other
+//! rooms tell. Keeps no state of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::Value;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::State;
+use crate::events::{EventBus, EventKind};
+use crate::gateway::{Capability, Gateway};
+use crate::manage::{
+    self, Backend, BackendState, Detection, Host, LastReload, OnDisk, Place, Refused, Reloaded,
+    Serves, Socket, Status, Tool, Watching,
+};
+use crate::memory;
+use crate::reload::{Last, Standing, Trigger};
+use crate::state::StateError;
+use crate::target::{LocalFile, Target};
+use crate::watch::{AUTO, Hearing, Orders};
+
+/// A file system that has not answered by then hangs, and a status does not wait for it.
+const LOOK: Duration = Duration::from_secs(5);
+/// Backends may take their time to start; who waits longer asks for the status.
+const RELOAD: Duration = Duration::from_secs(60);
+/// Between two tries to get the socket that another host has.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What the answers are made from.
+pub(super) struct Managed {
+    pub(super) watched: Arc<LocalFile>,
+    pub(super) root: Option<PathBuf>,
+    pub(super) started: String,
+    pub(super) state: watch::Receiver<State>,
+    pub(super) hearing: watch::Receiver<Option<Hearing>>,
+    pub(super) standing: watch::Receiver<Standing>,
+    pub(super) orders: watch::Sender<Option<Orders>>,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) ask: mpsc::Sender<Trigger>,
+    pub(super) bus: EventBus,
+    pub(super) end: CancellationToken,
+    pub(super) turns: Turns,
+}
+
+/// One look at a time at each disk: one that hangs costs one thread, however often somebody asks.
+pub(super) struct Turns {
+    file: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let turn = || Arc::new(Semaphore::new(1));
+        Self {
+            file: turn(),
+            memory: turn(),
+        }
+    }
+}
+
+/// What a disk answers, if it does so in time.
+async fn look<T: Send + 'static>(
+    turn: Arc<Semaphore>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let looked = async {
+        let turn = turn.acquire_owned().await.ok()?;
+        let work = move || {
+            let _turn = turn;
+            work()
+        };
+        tokio::task::spawn_blocking(work).await.ok()
+    };
+    timeout(LOOK, looked).await.ok()?
+}
+
+/// Opens the socket, so that it is there before anybody is told that the host runs. Where that
+/// fails an event says why: another host has it, most likely.
+pub(super) async fn open(place: &Place, bus: &EventBus) -> Option<Socket> {
+    match bind(place).await? {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            let details = match error {
+                StateError::Held { .. } => format!(
+                    "no management API, `config-sync status` is that of the other host: {error}"
+                ),
+                StateError::Refused { .. } => format!("no management API: {error}"),
+            };
+            bus.publish(EventKind::Degraded, details);
+            None
+        }
+    }
+}
+
+/// Serves until cancelled. Where the socket could not be had it is tried again: the other host
+/// may have ended.
+pub(super) async fn serve(
+    mut socket: Option<Socket>,
+    place: Place,
+    managed: Arc<Managed>,
+    cancel: CancellationToken,
+) {
+    let opened = async {
+        loop {
+            if let Some(socket) = socket.take() {
+                return socket;
+            }
+            tokio::time::sleep(AGAIN).await;
+            socket = bind(&place).await.and_then(Result::ok);
+        }
+    };
+    let socket = tokio::select! {
+        socket = opened => socket,
+        () = cancel.cancelled() => return,
+    };
+    tracing::info!(socket = %socket.path().display(), "management API");
+    manage::serve(socket, managed, cancel).await;
+}
+
+/// Off the async threads, for the disk may take its time; nothing, if the host ends meanwhile.
+async fn bind(place: &Place) -> Option<Result<Socket, StateError>> {
+    let place = place.clone();
+    let bound = tokio::task::spawn_blocking(move || place.bind());
+    bound.await.ok()
+}
+
+impl Host for Managed {
+    fn state(&self) -> String {
+        self.state.borrow().to_string()
+    }
+
+    fn status(&self) -> BoxFuture<'static, Status> {
+        let target = Arc::clone(&self.watched);
+        let digest = look(Arc::clone(&self.turns.file), move || target.digest());
+        let mut status = self.status_but_for_the_file();
+        async move {
+            let (digest, error) = match digest.await {
+                Some(Ok(digest)) => (Some(digest.to_string()), None),
+                Some(Err(error)) => (None, Some(error.to_string())),
+                None => (None, Some("its file system does not answer".to_owned())),
+            };
+            let same = digest.is_some()
+                && digest.as_ref() == status.serves.as_ref().map(|serves| &serves.digest);
+            status.on_disk = OnDisk {
+                digest,
+                same,
+                error,
+            };
+            status.judged()
+        }
+        .boxed()
+    }
+
+    fn backends(&self) -> Vec<Backend> {
+        let snapshot = self.gateway.current();
+        let tools = snapshot.entries(Capability::Tool);
+        let tools_of = |name: &str| tools.iter().filter(|tool| tool.backend == name).count();
+        let ended: Vec<_> = snapshot.ended().collect();
+        let serving = snapshot.backends().map(|(name, process)| {
+            let ended = ended.contains(&name);
+            Backend {
+                name: name.to_owned(),
+                state: match ended {
+                    true => BackendState::Ended,
+                    false => BackendState::Serving,
+                },
+                process: process.filter(|_| !ended),
+                tools: tools_of(name),
+                reason: ended.then(|| "it ended by itself, and is started again".to_owned()),
+            }
+        });
+        let missing = snapshot.absent().iter().map(|absent| Backend {
+            name: absent.name.clone(),
+            state: BackendState::Missing,
+            process: None,
+            tools: 0,
+            reason: Some(absent.reason.clone()),
+        });
+        serving.chain(missing).collect()
+    }
+
+    fn tools(&self) -> Vec<Tool> {
+        let tools = self.gateway.current().entries(Capability::Tool);
+        let tools = tools.into_iter().map(|entry| Tool {
+            name: entry.shown_as,
+            backend: entry.backend,
+            original: entry.name,
+            description: entry.description,
+        });
+        tools.collect()
+    }
+
+    fn events(&self) -> &EventBus {
+        &self.bus
+    }
+
+    fn history(&self, count: usize) -> BoxFuture<'static, Result<Vec<Value>, Refused>> {
+        let (root, path) = (self.root.clone(), self.watched.path().to_owned());
+        let turn = Arc::clone(&self.turns.memory);
+        async move {
+            let root = root.ok_or_else(|| {
+                Refused::NotNow("no memory is kept; name a folder with --state DIR".to_owned())
+            })?;
+            let read = look(turn, move || memory::history(&root, &path)).await;
+            let failed = |error: &dyn std::fmt::Display| Refused::Failed(error.to_string());
+            let history = read.ok_or_else(|| failed(&"the disk of the state folder hangs"))?;
+            let attempts = history.map_err(|error| failed(&error))?.attempts;
+            let shown = &attempts[attempts.len().saturating_sub(count)..];
+            let json: Result<Vec<_>, _> = shown.iter().map(serde_json::to_value).collect();
+            json.map_err(|error| failed(&error))
+        }
+        .boxed()
+    }
+
+    fn reload(&self) -> BoxFuture<'static, Result<Reloaded, Refused>> {
+        let (ask, mut standing) = (self.ask.clone(), self.standing.clone());
+        let running = self.must_run();
+        async move {
+            running?;
+            let mut after = standing.borrow_and_update().ended;
+            // One that waits already will do.
+            let _ = ask.try_send(Trigger::Api);
+            let ended = async {
+                loop {
+                    let ended = standing.wait_for(|it| it.ended > after).await;
+                    let ended = ended.map_err(|_| Refused::NotNow("the host stops".to_owned()))?;
+                    after = ended.ended;
+                    if let Some(last) = ended.last.as_ref().filter(|last| !last.superseded) {
+                        return Ok(Reloaded::Ended(last_reload(last)));
+                    }
+                }
+            };
+            timeout(RELOAD, ended)
+                .await
+                .unwrap_or(Ok(Reloaded::UnderWay))
+        }
+        .boxed()
+    }
+
+    fn pause(&self) -> Result<bool, Refused> {
+        self.must_run()?;
+        let changed = self.order(|orders| !std::mem::replace(&mut orders.paused, true));
+        if changed {
+            self.bus.publish(
+                EventKind::Degraded,
+                "watching is paused; serving goes on, and no edit is followed before \
+                 `config-sync resume` or SIGHUP",
+            );
+        }
+        Ok(changed)
+    }
+
+    fn resume(&self) -> Result<bool, Refused> {
+        self.must_run()?;
+        let given_up = self.hearing.borrow().as_ref().is_some_and(|it| it.given_up);
+        let (mut paused, mut stopped) = (false, false);
+        self.order(|orders| {
+            paused = std::mem::take(&mut orders.paused);
+            stopped = std::mem::take(&mut orders.stopped) || given_up;
+            paused || stopped
+        });
+        if paused {
+            self.bus
+                .publish(EventKind::State, "watching goes on after a pause");
+        }
+        if paused || stopped {
+            // Whatever was saved meanwhile, and what failed then.
+            let _ = self.ask.try_send(Trigger::Api);
+        }
+        Ok(paused || stopped)
+    }
+
+    fn reconnect(&self, backend: &str) -> Result<(), Refused> {
+        self.must_run()?;
+        if self.gateway.want(backend) {
+            return Ok(());
+        }
+        match self
+            .gateway
+            .current()
+            .backends()
+            .any(|(name, _)| name == backend)
+        {
+            true => Err(Refused::NotNow(format!(
+                "backend `{backend}` serves; to start it anew, change it in the file"
+            ))),
+            false => Err(Refused::Unknown(format!(
+                "there is no backend `{backend}`; see `config-sync backends`"
+            ))),
+        }
+    }
+
+    fn shut_down(&self) {
+        self.end.cancel();
+    }
+}
+
+impl Managed {
+    fn must_run(&self) -> Result<(), Refused> {
+        match *self.state.borrow() {
+            State::Running => Ok(()),
+            state => Err(Refused::NotNow(format!(
+                "the host is {state}; this can be asked of one that is running"
+            ))),
+        }
+    }
+
+    /// Changes what the watcher is told, if the change says that it is one.
+    fn order(&self, change: impl FnOnce(&mut Orders) -> bool) -> bool {
+        self.orders
+            .send_if_modified(|orders| orders.as_mut().is_some_and(change))
+    }
+
+    fn status_but_for_the_file(&self) -> Status {
+        let (state, standing) = (*self.state.borrow(), self.standing.borrow().clone());
+        let (orders, hearing) = (self.orders.borrow().clone(), self.hearing.borrow().clone());
+        let watching = watching(orders.as_ref(), hearing.as_ref());
+        let snapshot = self.gateway.current();
+        let count = |kind| snapshot.count(kind);
+        let serves = standing.applied.map(|digest| Serves {
+            generation: snapshot.generation,
+            digest: digest.to_string(),
+            tools: count(Capability::Tool),
+            prompts: count(Capability::Prompt),
+            resources: count(Capability::Resource),
+            clients: self.gateway.clients(),
+        });
+        let wanted = orders.map(|orders| orders.settings.detection);
+        let detection = wanted.zip(hearing).map(|(wanted, hearing)| Detection {
+            stands_in: wanted != AUTO && wanted != hearing.detector,
+            wanted,
+            detector: hearing.detector,
+            by: hearing.by.as_str().to_owned(),
+            degraded: hearing.degraded,
+            since: hearing.since,
+        });
+        let retry_at = standing
+            .retry_at
+            .filter(|_| watching != Watching::Paused && standing.under_way.is_none());
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            process: std::process::id(),
+            state: state.to_string(),
+            started: self.started.clone(),
+            config: self.watched.path().display().to_string(),
+            address: self.gateway.address().map(|address| address.to_string()),
+            live: state == State::Running && watching == Watching::On,
+            watching,
+            serves,
+            on_disk: OnDisk::default(),
+            reloading: standing.under_way.map(|trigger| trigger.to_string()),
+            last_reload: standing.last.as_ref().map(last_reload),
+            retry_in: retry_at.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()),
+            detection,
+            backends: self.backends(),
+            troubles: Vec::new(),
+        }
+    }
+}
+
+fn watching(orders: Option<&Orders>, hearing: Option<&Hearing>) -> Watching {
+    match (orders, hearing) {
+        (Some(orders), _) if !orders.settings.enabled => Watching::Off,
+        (Some(orders), _) if orders.paused => Watching::Paused,
+        (Some(orders), _) if orders.stopped => Watching::Stopped,
+        (Some(_), Some(hearing)) if hearing.given_up => Watching::Stopped,
+        (Some(_), Some(_)) => Watching::On,
+        _ => Watching::NotYet,
+    }
+}
+
+fn last_reload(last: &Last) -> LastReload {
+    LastReload {
+        started: last.started.clone(),
+        ended: last.ended.clone(),
+        trigger: last.trigger.to_string(),
+        outcome: last.outcome.to_string(),
+        reasons: last.reasons.clone(),
+        digest: last.digest.map(|digest| digest.to_string()),
+        generation: last.generation,
+    }
+}
