@@ -12,7 +12,8 @@ const DEFAULT_PORT: u64 = 9000;
 /// Where MCP clients reach us.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerSettings {
-    /// A loopback address; `localhost` in the file is 127.0.0.1.
+    /// A loopback address, or any where clients must show a token; `localhost` in the file is
+    /// 127.0.0.1.
     pub host: IpAddr,
     /// 0 stands for any free port.
     pub port: u16,
@@ -56,14 +57,14 @@ impl Default for ServerSettings {
     }
 }
 
-pub(super) fn read(root: &mut MapReader<'_>) -> ServerSettings {
+pub(super) fn read(root: &mut MapReader<'_>, has_auth: bool) -> ServerSettings {
     let Some(mut map) = root.get("server").and_then(|value| value.map()) else {
         return ServerSettings::default();
     };
     let settings = ServerSettings {
         host: map
             .get("host")
-            .and_then(|value| host(&value))
+            .and_then(|value| host(&value, has_auth))
             .unwrap_or(DEFAULT_HOST),
         port: map.integer("port", 0..=u16::MAX.into(), "", DEFAULT_PORT) as u16,
         management: management(&mut map),
@@ -73,7 +74,7 @@ pub(super) fn read(root: &mut MapReader<'_>) -> ServerSettings {
     settings
 }
 
-fn host(value: &Value<'_>) -> Option<IpAddr> {
+fn host(value: &Value<'_>, has_auth: bool) -> Option<IpAddr> {
     let text = value.text()?;
     let host = match text.as_str() {
         "localhost" => Some(DEFAULT_HOST),
@@ -87,10 +88,10 @@ fn host(value: &Value<'_>) -> Option<IpAddr> {
             );
             value.error(message, None);
         }
-        Some(host) if !host.is_loopback() => {
-            let message = "this version has no authentication for clients, so it listens on \
-                           loopback only";
-            let help = "listen on 127.0.0.1 and put a reverse proxy with authentication in front";
+        Some(host) if !host.is_loopback() && !has_auth => {
+            let message = "anyone who reaches this address could call every tool";
+            let help = "put `- auth: {token: \"${MCP_TOKEN}\"}` into `middleware`, or listen on \
+                        127.0.0.1";
             value.error(message, Some(help.into()));
         }
         Some(_) => {}

@@ -3,7 +3,7 @@
 //! its result and streams live on, but a client that connects anew must do so at the new one.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Gateway;
+use super::door::{self, Door};
 use super::front::Front;
 use super::sessions::Sessions;
 use crate::config::{Problem, ServerSettings};
@@ -28,14 +29,12 @@ use crate::config::{Problem, ServerSettings};
 /// How long the last answers may take to be written when the host stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
-type Mcp = StreamableHttpService<Front, Sessions>;
-
 #[derive(Default)]
 pub(super) struct Listeners {
     serving: Mutex<Option<Serving>>,
-    mcp: OnceLock<Mcp>,
+    sessions: Arc<Sessions>,
     /// Cancelled when the host stops: ends every session.
-    sessions: CancellationToken,
+    end: CancellationToken,
     /// Answers on their way to clients. (What a client listens to without end is none.)
     answers: TaskTracker,
 }
@@ -101,13 +100,13 @@ impl Listeners {
         else {
             return;
         };
-        let mcp = self
-            .mcp
-            .get_or_init(|| service(gateway, self.sessions.clone()))
-            .clone();
+        let is_local = address.ip().is_loopback();
+        let mcp = self.service(Arc::clone(&gateway), is_local);
+        let door = Door { gateway, is_local };
         let router = Router::new()
             .nest_service("/mcp", mcp)
             .layer(from_fn_with_state(self.answers.clone(), track))
+            .layer(from_fn_with_state(door, door::pass))
             .fallback(|| async { (axum::http::StatusCode::NOT_FOUND, "MCP is served at /mcp\n") });
         // Answers are small: waiting to fill a packet (Nagle) costs each of them 40 ms.
         let listener = listener.tap_io(|stream| {
@@ -141,6 +140,29 @@ impl Listeners {
         }
     }
 
+    /// The MCP server of one address; all of them have the same sessions.
+    fn service(
+        &self,
+        gateway: Arc<Gateway>,
+        is_local: bool,
+    ) -> StreamableHttpService<Front, Sessions> {
+        let config =
+            StreamableHttpServerConfig::default().with_cancellation_token(self.end.clone());
+        let config = if is_local {
+            // Any page in a browser could otherwise call tools on this machine.
+            config.with_allowed_origins([
+                "http://localhost:*",
+                "http://127.0.0.1:*",
+                "http://[::1]:*",
+            ])
+        } else {
+            // A page has no token, and by what names others reach this machine nobody knows here.
+            config.disable_allowed_hosts()
+        };
+        let front = move || Ok(Front::new(Arc::clone(&gateway)));
+        StreamableHttpService::new(front, Arc::clone(&self.sessions), config)
+    }
+
     /// Takes no more connections.
     pub(super) fn close(&self) {
         if let Some(serving) = self.serving() {
@@ -157,7 +179,7 @@ impl Listeners {
         {
             tracing::warn!("a client does not read its answer");
         }
-        self.sessions.cancel();
+        self.end.cancel();
     }
 }
 
@@ -173,16 +195,4 @@ async fn track(State(answers): State<TaskTracker>, request: Request, next: Next)
         });
         Body::from_stream(bytes)
     })
-}
-
-fn service(gateway: Arc<Gateway>, sessions: CancellationToken) -> Mcp {
-    // Any page in a browser could otherwise call tools on this machine.
-    let config = StreamableHttpServerConfig::default()
-        .with_allowed_origins(["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"])
-        .with_cancellation_token(sessions);
-    StreamableHttpService::new(
-        move || Ok(Front::new(Arc::clone(&gateway))),
-        Arc::new(Sessions::default()),
-        config,
-    )
 }
