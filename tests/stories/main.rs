@@ -31,6 +31,8 @@ mod load;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod middleware;
+#[cfg(test)]
 mod noise;
 #[cfg(test)]
 mod plan;
