@@ -30,15 +30,18 @@ const RANKS: [(&str, u32); 15] = [
 ];
 
 /// One foreign crate, one room (and the command line's demo server, which is an MCP server too).
-const FOREIGN: [(&str, &[&str]); 9] = [
+const FOREIGN: [(&str, &[&str]); 12] = [
     ("annotate_snippets", &["config"]),
     ("axum", &["gateway", "cli"]),
     ("clap", &["cli"]),
     ("directories", &["cli"]),
+    ("globset", &["config"]),
     ("notify", &["watch"]),
+    ("regex", &["config"]),
     ("rmcp", &["gateway", "cli"]),
     ("serde_saphyr", &["config"]),
     ("sha2", &["state", "target"]),
+    ("subtle", &["gateway"]),
     ("wasmtime", &["plugin"]),
 ];
 
