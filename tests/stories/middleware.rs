@@ -136,6 +136,67 @@ async fn calls_are_written_down_and_a_full_file_is_moved_aside() {
     assert!(host.stop().await.success());
 }
 
+#[tokio::test]
+async fn a_backend_without_answers_is_left_alone_and_events_say_so() {
+    let chain = "{circuit-breaker: {failures: 2, open: 0.1}}, {timeout: {seconds: 0.1}}";
+    let backend = demo("one", "echo,sleep");
+    let rest = format!("middleware: [{chain}]\n");
+    let mut host = Host::start(&config("mtime", &backend, &rest)).await;
+    let client = Client::connect(host.url()).await;
+    for _ in 0..2 {
+        let late = client.call("sleep", json!({"ms": 60_000})).await;
+        assert!(late.unwrap_err().contains("took longer than 0.1 s"));
+    }
+    let event = host
+        .event("the breaker to open", |it| {
+            it.message.contains("(circuit-breaker)")
+        })
+        .await;
+    assert_eq!(event.kind, "degraded");
+    assert!(event.message.starts_with("backend `one` gives no answer; "));
+    while let Err(refused) = client.call("echo", json!({"text": "a"})).await {
+        assert!(
+            refused.contains("left alone for now; try again in"),
+            "{refused}"
+        );
+    }
+    let event = host
+        .event("the breaker to close", |it| {
+            it.message.contains("(circuit-breaker)")
+        })
+        .await;
+    assert_eq!(
+        event.message,
+        "backend `one` answers again (circuit-breaker)"
+    );
+    assert!(host.stop().await.success());
+}
+
+#[tokio::test]
+async fn too_many_clients_and_too_long_requests_are_refused_with_the_limit_by_name() {
+    let limited = |limits: &str| text("").replace("port: 0", &format!("port: 0, limits: {limits}"));
+    let mut host = Host::start(&limited("{sessions: 1, body: 1}")).await;
+    let client = RawClient::connect(host.url()).await;
+    let answer = knock(host.url(), None).await;
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["retry-after"], "60");
+    let said = answer.text().await.unwrap();
+    assert!(said.contains("server.limits.sessions"), "{said}");
+
+    let long = format!(
+        r#"{{"name":"echo","arguments":{{"text":"{}"}}}}"#,
+        "x".repeat(1 << 20)
+    );
+    let (status, said) = client.refused("tools/call", &long).await;
+    assert_eq!(status, 413);
+    assert!(said.contains("1 MiB (server.limits.body)"), "{said}");
+
+    host.apply(&limited("{sessions: 2, body: 2}")).await;
+    assert!(client.ask("tools/call", &long).await.contains("xxx"));
+    RawClient::connect(host.url()).await;
+    assert!(host.stop().await.success());
+}
+
 /// The lines of these audit files, once there are so many.
 async fn audit(paths: &[&Path], count: usize) -> Vec<Value> {
     let read = || {

@@ -44,7 +44,7 @@ pub use patterns::{Expressions, Globs};
 pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use sentinel::SentinelConfig;
-pub use server::{ManagementSettings, ServerSettings, Token};
+pub use server::{ManagementSettings, ServerLimits, ServerSettings, Token};
 pub use sync::{
     DEBOUNCE_SECONDS, MAX_DEBOUNCE_SECONDS, OnFailure, POLL_INTERVAL_SECONDS, PROBATION_SECONDS,
     SAFETY_INTERVAL_SECONDS, SyncSettings,

@@ -3,9 +3,10 @@
 //! its result and streams live on, but a client that connects anew must do so at the new one.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -24,7 +25,7 @@ use super::Gateway;
 use super::door::{self, Door};
 use super::front::Front;
 use super::sessions::Sessions;
-use crate::config::{Problem, ServerSettings};
+use crate::config::{Problem, ServerLimits, ServerSettings};
 
 /// How long the last answers may take to be written when the host stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -32,7 +33,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct Listeners {
     serving: Mutex<Option<Serving>>,
-    sessions: Arc<Sessions>,
+    sessions: OnceLock<Arc<Sessions>>,
+    limits: Arc<ArcSwap<ServerLimits>>,
     /// Cancelled when the host stops: ends every session.
     end: CancellationToken,
     /// Answers on their way to clients. (What a client listens to without end is none.)
@@ -54,6 +56,7 @@ pub struct Opened {
     wanted: SocketAddr,
     /// Where.
     pub address: SocketAddr,
+    limits: ServerLimits,
     listener: Option<TcpListener>,
 }
 
@@ -75,6 +78,7 @@ impl Listeners {
             return Ok(Opened {
                 wanted,
                 address: serving.address,
+                limits: server.limits,
                 listener: None,
             });
         }
@@ -87,22 +91,32 @@ impl Listeners {
         Ok(Opened {
             wanted,
             address,
+            limits: server.limits,
             listener: Some(listener),
         })
     }
 
     pub(super) fn serve(&self, opened: Opened, gateway: Arc<Gateway>, tasks: &TaskTracker) {
+        self.limits.store(Arc::new(opened.limits));
         let Opened {
             wanted,
             address,
             listener: Some(listener),
+            ..
         } = opened
         else {
             return;
         };
         let is_local = address.ip().is_loopback();
-        let mcp = self.service(Arc::clone(&gateway), is_local);
-        let door = Door { gateway, is_local };
+        let idle = opened.limits.idle;
+        let sessions = self.sessions.get_or_init(|| Arc::new(Sessions::new(idle)));
+        let mcp = self.service(Arc::clone(&gateway), Arc::clone(sessions), is_local);
+        let door = Door {
+            gateway,
+            sessions: Arc::clone(sessions),
+            limits: Arc::clone(&self.limits),
+            is_local,
+        };
         let router = Router::new()
             .nest_service("/mcp", mcp)
             .layer(from_fn_with_state(self.answers.clone(), track))
@@ -144,10 +158,13 @@ impl Listeners {
     fn service(
         &self,
         gateway: Arc<Gateway>,
+        sessions: Arc<Sessions>,
         is_local: bool,
     ) -> StreamableHttpService<Front, Sessions> {
         let config =
             StreamableHttpServerConfig::default().with_cancellation_token(self.end.clone());
+        // The door has its own bound, which follows the file.
+        let config = config.with_max_request_body_bytes(usize::MAX);
         let config = if is_local {
             // Any page in a browser could otherwise call tools on this machine.
             config.with_allowed_origins([
@@ -160,7 +177,7 @@ impl Listeners {
             config.disable_allowed_hosts()
         };
         let front = move || Ok(Front::new(Arc::clone(&gateway)));
-        StreamableHttpService::new(front, Arc::clone(&self.sessions), config)
+        StreamableHttpService::new(front, sessions, config)
     }
 
     /// Takes no more connections.

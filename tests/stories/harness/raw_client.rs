@@ -51,6 +51,14 @@ impl RawClient {
         self.post(ping).await.status().as_u16()
     }
 
+    /// Status and text of an answer that is no answer of MCP's.
+    pub(crate) async fn refused(&self, method: &str, params: &str) -> (u16, String) {
+        let request =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        let answer = self.post(&request).await;
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
     async fn begin(self) -> Self {
         let mut client = self;
         let answer = client.post(HELLO).await;

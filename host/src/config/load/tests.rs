@@ -232,6 +232,14 @@ fn each_single_mistake_is_named() {
             "1:16: server.host: anyone who reaches this address could call",
         ),
         (
+            "server: {limits: {body: 0}}",
+            "1:26: server.limits.body: expected a whole number, 1 to 64 MiB, found 0",
+        ),
+        (
+            "server: {limits: {sesions: 9}}",
+            "1:20: server.limits.sesions: unknown key; did you mean `sessions`?",
+        ),
+        (
             "server: {transport: stdio}",
             "1:21: server.transport: stdio is not in this version",
         ),
