@@ -233,11 +233,11 @@ fn each_single_mistake_is_named() {
         ),
         (
             "server: {limits: {body: 0}}",
-            "1:26: server.limits.body: expected a whole number, 1 to 64 MiB, found 0",
+            "1:25: server.limits.body: expected a whole number, 1 to 64 MiB, found 0",
         ),
         (
             "server: {limits: {sesions: 9}}",
-            "1:20: server.limits.sesions: unknown key; did you mean `sessions`?",
+            "1:19: server.limits.sesions: unknown key; did you mean `sessions`?",
         ),
         (
             "server: {transport: stdio}",
