@@ -6,6 +6,8 @@
 
 mod settings;
 
+use std::collections::HashSet;
+
 use serde_json::Value as Json;
 
 use super::Problem;
@@ -97,7 +99,7 @@ pub(super) fn check(root: &mut MapReader<'_>) -> Checked {
         .get("middleware")
         .and_then(|value| value.list("a list"))
         .unwrap_or_default();
-    let (mut seen, mut checked) = (Vec::new(), Checked::default());
+    let (mut seen, mut checked) = (HashSet::new(), Checked::default());
     for item in items {
         let Some(Entry {
             name,
@@ -112,13 +114,12 @@ pub(super) fn check(root: &mut MapReader<'_>) -> Checked {
             item.error("there can be one `auth` only", Some(help));
         }
         checked.has_auth |= kind == Kind::Auth;
-        if seen.contains(&name) {
+        if !seen.insert(name) {
             item.error(
                 "this middleware is there already",
                 Some("keep one of them, or give one a `name` of its own beside its `type`".into()),
             );
         }
-        seen.push(name);
         match settings {
             Some(settings) => {
                 read(kind, &settings);

@@ -13,7 +13,7 @@ use super::value::Value;
 const MOST_PATTERNS: usize = 256;
 const LONGEST_PATTERN: usize = 1024;
 /// Bytes that one compiled expression may take: a counted repetition grows without bound.
-const MOST_COMPILED: usize = 1 << 20;
+const MOST_COMPILED: usize = 1 << 18;
 
 /// Globs over names and URIs. `*` is any run of characters, also of `/`.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl Globs {
 
     pub(super) fn read(value: &Value<'_>) -> Option<Self> {
         let mut set = GlobSetBuilder::new();
-        let written = each(value, "a list of globs", |item, text| {
+        let written = each(value, "a list of globs", 1, |item, text| {
             if text.starts_with('!') {
                 let help = "`allow` and `deny` say which; write it without `!`".to_owned();
                 item.error("a glob cannot be turned round", Some(help));
@@ -92,7 +92,7 @@ impl Expressions {
 
     pub(super) fn read(value: &Value<'_>) -> Option<Self> {
         let what = "a list of regular expressions";
-        let compiled = each(value, what, |item, text| {
+        let compiled = each(value, what, 8, |item, text| {
             match RegexBuilder::new(text).size_limit(MOST_COMPILED).build() {
                 Ok(expression) if expression.is_match("") => {
                     let help = "let it match at least one character".to_owned();
@@ -147,6 +147,7 @@ impl fmt::Debug for Expressions {
 fn each<T>(
     value: &Value<'_>,
     what: &str,
+    cost: usize,
     mut read: impl FnMut(&Value<'_>, &str) -> Option<T>,
 ) -> Option<Vec<T>> {
     let items = value.list(what)?;
@@ -166,7 +167,7 @@ fn each<T>(
                 item.error(format!("longer than {LONGEST_PATTERN} bytes"), None);
                 return None;
             }
-            read(item, &text)
+            item.may_compile(cost).then(|| read(item, &text))?
         })
         .collect();
     read.into_iter().collect()
