@@ -31,16 +31,19 @@ const RANKS: [(&str, u32); 16] = [
 ];
 
 /// One foreign crate, one room (and the command line's demo server, which is an MCP server too).
-const FOREIGN: [(&str, &[&str]); 10] = [
+const FOREIGN: [(&str, &[&str]); 13] = [
     ("annotate_snippets", &["config"]),
     ("axum", &["gateway", "manage", "cli"]),
     ("clap", &["cli"]),
     ("directories", &["cli"]),
+    ("globset", &["config"]),
     ("notify", &["watch"]),
+    ("regex", &["config"]),
     ("reqwest", &["gateway", "manage"]),
     ("rmcp", &["gateway", "cli"]),
     ("serde_saphyr", &["config"]),
     ("sha2", &["state", "target"]),
+    ("subtle", &["gateway"]),
     ("wasmtime", &["plugin"]),
 ];
 

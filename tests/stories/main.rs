@@ -33,6 +33,8 @@ mod manage;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod middleware;
+#[cfg(test)]
 mod noise;
 #[cfg(test)]
 mod plan;

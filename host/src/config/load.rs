@@ -131,9 +131,9 @@ fn check(
     version::check(&mut map, findings);
     let backend_names = backends::check(&mut map);
     conflict_resolution::check(&mut map, &backend_names);
-    middleware::check(&mut map);
+    let middleware = middleware::check(&mut map);
     let config = SentinelConfig {
-        server: server::read(&mut map),
+        server: server::read(&mut map, middleware.has_auth),
         plugins: plugins::read(&mut map),
         sync: sync::read(&mut map),
         sections: to_object(document.sections()),

@@ -18,6 +18,7 @@ mod document;
 mod load;
 mod middleware;
 mod node;
+mod patterns;
 mod plugins;
 mod problem;
 mod reader;
@@ -35,11 +36,15 @@ pub use backend::{BackendSpec, Connection, Timeouts};
 pub use difference::{Difference, DifferenceKind, differences};
 pub use document::Document;
 pub use load::{Draft, Load, load, parse};
-pub use middleware::MiddlewareSpec;
+pub use middleware::{
+    AuditSettings, AuthSettings, BreakerSettings, ConcurrencySettings, MiddlewareSettings,
+    MiddlewareSpec, Names, OnFault, Per, RateSettings, RedactSettings, RetrySettings,
+};
+pub use patterns::{Expressions, Globs};
 pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use sentinel::SentinelConfig;
-pub use server::{ManagementSettings, ServerSettings, Token};
+pub use server::{ManagementSettings, ServerLimits, ServerSettings, Token};
 pub use sync::{
     DEBOUNCE_SECONDS, MAX_DEBOUNCE_SECONDS, OnFailure, POLL_INTERVAL_SECONDS, PROBATION_SECONDS,
     SAFETY_INTERVAL_SECONDS, SyncSettings,

@@ -17,6 +17,10 @@ use super::value::Value;
 /// Searching what was meant takes time, and nobody reads more problems than this.
 const MOST_SUGGESTIONS: usize = 200;
 
+/// Compiling a pattern takes time too: a glob 1, an expression 8. No file in good faith has 2,000
+/// of the ones or 250 of the others.
+const MOST_COMPILING: usize = 2000;
+
 /// What is shown of a longer key in a path.
 const MOST_KEY_CHARACTERS: usize = 128;
 
@@ -25,6 +29,7 @@ pub(super) struct Findings<'a> {
     pub(super) env: Environment<'a>,
     problems: RefCell<Vec<Problem>>,
     suggestions_left: Cell<usize>,
+    compiling_left: Cell<usize>,
 }
 
 impl<'a> Findings<'a> {
@@ -33,6 +38,7 @@ impl<'a> Findings<'a> {
             env,
             problems: RefCell::new(problems),
             suggestions_left: Cell::new(MOST_SUGGESTIONS),
+            compiling_left: Cell::new(MOST_COMPILING),
         }
     }
 
@@ -45,6 +51,13 @@ impl<'a> Findings<'a> {
         let left = self.suggestions_left.get().checked_sub(1)?;
         self.suggestions_left.set(left);
         nearest(word, known).map(|near| format!("did you mean `{near}`?"))
+    }
+
+    /// Whether one more pattern may be compiled, which takes so long.
+    pub(super) fn may_compile(&self, cost: usize) -> bool {
+        let left = self.compiling_left.get().checked_sub(cost);
+        self.compiling_left.set(left.unwrap_or(0));
+        left.is_some()
     }
 
     pub(super) fn push(&self, problem: Problem) {

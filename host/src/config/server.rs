@@ -1,6 +1,7 @@
 //! `server`: where MCP clients reach us.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use super::reader::MapReader;
 use super::template::Template;
@@ -8,16 +9,42 @@ use super::value::Value;
 
 const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const DEFAULT_PORT: u64 = 9000;
+const MIB: usize = 1 << 20;
 
 /// Where MCP clients reach us.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerSettings {
-    /// A loopback address; `localhost` in the file is 127.0.0.1.
+    /// A loopback address, or any where clients must show a token; `localhost` in the file is
+    /// 127.0.0.1.
     pub host: IpAddr,
     /// 0 stands for any free port.
     pub port: u16,
+    /// How much clients may ask of us.
+    pub limits: ServerLimits,
     /// The management API as the file has it.
     pub management: ManagementSettings,
+}
+
+/// `server.limits`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// Clients that are connected at the same time.
+    pub sessions: usize,
+    /// Bytes of one request.
+    pub body: usize,
+    /// A session without a word for so long is taken for abandoned.
+    pub idle: Duration,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            sessions: 1000,
+            body: 4 * MIB,
+            // Desktop clients sleep overnight.
+            idle: Duration::from_secs(24 * 3600),
+        }
+    }
 }
 
 /// `server.management`.
@@ -51,21 +78,23 @@ impl Default for ServerSettings {
         Self {
             host: DEFAULT_HOST,
             port: DEFAULT_PORT as u16,
+            limits: ServerLimits::default(),
             management: ManagementSettings::default(),
         }
     }
 }
 
-pub(super) fn read(root: &mut MapReader<'_>) -> ServerSettings {
+pub(super) fn read(root: &mut MapReader<'_>, has_auth: bool) -> ServerSettings {
     let Some(mut map) = root.get("server").and_then(|value| value.map()) else {
         return ServerSettings::default();
     };
     let settings = ServerSettings {
         host: map
             .get("host")
-            .and_then(|value| host(&value))
+            .and_then(|value| host(&value, has_auth))
             .unwrap_or(DEFAULT_HOST),
         port: map.integer("port", 0..=u16::MAX.into(), "", DEFAULT_PORT) as u16,
+        limits: limits(&mut map),
         management: management(&mut map),
     };
     check_transport(&mut map);
@@ -73,7 +102,7 @@ pub(super) fn read(root: &mut MapReader<'_>) -> ServerSettings {
     settings
 }
 
-fn host(value: &Value<'_>) -> Option<IpAddr> {
+fn host(value: &Value<'_>, has_auth: bool) -> Option<IpAddr> {
     let text = value.text()?;
     let host = match text.as_str() {
         "localhost" => Some(DEFAULT_HOST),
@@ -87,15 +116,31 @@ fn host(value: &Value<'_>) -> Option<IpAddr> {
             );
             value.error(message, None);
         }
-        Some(host) if !host.is_loopback() => {
-            let message = "this version has no authentication for clients, so it listens on \
-                           loopback only";
-            let help = "listen on 127.0.0.1 and put a reverse proxy with authentication in front";
+        Some(host) if !host.is_loopback() && !has_auth => {
+            let message = "anyone who reaches this address could call every tool";
+            let help = "put `- auth: {token: \"${MCP_TOKEN}\"}` into `middleware`, or listen on \
+                        127.0.0.1";
             value.error(message, Some(help.into()));
         }
         Some(_) => {}
     }
     host
+}
+
+fn limits(map: &mut MapReader<'_>) -> ServerLimits {
+    let default = ServerLimits::default();
+    let Some(mut map) = map.get("limits").and_then(|value| value.map()) else {
+        return default;
+    };
+    let sessions = map.integer("sessions", 1..=100_000, "", default.sessions as u64);
+    let body = map.integer("body", 1..=64, " MiB", (default.body / MIB) as u64);
+    let limits = ServerLimits {
+        sessions: sessions as usize,
+        body: body as usize * MIB,
+        idle: map.seconds("idle", 1.0..=30.0 * 86_400.0, default.idle),
+    };
+    map.finish();
+    limits
 }
 
 #[derive(Clone, Copy)]

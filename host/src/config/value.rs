@@ -221,6 +221,15 @@ impl<'a> Value<'a> {
         choice.map(|(_, meaning)| *meaning)
     }
 
+    /// Whether this pattern, which takes so long, may be compiled; if not, that is a problem.
+    pub(super) fn may_compile(&self, cost: usize) -> bool {
+        let may = self.findings.may_compile(cost);
+        if !may {
+            self.error("there are too many patterns in this file", None);
+        }
+        may
+    }
+
     /// What is written, as messages quote it.
     pub(super) fn quoted(&self) -> String {
         match &self.node.kind {

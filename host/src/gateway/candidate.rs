@@ -203,6 +203,8 @@ impl Candidate {
     pub fn compose(&mut self, entries: Option<Vec<Entry>>, offers: &[Offer]) -> Result<(), String> {
         let entries = entries.unwrap_or_else(|| Catalog::as_offered(offers));
         self.catalog = Catalog::compose(&entries, offers)?;
+        self.catalog
+            .hide(|kind, name| !self.chain.shows(kind, name));
         Ok(())
     }
 

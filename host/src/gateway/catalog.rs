@@ -88,6 +88,16 @@ impl Offer {
     }
 }
 
+impl Offer {
+    /// Prompts and resources are read; a tool says by its annotations whether it changes anything,
+    /// or anything more when it is called again.
+    fn is_repeatable(&self) -> bool {
+        let annotations = self.item.get("annotations");
+        let says = |hint| annotations.and_then(|it| it.get(hint)) == Some(&Value::Bool(true));
+        self.kind != Capability::Tool || says("readOnlyHint") || says("idempotentHint")
+    }
+}
+
 /// What clients shall see: an offer, under the name and description shown to them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -109,6 +119,8 @@ pub(super) struct Destination {
     pub(super) backend: String,
     /// The backend's own name.
     pub(super) name: String,
+    /// To ask for it twice does no more than to ask once, or so its annotations say.
+    pub(super) repeatable: bool,
 }
 
 /// What clients are shown. Two catalogs that show and lead to the same are equal.
@@ -162,6 +174,7 @@ impl Catalog {
             let destination = Destination {
                 backend: backend.clone(),
                 name: name.clone(),
+                repeatable: offer.is_repeatable(),
             };
             if *kind == Capability::ResourceTemplate {
                 catalog.templates.push(destination.clone());
@@ -208,6 +221,24 @@ impl Catalog {
             .collect()
     }
 
+    /// Lists these no more. Their names still lead somewhere: a call of one is refused on its
+    /// way, where the refusal can be told from a name that is not known.
+    pub(super) fn hide(&mut self, hidden: impl Fn(Capability, &str) -> bool) {
+        for (kind, list) in &mut self.lists {
+            let shut = |item: &Value| {
+                let name = item.get(kind.name_key()).and_then(Value::as_str);
+                name.is_some_and(|name| hidden(*kind, name))
+            };
+            let items = list.get(kind.list_key()).and_then(Value::as_array);
+            if !items.into_iter().flatten().any(shut) {
+                continue;
+            }
+            if let Some(Value::Array(items)) = Arc::make_mut(list).get_mut(kind.list_key()) {
+                items.retain(|item| !shut(item));
+            }
+        }
+    }
+
     /// The result of the method that lists these.
     pub(super) fn list(&self, kind: Capability) -> Value {
         self.lists.get(&kind).map_or_else(
@@ -231,7 +262,7 @@ impl Catalog {
 
     /// How many of these clients see.
     pub(super) fn count(&self, kind: Capability) -> usize {
-        self.routes.keys().filter(|(of, _)| *of == kind).count()
+        self.items(kind).len()
     }
 
     /// Where this name leads. A resource that is not listed goes to the backend whose template
@@ -250,6 +281,7 @@ impl Catalog {
         Some(Destination {
             backend: template.backend.clone(),
             name: shown_as.to_owned(),
+            repeatable: true,
         })
     }
 

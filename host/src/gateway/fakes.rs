@@ -17,6 +17,9 @@ use tokio::sync::mpsc;
 use super::Connector;
 use crate::config::{BackendSpec, Connection};
 
+/// How long a tool takes whose name begins with `slow`.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// What was asked of the backends of one name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -40,6 +43,8 @@ struct State {
     counts: BTreeMap<String, Counts>,
     /// What those behave like whose `args` say `told`.
     told: HashMap<String, String>,
+    /// The parameters of every call, with the name of who got it.
+    calls: Vec<(String, Value)>,
     /// Wires to those that are connected, by name.
     wires: HashMap<String, Vec<mpsc::UnboundedSender<Word>>>,
     connecting: usize,
@@ -52,6 +57,7 @@ enum Word {
     Die,
     FallSilent,
     Offer(Vec<String>),
+    Say(Value),
 }
 
 fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -113,6 +119,11 @@ impl Fakes {
     /// What was asked of each, by name.
     pub fn counts(&self) -> BTreeMap<String, Counts> {
         locked(&self.state).counts.clone()
+    }
+
+    /// The parameters of every call, with the name of who got it.
+    pub fn calls(&self) -> Vec<(String, Value)> {
+        locked(&self.state).calls.clone()
     }
 
     /// Names of those that are connected, as often as they are.
@@ -192,7 +203,7 @@ async fn serve(
     mut tools: Vec<String>,
     state: Arc<Mutex<State>>,
 ) {
-    let mut words = wire(&state, &name);
+    let (wire, mut words) = wire(&state, &name);
     let count = |change: fn(&mut Counts)| {
         change(locked(&state).counts.entry(name.clone()).or_default());
     };
@@ -210,6 +221,7 @@ async fn serve(
                     "hangs".clone_into(&mut behaviour);
                     continue;
                 }
+                Some(Word::Say(answer)) => answer,
                 Some(Word::Die) | None => break,
             },
             line = lines.next_line() => {
@@ -217,6 +229,18 @@ async fn serve(
                 let request: Value = serde_json::from_str(&line).unwrap_or_default();
                 if request["method"] == "tools/list" {
                     count(|counts| counts.lists += 1);
+                }
+                if request["method"] == "tools/call" {
+                    let params = request["params"].clone();
+                    locked(&state).calls.push((name.clone(), params));
+                }
+                if let Some(answer) = slow_answer(&request, &behaviour) {
+                    let wire = wire.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(SLOW).await;
+                        let _ = wire.send(Word::Say(answer));
+                    });
+                    continue;
                 }
                 match answer(&request, &behaviour, &tools) {
                     Some(answer) => answer,
@@ -235,11 +259,29 @@ async fn serve(
     count(|counts| counts.alive -= 1);
 }
 
-fn wire(state: &Mutex<State>, name: &str) -> mpsc::UnboundedReceiver<Word> {
+type Wire = mpsc::UnboundedSender<Word>;
+
+fn wire(state: &Mutex<State>, name: &str) -> (Wire, mpsc::UnboundedReceiver<Word>) {
     let (wire, words) = mpsc::unbounded_channel();
     let mut state = locked(state);
-    state.wires.entry(name.to_owned()).or_default().push(wire);
-    words
+    let wires = state.wires.entry(name.to_owned()).or_default();
+    wires.push(wire.clone());
+    (wire, words)
+}
+
+/// The answer to a call of a tool that takes its time: its name begins with `slow`.
+fn slow_answer(request: &Value, behaviour: &str) -> Option<Value> {
+    let is_slow = request["method"] == "tools/call"
+        && request["params"]["name"].as_str()?.starts_with("slow");
+    let id = (is_slow && behaviour != "hangs").then(|| request.get("id"))??;
+    Some(json!({"jsonrpc": "2.0", "id": id, "result": called(&request["params"])}))
+}
+
+/// A call answers with its arguments; one without a `text` in them says that it cannot.
+fn called(params: &Value) -> Value {
+    let text = params["arguments"]["text"].as_str();
+    let said = text.unwrap_or("no text");
+    json!({"content": [{"type": "text", "text": said}], "isError": text.is_none()})
 }
 
 fn answer(request: &Value, behaviour: &str, tools: &[String]) -> Option<Value> {
@@ -255,11 +297,16 @@ fn answer(request: &Value, behaviour: &str, tools: &[String]) -> Option<Value> {
         "ping" => json!({}),
         "tools/list" if behaviour == "wrong" => json!({"tools": "none"}),
         "tools/list" => {
-            let tools = tools
-                .iter()
-                .map(|name| json!({"name": name, "inputSchema": {"type": "object"}}));
+            let tools = tools.iter().map(|name| {
+                let mut tool = json!({"name": name, "inputSchema": {"type": "object"}});
+                if name.starts_with("read") {
+                    tool["annotations"] = json!({"readOnlyHint": true});
+                }
+                tool
+            });
             json!({"tools": tools.collect::<Vec<_>>()})
         }
+        "tools/call" => called(&request["params"]),
         _ => {
             let error = json!({"code": -32601, "message": "no such method"});
             return Some(json!({"jsonrpc": "2.0", "id": id, "error": error}));

@@ -13,7 +13,8 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, RoleServer};
 use serde_json::{Map, Value};
 
-use super::{Call, CallError, Capability, Gateway, Method, Reply};
+use super::door::Caller;
+use super::{Call, CallError, Capability, Gateway, Method, Origin, Reply};
 
 /// JSON-RPC's "method not found".
 const METHOD_NOT_FOUND: i32 = -32601;
@@ -42,6 +43,7 @@ impl Front {
             code: METHOD_NOT_FOUND,
             message: request.method.clone(),
             data: None,
+            origin: Origin::Gateway,
         })?;
         let Some(Value::Object(params)) = request.params else {
             return Err(CallError::unknown(method.capability(), ""));
@@ -72,10 +74,12 @@ impl Front {
         let call = Call {
             id: self.gateway.next_call(),
             client: client_of(&context),
+            caller: caller_of(&context),
             method,
             shown_as,
             backend: to.backend,
             params,
+            repeatable: to.repeatable,
             cancelled: context.ct,
         };
         snapshot.serve(call).await
@@ -96,6 +100,12 @@ fn client_of(context: &RequestContext<RoleServer>) -> String {
     context.peer.peer_info().map_or_else(String::new, |info| {
         format!("{}/{}", info.client_info.name, info.client_info.version)
     })
+}
+
+/// Whom the door let in.
+fn caller_of(context: &RequestContext<RoleServer>) -> Option<String> {
+    let request = context.extensions.get::<axum::http::request::Parts>()?;
+    request.extensions.get::<Caller>().map(|it| it.0.clone())
 }
 
 impl ServerHandler for Front {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -21,21 +22,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Gateway;
+use super::door::{self, Door};
 use super::front::Front;
 use super::sessions::Sessions;
-use crate::config::{Problem, ServerSettings};
+use crate::config::{Problem, ServerLimits, ServerSettings};
 
 /// How long the last answers may take to be written when the host stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
-type Mcp = StreamableHttpService<Front, Sessions>;
-
 #[derive(Default)]
 pub(super) struct Listeners {
     serving: Mutex<Option<Serving>>,
-    mcp: OnceLock<Mcp>,
+    sessions: OnceLock<Arc<Sessions>>,
+    limits: Arc<ArcSwap<ServerLimits>>,
     /// Cancelled when the host stops: ends every session.
-    sessions: CancellationToken,
+    end: CancellationToken,
     /// Answers on their way to clients. (What a client listens to without end is none.)
     answers: TaskTracker,
 }
@@ -55,6 +56,7 @@ pub struct Opened {
     wanted: SocketAddr,
     /// Where.
     pub address: SocketAddr,
+    limits: ServerLimits,
     listener: Option<TcpListener>,
 }
 
@@ -76,6 +78,7 @@ impl Listeners {
             return Ok(Opened {
                 wanted,
                 address: serving.address,
+                limits: server.limits,
                 listener: None,
             });
         }
@@ -88,26 +91,36 @@ impl Listeners {
         Ok(Opened {
             wanted,
             address,
+            limits: server.limits,
             listener: Some(listener),
         })
     }
 
     pub(super) fn serve(&self, opened: Opened, gateway: Arc<Gateway>, tasks: &TaskTracker) {
+        self.limits.store(Arc::new(opened.limits));
         let Opened {
             wanted,
             address,
             listener: Some(listener),
+            ..
         } = opened
         else {
             return;
         };
-        let mcp = self
-            .mcp
-            .get_or_init(|| service(gateway, self.sessions.clone()))
-            .clone();
+        let is_local = address.ip().is_loopback();
+        let idle = opened.limits.idle;
+        let sessions = self.sessions.get_or_init(|| Arc::new(Sessions::new(idle)));
+        let mcp = self.service(Arc::clone(&gateway), Arc::clone(sessions), is_local);
+        let door = Door {
+            gateway,
+            sessions: Arc::clone(sessions),
+            limits: Arc::clone(&self.limits),
+            is_local,
+        };
         let router = Router::new()
             .nest_service("/mcp", mcp)
             .layer(from_fn_with_state(self.answers.clone(), track))
+            .layer(from_fn_with_state(door, door::pass))
             .fallback(|| async { (axum::http::StatusCode::NOT_FOUND, "MCP is served at /mcp\n") });
         // Answers are small: waiting to fill a packet (Nagle) costs each of them 40 ms.
         let listener = listener.tap_io(|stream| {
@@ -141,6 +154,32 @@ impl Listeners {
         }
     }
 
+    /// The MCP server of one address; all of them have the same sessions.
+    fn service(
+        &self,
+        gateway: Arc<Gateway>,
+        sessions: Arc<Sessions>,
+        is_local: bool,
+    ) -> StreamableHttpService<Front, Sessions> {
+        let config =
+            StreamableHttpServerConfig::default().with_cancellation_token(self.end.clone());
+        // The door has its own bound, which follows the file.
+        let config = config.with_max_request_body_bytes(usize::MAX);
+        let config = if is_local {
+            // Any page in a browser could otherwise call tools on this machine.
+            config.with_allowed_origins([
+                "http://localhost:*",
+                "http://127.0.0.1:*",
+                "http://[::1]:*",
+            ])
+        } else {
+            // A page has no token, and by what names others reach this machine nobody knows here.
+            config.disable_allowed_hosts()
+        };
+        let front = move || Ok(Front::new(Arc::clone(&gateway)));
+        StreamableHttpService::new(front, sessions, config)
+    }
+
     /// Takes no more connections.
     pub(super) fn close(&self) {
         if let Some(serving) = self.serving() {
@@ -157,7 +196,7 @@ impl Listeners {
         {
             tracing::warn!("a client does not read its answer");
         }
-        self.sessions.cancel();
+        self.end.cancel();
     }
 }
 
@@ -173,16 +212,4 @@ async fn track(State(answers): State<TaskTracker>, request: Request, next: Next)
         });
         Body::from_stream(bytes)
     })
-}
-
-fn service(gateway: Arc<Gateway>, sessions: CancellationToken) -> Mcp {
-    // Any page in a browser could otherwise call tools on this machine.
-    let config = StreamableHttpServerConfig::default()
-        .with_allowed_origins(["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"])
-        .with_cancellation_token(sessions);
-    StreamableHttpService::new(
-        move || Ok(Front::new(Arc::clone(&gateway))),
-        Arc::new(Sessions::default()),
-        config,
-    )
 }

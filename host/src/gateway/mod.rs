@@ -10,6 +10,7 @@ mod candidate;
 mod catalog;
 mod clients;
 mod connector;
+mod door;
 #[cfg(test)]
 pub(crate) mod fakes;
 mod front;
@@ -21,7 +22,7 @@ mod snapshot;
 mod swap;
 
 pub use backend::{BackendNotice, NoticeKind};
-pub use call::{Call, CallError, Method, Reply};
+pub use call::{Call, CallError, Method, Origin, Reply};
 pub use candidate::{Candidate, Wanted};
 pub use catalog::{Capability, Changes, Entry, Offer};
 pub use connector::Connector;

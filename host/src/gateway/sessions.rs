@@ -16,16 +16,19 @@ use rmcp::transport::streamable_http_server::session::local::{
 use rmcp::transport::streamable_http_server::session::{EventStore, RestoreOutcome, SessionId};
 use rmcp::transport::streamable_http_server::{SessionManager, session::ServerSseMessage};
 
-/// A session without a word for so long is taken for abandoned. Desktop clients sleep overnight.
-const IDLE: Duration = Duration::from_secs(24 * 3600);
-
 pub(super) struct Sessions(LocalSessionManager);
 
-impl Default for Sessions {
-    fn default() -> Self {
+impl Sessions {
+    /// A session without a word for so long ends.
+    pub(super) fn new(idle: Duration) -> Self {
         let mut local = LocalSessionManager::default();
-        local.session_config.keep_alive = Some(IDLE);
+        local.session_config.keep_alive = Some(idle);
         Self(local)
+    }
+
+    /// How many there are.
+    pub(super) async fn count(&self) -> usize {
+        self.0.sessions.read().await.len()
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::backend::Backend;
 use super::catalog::{Capability, Catalog, Destination};
-use super::middleware::Chain;
+use super::middleware::{Auth, Chain};
 use super::{Call, CallError, Entry, Reply};
 use crate::config::BackendSpec;
 
@@ -51,11 +51,16 @@ impl Snapshot {
         self.chain.run(call, &self).await
     }
 
+    /// Who asks clients for their token, if anybody does.
+    pub(super) fn guard(&self) -> Option<&Auth> {
+        self.chain.guard()
+    }
+
     /// The end of the chain: the backend itself.
     pub(super) async fn dispatch(&self, call: Call) -> Reply {
         match self.backend(&call.backend) {
             Some(backend) => backend.request(call).await,
-            None => Err(CallError::internal(format!(
+            None => Err(CallError::no_answer(format!(
                 "backend `{}` is not there",
                 call.backend
             ))),
@@ -100,7 +105,7 @@ impl Snapshot {
         let text = |item: &Value, key| item.get(key).and_then(Value::as_str).map(str::to_owned);
         let entries = items.into_iter().flatten().filter_map(|item| {
             let shown_as = text(item, kind.name_key())?;
-            let Destination { backend, name } = self.route(kind, &shown_as)?;
+            let Destination { backend, name, .. } = self.route(kind, &shown_as)?;
             Some(Entry {
                 backend,
                 kind,

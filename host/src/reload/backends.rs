@@ -33,6 +33,22 @@ impl Reloader {
                 NoticeKind::OffersChanged => changed.insert(backend),
                 NoticeKind::Ended => ended.insert(backend),
                 NoticeKind::Wanted => wanted.insert(backend),
+                NoticeKind::LeftAlone(time) => {
+                    let seconds = time.as_secs_f64();
+                    self.bus.publish(
+                        EventKind::Degraded,
+                        format!(
+                            "backend `{backend}` gives no answer; its calls are refused for \
+                             {seconds} s, then one may try (circuit-breaker)"
+                        ),
+                    );
+                    continue;
+                }
+                NoticeKind::AnswersAgain => {
+                    let details = format!("backend `{backend}` answers again (circuit-breaker)");
+                    self.bus.publish(EventKind::State, details);
+                    continue;
+                }
             };
         }
         // The notice may be of one that serves no longer.

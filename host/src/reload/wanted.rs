@@ -44,7 +44,7 @@ pub(super) fn wanted(proposed: Vec<Proposed>) -> Result<Wanted, Vec<Problem>> {
             .as_object_mut()
             .and_then(|settings| settings.shift_remove("type"));
         let kind = kind.as_ref().and_then(Value::as_str).unwrap_or(&name);
-        match MiddlewareSpec::from_json(kind, &settings, &env) {
+        match MiddlewareSpec::from_json(&name, kind, &settings, &env) {
             Ok(spec) => wanted.middleware.push(spec),
             Err(found) => problems.extend(found),
         }

@@ -9,19 +9,59 @@ pub(crate) struct RawClient {
     http: reqwest::Client,
     url: String,
     session: String,
+    token: Option<String>,
     hello: String,
 }
 
+const HELLO: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"raw","version":"1"}}}"#;
+
+/// The answer to `initialize`, whatever it is.
+pub(crate) async fn knock(url: &str, token: Option<&str>) -> reqwest::Response {
+    RawClient::new(url, token).post(HELLO).await
+}
+
 impl RawClient {
-    pub(crate) async fn connect(url: &str) -> Self {
-        let mut client = Self {
+    fn new(url: &str, token: Option<&str>) -> Self {
+        Self {
             http: http(),
             url: url.to_owned(),
             session: String::new(),
+            token: token.map(str::to_owned),
             hello: String::new(),
-        };
-        let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"raw","version":"1"}}}"#;
-        let answer = client.post(hello).await;
+        }
+    }
+
+    pub(crate) async fn connect(url: &str) -> Self {
+        Self::new(url, None).begin().await
+    }
+
+    /// Shows a token with every request.
+    pub(crate) async fn connect_with(url: &str, token: &str) -> Self {
+        Self::new(url, Some(token)).begin().await
+    }
+
+    /// Shows none from now on.
+    pub(crate) fn forget_token(&mut self) {
+        self.token = None;
+    }
+
+    /// The status of the answer to a ping.
+    pub(crate) async fn status(&self) -> u16 {
+        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        self.post(ping).await.status().as_u16()
+    }
+
+    /// Status and text of an answer that is no answer of MCP's.
+    pub(crate) async fn refused(&self, method: &str, params: &str) -> (u16, String) {
+        let request =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        let answer = self.post(&request).await;
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    async fn begin(self) -> Self {
+        let mut client = self;
+        let answer = client.post(HELLO).await;
         client.session = answer.headers()[SESSION].to_str().unwrap().to_owned();
         client.hello = answer.text().await.unwrap();
         let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
@@ -60,6 +100,9 @@ impl RawClient {
             .body(body.to_owned());
         if !self.session.is_empty() {
             request = request.header(SESSION, &self.session);
+        }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
         }
         soon(body, request.send()).await.unwrap()
     }

@@ -136,8 +136,8 @@ telemetri: 1
     assert_eq!(
         invalid(text),
         "1:10: version: 2 is not supported; write `version: \"1\"`\n\
-         3:9: server.host: this version has no authentication for clients, so it listens on \
-         loopback only; listen on 127.0.0.1 and put a reverse proxy with authentication in front\n\
+         3:9: server.host: anyone who reaches this address could call every tool; put `- auth: \
+         {token: \"${MCP_TOKEN}\"}` into `middleware`, or listen on 127.0.0.1\n\
          4:3: server.hots: unknown key; did you mean `host`?\n\
          6:3: backends.github: `command` is missing; name the program to start\n\
          7:5: backends.github.comand: unknown key; did you mean `command`?\n\
@@ -151,7 +151,8 @@ telemetri: 1
          `https://example.com/mcp`\n\
          11:33: conflict_resolution.strategy: `prioritty` is none of first-wins, prefix, priority, \
          error; did you mean `priority`?\n\
-         12:14: middleware[0]: `audti` is none of audit, timeout, recovery; did you mean `audit`?\n\
+         12:14: middleware[0]: `audti` is none of audit, auth, allow, deny, rate-limit, \
+         concurrency-limit, timeout, retry, circuit-breaker, redact, recovery; did you mean `audit`?\n\
          13:26: plugins.limits.time: expected 0.01 to 60 seconds, found 0\n\
          15:18: sync.poll_interval: expected 0.01 to 86400 seconds, found 0\n\
          16:3: sync.poll_interval: the key is there already, in line 15; keep one of them\n\
@@ -228,7 +229,15 @@ fn each_single_mistake_is_named() {
         ),
         (
             "server: {host: \"::\"}",
-            "1:16: server.host: this version has no authentication",
+            "1:16: server.host: anyone who reaches this address could call",
+        ),
+        (
+            "server: {limits: {body: 0}}",
+            "1:25: server.limits.body: expected a whole number, 1 to 64 MiB, found 0",
+        ),
+        (
+            "server: {limits: {sesions: 9}}",
+            "1:19: server.limits.sesions: unknown key; did you mean `sessions`?",
         ),
         (
             "server: {transport: stdio}",

@@ -1,10 +1,24 @@
 use serde_json::json;
 
+use std::time::Duration;
+
 use super::super::reader::Findings;
 use super::*;
 
-fn spec(name: &str, json: Json) -> Result<MiddlewareSpec, String> {
-    MiddlewareSpec::from_json(name, &json, &|_| None).map_err(|problems| {
+const MIB: u64 = 1 << 20;
+
+fn env(name: &str) -> Option<String> {
+    match name {
+        "TOKEN" => Some("0123456789abcdef".to_owned()),
+        "SHORT" => Some("hunter2".to_owned()),
+        "BLANK" => Some("0123456789 abcdef".to_owned()),
+        _ => None,
+    }
+}
+
+fn spec(name: &str, json: Json) -> Result<MiddlewareSettings, String> {
+    let spec = MiddlewareSpec::from_json(name, name, &json, &env);
+    spec.map(|spec| spec.settings).map_err(|problems| {
         let lines = problems.iter().map(ToString::to_string);
         lines.collect::<Vec<_>>().join("\n")
     })
@@ -13,7 +27,7 @@ fn spec(name: &str, json: Json) -> Result<MiddlewareSpec, String> {
 /// The problems of a section, one a line.
 fn section(list: Json) -> String {
     let node = super::super::node::Node::from_json(&json!({ "middleware": list }));
-    let findings = Findings::new(&|_| None, Vec::new());
+    let findings = Findings::new(&env, Vec::new());
     let root = Value::new(&node, String::new(), None, &findings);
     check(&mut root.map().unwrap());
     drop(root);
@@ -26,8 +40,17 @@ fn section(list: Json) -> String {
 
 #[test]
 fn a_proposal_gives_a_spec() {
-    let audit = |file: &str| MiddlewareSpec::Audit { file: file.into() };
-    let timeout = |millis| MiddlewareSpec::Timeout {
+    let audit = |file: &str| {
+        MiddlewareSettings::Audit(AuditSettings {
+            file: file.into(),
+            max_size: 10 * MIB,
+            files: 5,
+            arguments: false,
+            redact: None,
+            fail: OnFault::Open,
+        })
+    };
+    let timeout = |millis| MiddlewareSettings::Timeout {
         after: Duration::from_millis(millis),
     };
     assert_eq!(spec("audit", json!(null)), Ok(audit("audit.jsonl")));
@@ -37,7 +60,10 @@ fn a_proposal_gives_a_spec() {
         spec("timeout", json!({"name": "timeout", "seconds": 0.001})),
         Ok(timeout(1))
     );
-    assert_eq!(spec("recovery", json!({})), Ok(MiddlewareSpec::Recovery));
+    assert_eq!(
+        spec("recovery", json!({})),
+        Ok(MiddlewareSettings::Recovery)
+    );
 }
 
 #[test]
@@ -45,7 +71,7 @@ fn a_bad_proposal_is_refused_with_every_problem() {
     assert_eq!(
         spec("timeout", json!({"seconds": 0, "file": "x"})).unwrap_err(),
         "middleware.timeout.seconds: expected 0.001 to 86400 seconds, found 0\n\
-         middleware.timeout.file: unknown key; known keys: name, seconds"
+         middleware.timeout.file: unknown key; known keys: name, type, seconds"
     );
     assert_eq!(
         spec("timout", json!({})).unwrap_err(),
@@ -71,10 +97,12 @@ fn every_bad_entry_is_found() {
     ]);
     assert_eq!(
         section(list),
-        "middleware[1]: this middleware is there already; keep one of them\n\
-         middleware[2]: `audti` is none of audit, timeout, recovery; did you mean `audit`?\n\
+        "middleware[1]: this middleware is there already; keep one of them, or give one a `name` of its \
+         own beside its `type`\n\
+         middleware[2]: `audti` is none of audit, auth, allow, deny, rate-limit, concurrency-limit, \
+         timeout, retry, circuit-breaker, redact, recovery; did you mean `audit`?\n\
          middleware[3].timeout.second: unknown key; did you mean `seconds`?\n\
-         middleware[4].x: unknown key; known keys: name\n\
+         middleware[4].x: unknown key; known keys: name, type\n\
          middleware[5]: expected a name or a map, found a number\n\
          middleware[6]: this middleware has no `name`; write `- audit`, or `- name: audit` with \
          its settings below\n\
@@ -83,4 +111,128 @@ fn every_bad_entry_is_found() {
          middleware[8].audti: unknown middleware; did you mean `audit`?\n\
          middleware[9]: expected a name or a map, found nothing"
     );
+}
+
+#[test]
+fn two_of_one_kind_have_names_of_their_own() {
+    let list = json!([
+        {"rate-limit": {"calls": 5}},
+        {"name": "a day", "type": "rate-limit", "calls": 500, "seconds": 86400},
+        {"reads": {"type": "rate-limit", "calls": 9, "tools": ["read_*"]}},
+        {"type": "audit"},
+    ]);
+    assert_eq!(section(list), "");
+    let spec = MiddlewareSpec::from_json("a day", "rate-limit", &json!({"calls": 1}), &env);
+    assert_eq!(spec.unwrap().name, "a day");
+}
+
+#[test]
+fn a_limit_has_bounds_and_needs_its_number() {
+    let rate = RateSettings {
+        calls: 60,
+        time: Duration::from_secs(60),
+        burst: 60,
+        per: Per::ClientAndTool,
+        tools: None,
+    };
+    let limit = MiddlewareSettings::RateLimit(rate);
+    assert_eq!(spec("rate-limit", json!({"calls": 60})), Ok(limit));
+    assert_eq!(
+        spec(
+            "rate-limit",
+            json!({"seconds": 0, "per": "clent", "bursts": 1})
+        )
+        .unwrap_err(),
+        "middleware.rate-limit: `calls` is missing; write `calls: 60, seconds: 60` for sixty in a \
+         minute\n\
+         middleware.rate-limit.seconds: expected 0.01 to 86400 seconds, found 0\n\
+         middleware.rate-limit.per: `clent` is none of client-and-tool, client, tool, backend, \
+         all; did you mean `client`?\n\
+         middleware.rate-limit.bursts: unknown key; did you mean `burst`?"
+    );
+    assert_eq!(
+        spec("concurrency-limit", json!({"calls": 0})).unwrap_err(),
+        "middleware.concurrency-limit.calls: expected a whole number, 1 to 10000 calls, found 0"
+    );
+    assert_eq!(
+        section(json!(["rate-limit"])),
+        "middleware[0]: this middleware needs settings; write them below it, as `- NAME: {...}`"
+    );
+}
+
+#[test]
+fn globs_and_expressions_are_checked_where_they_stand() {
+    assert!(
+        spec(
+            "deny",
+            json!({"tools": ["a*", "{b,c}"], "resources": ["file://*"]})
+        )
+        .is_ok()
+    );
+    assert_eq!(
+        spec("deny", json!({"tools": ["[a", "!b", 5]})).unwrap_err(),
+        "middleware.deny.tools[0]: this is no glob: unclosed character class; missing ']'\n\
+         middleware.deny.tools[1]: a glob cannot be turned round; `allow` and `deny` say which; \
+         write it without `!`\n\
+         middleware.deny.tools[2]: expected text, found a number; put it in quotes to make it text"
+    );
+    assert_eq!(
+        spec("allow", json!({})).unwrap_err(),
+        "middleware.allow: nothing is named; write `tools: [\"read_*\"]`, or `prompts` or \
+         `resources`"
+    );
+    assert_eq!(
+        spec("allow", json!({"tools": []})).unwrap_err(),
+        "middleware.allow.tools: expected 1 to 256 of them, found 0"
+    );
+    assert_eq!(
+        spec("redact", json!({"patterns": ["(", "a*", "(x{999}){999}"]})).unwrap_err(),
+        "middleware.redact.patterns[0]: this is no regular expression: unclosed group\n\
+         middleware.redact.patterns[1]: this expression matches nothing at all; let it match at \
+         least one character\n\
+         middleware.redact.patterns[2]: this is no regular expression: it would take too much \
+         memory"
+    );
+}
+
+#[test]
+fn a_token_comes_from_a_variable_is_long_and_in_no_message() {
+    assert!(spec("auth", json!({"token": "${TOKEN}"})).is_ok());
+    assert!(spec("auth", json!({"tokens": {"alice": "${TOKEN}"}})).is_ok());
+    for (auth, said) in [
+        (json!({}), "nobody is let in; write `token"),
+        (json!({"tokens": {}}), "`tokens` is empty: nobody is let in"),
+        (
+            json!({"token": "${SHORT}"}),
+            "a token has at least 16 characters; make one",
+        ),
+        (
+            json!({"token": "${BLANK}"}),
+            "a token has no blanks, and only characters",
+        ),
+        (
+            json!({"token": "${NONE}"}),
+            "environment variable `NONE` is not set",
+        ),
+    ] {
+        let problems = spec("auth", auth).unwrap_err();
+        assert!(problems.contains(said), "{problems}");
+        assert!(
+            !problems.contains("hunter2") && !problems.contains("0123"),
+            "{problems}"
+        );
+    }
+    assert_eq!(
+        section(json!([{"auth": {"token": "0123456789abcdef"}}])),
+        "middleware[0].auth.token: a token in the file is seen by plugins; write `\"${NAME}\"`, \
+         and set that variable where the host is started"
+    );
+    assert_eq!(
+        section(json!([
+            {"auth": {"token": "${TOKEN}"}}, {"name": "more", "type": "auth", "token": "${TOKEN}"}
+        ])),
+        "middleware[1]: there can be one `auth` only; put all tokens into one, under `tokens`"
+    );
+    let spec = spec("auth", json!({"token": "0123456789abcdef"})).unwrap();
+    assert!(!format!("{spec:?}").contains("0123"));
 }

@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::swap::Ground;
-use super::{Call, CallError, Offer, Reply};
+use super::{Call, CallError, Offer, Origin, Reply};
 use crate::config::{BackendSpec, Connection};
 
 /// Something that a backend did by itself.
@@ -46,6 +46,10 @@ pub enum NoticeKind {
     Ended,
     /// It did nothing: somebody wants it back at once.
     Wanted,
+    /// It gave no answer so often that its calls are refused for so long.
+    LeftAlone(Duration),
+    /// It answers again, after it was left alone.
+    AnswersAgain,
 }
 
 /// A running backend.
@@ -246,7 +250,7 @@ impl Backend {
             () = cancelled.cancelled() => {
                 // If the backend is gone there is nothing left to cancel.
                 let _ = handle.cancel(Some("cancelled by the client".to_owned())).await;
-                Err(CallError::internal("the call was cancelled"))
+                Err(CallError::cancelled())
             }
         }
     }
@@ -259,10 +263,11 @@ impl Backend {
                 code: error.code.0,
                 message: error.message.into_owned(),
                 data: error.data,
+                origin: Origin::Backend,
             },
             other => {
                 tracing::warn!(backend = self.name, method, error = %other, "no answer");
-                CallError::internal(format!("backend `{}` did not answer", self.name))
+                CallError::no_answer(format!("backend `{}` did not answer", self.name))
             }
         }
     }

@@ -1,91 +1,88 @@
 //! Audit: one JSON line for each call, with who, what, where, how long and how it ended. Never
-//! arguments or results. Calls do not wait for the disk: a task of its own writes the lines.
+//! results, and arguments only where the file asks for them. Calls do not wait for the disk: a
+//! task of its own writes the lines.
 
-use std::path::{Path, PathBuf};
+mod file;
+mod line;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::BoxFuture;
-use jiff::Zoned;
-use serde::Serialize;
-use tokio::fs::File;
-use tokio::io::{AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::{Middleware, Next};
-use crate::gateway::{Call, Reply};
+use crate::config::{AuditSettings, OnFault};
+use crate::gateway::{Call, CallError, Reply};
+use file::AuditFile;
+use line::Line;
 
-/// Lines that may wait for the disk; beyond that they are dropped, and counted in the log.
+/// Lines that may wait for the disk; beyond that they are dropped, and said in the log.
 const BACKLOG: usize = 4096;
+/// Lines that are written at once.
+const BATCH: usize = 256;
 
 pub(super) struct Audit {
+    settings: AuditSettings,
     lines: mpsc::Sender<Line>,
-}
-
-#[derive(Debug, Serialize)]
-struct Line {
-    timestamp: String,
-    call: u64,
-    client: String,
-    method: &'static str,
-    name: String,
-    backend: String,
-    milliseconds: f64,
-    /// `ok`, `tool-error` (the tool itself says so) or `error`.
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<i32>,
+    /// Lines are being lost.
+    losing: Arc<AtomicBool>,
 }
 
 impl Audit {
     /// Opens `path` for appending, with the folders on the way.
-    pub(super) fn open(path: &Path, tasks: &TaskTracker) -> Result<Self, String> {
-        let file =
-            open(path).map_err(|error| format!("cannot append to {}: {error}", path.display()))?;
+    pub(super) fn open(
+        path: &Path,
+        settings: &AuditSettings,
+        tasks: &TaskTracker,
+    ) -> Result<Self, String> {
+        let mut file = AuditFile::new(path, settings);
+        file.open()
+            .map_err(|error| format!("cannot append to {}: {error}", path.display()))?;
         let (lines, waiting) = mpsc::channel(BACKLOG);
-        tasks.spawn(write(
-            path.to_owned(),
-            BufWriter::new(File::from_std(file)),
-            waiting,
-        ));
-        Ok(Self { lines })
+        let losing = Arc::new(AtomicBool::new(false));
+        tasks.spawn(write(file, waiting, Arc::clone(&losing)));
+        Ok(Self {
+            settings: settings.clone(),
+            lines,
+            losing,
+        })
     }
-}
 
-fn open(path: &Path) -> std::io::Result<std::fs::File> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+    fn send(&self, line: Line) {
+        if self.lines.try_send(line).is_err() && !self.losing.swap(true, Ordering::Relaxed) {
+            tracing::error!("audit lines are lost: the disk does not keep up");
+        }
     }
-    std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
 }
 
 /// Ends when the middleware is dropped and every line is written.
-async fn write(path: PathBuf, mut file: BufWriter<File>, mut waiting: mpsc::Receiver<Line>) {
-    let mut failing = false;
-    while let Some(line) = waiting.recv().await {
-        let mut next = Some(line);
-        let mut result = Ok(());
-        while let Some(line) = next {
-            if let Ok(mut json) = serde_json::to_vec(&line) {
-                json.push(b'\n');
-                result = file.write_all(&json).await;
-            }
-            next = waiting.try_recv().ok();
-        }
-        let result = match result {
-            Ok(()) => file.flush().await,
-            error => error,
+async fn write(mut file: AuditFile, mut waiting: mpsc::Receiver<Line>, losing: Arc<AtomicBool>) {
+    let mut lines = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut lines, BATCH).await > 0 {
+        let batch = std::mem::take(&mut lines);
+        let written = tokio::task::spawn_blocking(move || {
+            let written = batch.iter().try_for_each(|line| file.write(line));
+            (file, written)
+        });
+        let Ok((back, written)) = written.await else {
+            return;
         };
-        match result {
-            Ok(()) => failing = false,
-            Err(error) if !failing => {
-                failing = true;
-                tracing::error!(file = %path.display(), %error, "audit lines are lost");
+        file = back;
+        match written {
+            Ok(()) => {
+                if losing.swap(false, Ordering::Relaxed) {
+                    tracing::info!(file = %file.path().display(), "audit lines are written again");
+                }
             }
-            Err(_) => {}
+            Err(error) => {
+                if !losing.swap(true, Ordering::Relaxed) {
+                    tracing::error!(file = %file.path().display(), %error, "audit lines are lost");
+                }
+            }
         }
     }
 }
@@ -94,35 +91,43 @@ impl Middleware for Audit {
     fn handle<'a>(&'a self, call: Call, next: Next<'a>) -> BoxFuture<'a, Reply> {
         Box::pin(async move {
             let began = Instant::now();
-            let mut line = Line {
-                timestamp: Zoned::now()
-                    .strftime("%Y-%m-%dT%H:%M:%S%.3f%:z")
-                    .to_string(),
-                call: call.id,
-                client: call.client.clone(),
-                method: call.method.as_str(),
-                name: call.shown_as.clone(),
-                backend: call.backend.clone(),
-                milliseconds: 0.0,
-                outcome: "ok",
-                code: None,
+            let mut line = Line::of(&call, &self.settings);
+            // The line of a refused call is what finds out that the disk takes lines again.
+            if self.settings.fail == OnFault::Closed && self.losing.load(Ordering::Relaxed) {
+                let refused = Err(CallError::internal(
+                    "the gateway cannot keep its record of calls, and takes none before it can",
+                ));
+                line.end(&refused, began.elapsed());
+                self.send(line);
+                return refused;
+            }
+            let mut unfinished = Unfinished {
+                audit: self,
+                line: Some(line),
+                began,
             };
             let reply = next.run(call).await;
-            line.milliseconds = began.elapsed().as_secs_f64() * 1000.0;
-            match &reply {
-                Ok(result) if result.get("isError") == Some(&true.into()) => {
-                    line.outcome = "tool-error"
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    line.outcome = "error";
-                    line.code = Some(error.code);
-                }
-            }
-            if self.lines.try_send(line).is_err() {
-                tracing::warn!("an audit line is lost: the disk does not keep up");
+            if let Some(mut line) = unfinished.line.take() {
+                line.end(&reply, began.elapsed());
+                self.send(line);
             }
             reply
         })
+    }
+}
+
+/// A call that is under way; one that is dropped has its line as well.
+struct Unfinished<'a> {
+    audit: &'a Audit,
+    line: Option<Line>,
+    began: Instant,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(mut line) = self.line.take() {
+            line.dropped(self.began.elapsed());
+            self.audit.send(line);
+        }
     }
 }

@@ -3,7 +3,17 @@
 //! it was is shared between snapshots, with all it knows.
 
 mod audit;
+mod auth;
+mod circuit_breaker;
+mod concurrency_limit;
+mod gate;
+mod key;
+mod rate_limit;
 mod recovery;
+mod redact;
+mod retry;
+#[cfg(test)]
+mod tests;
 mod timeout;
 
 use std::sync::Arc;
@@ -11,18 +21,36 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::swap::Ground;
-use super::{Call, Reply, Snapshot};
-use crate::config::MiddlewareSpec;
+use super::{Call, Capability, Reply, Snapshot};
+use crate::config::{MiddlewareSettings, MiddlewareSpec};
 use audit::Audit;
+pub(super) use auth::Auth;
+use circuit_breaker::CircuitBreaker;
+use concurrency_limit::ConcurrencyLimit;
+use gate::Gate;
+use rate_limit::RateLimit;
+use redact::Redact;
+use retry::Retry;
 use timeout::Timeout;
 
 /// One link of the chain.
 pub(super) trait Middleware: Send + Sync {
     /// Does its part and hands the call on, or answers itself.
     fn handle<'a>(&'a self, call: Call, next: Next<'a>) -> BoxFuture<'a, Reply>;
+
+    /// Whether clients see what has this name.
+    fn shows(&self, _kind: Capability, _name: &str) -> bool {
+        true
+    }
+
+    /// Who stands at the door, if that is its work.
+    fn guard(&self) -> Option<&Auth> {
+        None
+    }
 }
 
-/// The rest of the chain.
+/// The rest of the chain. It can be run more than once.
+#[derive(Clone, Copy)]
 pub(super) struct Next<'a> {
     links: &'a [Link],
     snapshot: &'a Snapshot,
@@ -79,14 +107,8 @@ impl Chain {
                 links.push(link.clone());
                 continue;
             }
-            let middleware: Arc<dyn Middleware> = match spec {
-                MiddlewareSpec::Audit { file } => Arc::new(
-                    Audit::open(&ground.base.join(file), &ground.tasks)
-                        .map_err(|error| (index, error))?,
-                ),
-                MiddlewareSpec::Timeout { after } => Arc::new(Timeout::new(*after)),
-                // Always there, outermost.
-                MiddlewareSpec::Recovery => continue,
+            let Some(middleware) = set_up(spec, ground).map_err(|error| (index, error))? else {
+                continue;
             };
             links.push(Link {
                 spec: spec.clone(),
@@ -96,6 +118,17 @@ impl Chain {
         Ok(Self { links })
     }
 
+    /// Whether clients see what has this name.
+    pub(super) fn shows(&self, kind: Capability, name: &str) -> bool {
+        let mut links = self.links.iter();
+        links.all(|link| link.middleware.shows(kind, name))
+    }
+
+    /// Who stands at the door.
+    pub(super) fn guard(&self) -> Option<&Auth> {
+        self.links.iter().find_map(|link| link.middleware.guard())
+    }
+
     pub(super) async fn run(&self, call: Call, snapshot: &Snapshot) -> Reply {
         let next = Next {
             links: &self.links,
@@ -103,4 +136,26 @@ impl Chain {
         };
         recovery::recover(call.id, next.run(call)).await
     }
+}
+
+/// The middleware that `spec` asks for; recovery is always there.
+fn set_up(spec: &MiddlewareSpec, ground: &Ground) -> Result<Option<Arc<dyn Middleware>>, String> {
+    Ok(Some(match &spec.settings {
+        MiddlewareSettings::Allow(names) => Arc::new(Gate::allow(names)),
+        MiddlewareSettings::Deny(names) => Arc::new(Gate::deny(names)),
+        MiddlewareSettings::Audit(settings) => {
+            let path = ground.base.join(&settings.file);
+            Arc::new(Audit::open(&path, settings, &ground.tasks)?)
+        }
+        MiddlewareSettings::Auth(settings) => Arc::new(Auth::new(settings)?),
+        MiddlewareSettings::CircuitBreaker(settings) => {
+            Arc::new(CircuitBreaker::new(*settings, ground.notices.clone()))
+        }
+        MiddlewareSettings::ConcurrencyLimit(settings) => Arc::new(ConcurrencyLimit::new(settings)),
+        MiddlewareSettings::RateLimit(settings) => Arc::new(RateLimit::new(settings)),
+        MiddlewareSettings::Recovery => return Ok(None),
+        MiddlewareSettings::Redact(settings) => Arc::new(Redact::new(settings)),
+        MiddlewareSettings::Retry(settings) => Arc::new(Retry::new(*settings)),
+        MiddlewareSettings::Timeout { after } => Arc::new(Timeout::new(*after)),
+    }))
 }

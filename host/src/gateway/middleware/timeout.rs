@@ -18,9 +18,11 @@ impl Timeout {
 }
 
 impl Middleware for Timeout {
-    fn handle<'a>(&'a self, call: Call, next: Next<'a>) -> BoxFuture<'a, Reply> {
+    fn handle<'a>(&'a self, mut call: Call, next: Next<'a>) -> BoxFuture<'a, Reply> {
         Box::pin(async move {
-            let cancelled = call.cancelled.clone();
+            // Only what is inside ends: whoever is outside may call again.
+            let cancelled = call.cancelled.child_token();
+            call.cancelled = cancelled.clone();
             let shown_as = call.shown_as.clone();
             let mut reply = next.run(call);
             match tokio::time::timeout(self.after, &mut reply).await {
@@ -30,7 +32,7 @@ impl Middleware for Timeout {
                     cancelled.cancel();
                     let _ = reply.await;
                     let seconds = self.after.as_secs_f64();
-                    Err(CallError::internal(format!(
+                    Err(CallError::no_answer(format!(
                         "`{shown_as}` took longer than {seconds} s"
                     )))
                 }

@@ -7,7 +7,7 @@ use super::*;
 fn hostile_files_end_soon() {
     let many = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect();
     let variables: String = many(50_000, &|n| format!("${{V{n}}}"));
-    let files: [String; 8] = [
+    let files: [String; 11] = [
         many(15_000, &|n| format!("backendz{n}: 1\n")),
         format!("sync:\n{}", many(15_000, &|n| format!("  polll{n}: 1\n"))),
         format!(
@@ -25,6 +25,22 @@ fn hostile_files_end_soon() {
             many(15_000, &|n| format!(".nan, {n}, "))
         ),
         format!("middleware: [{}]\n", "audit, ".repeat(15_000)),
+        format!(
+            "middleware:\n{}",
+            many(10_000, &|n| format!("- {{name: n{n}, type: audit}}\n"))
+        ),
+        format!(
+            "middleware:\n{}",
+            many(5_000, &|n| format!(
+                "- {{name: n{n}, type: redact, patterns: ['\\w{{50}}{n}']}}\n"
+            ))
+        ),
+        format!(
+            "middleware:\n{}",
+            many(5_000, &|n| format!(
+                "- {{name: n{n}, type: deny, tools: ['*a*{n}[!x]?*']}}\n"
+            ))
+        ),
         format!("a: {}\n", "x".repeat(8 << 20)),
     ];
     for file in &files {

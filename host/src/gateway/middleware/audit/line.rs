@@ -1,0 +1,186 @@
+//! One line of the audit file. What is named like a secret is not in it.
+
+use std::time::Duration;
+
+use jiff::Zoned;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::config::AuditSettings;
+use crate::events::timestamp;
+use crate::gateway::{Call, Origin, Reply};
+
+/// Arguments longer than this, as JSON, are left out: the audit is no archive.
+const LONGEST_ARGUMENTS: usize = 8 * 1024;
+const REDACTED: &str = "[redacted]";
+/// What a key is called whose value is a secret.
+const SECRETS: [&str; 9] = [
+    "apikey",
+    "auth",
+    "cookie",
+    "credential",
+    "passphrase",
+    "password",
+    "privatekey",
+    "secret",
+    "token",
+];
+
+#[derive(Debug, Serialize)]
+pub(super) struct Line {
+    timestamp: String,
+    call: u64,
+    client: String,
+    /// Whose token it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caller: Option<String>,
+    method: &'static str,
+    name: String,
+    backend: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arguments: Option<Value>,
+    milliseconds: f64,
+    /// `ok`, `tool-error` (the tool itself says so), `error` (the backend does), `refused` (the
+    /// gateway did), `no-answer` or `cancelled`.
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<i32>,
+    #[serde(skip)]
+    cancelled: tokio_util::sync::CancellationToken,
+}
+
+impl Line {
+    pub(super) fn of(call: &Call, settings: &AuditSettings) -> Self {
+        let arguments = settings.arguments.then(|| {
+            let key = if call.params.contains_key("arguments") {
+                "arguments"
+            } else {
+                ""
+            };
+            let mut arguments = call.params.get(key).cloned().unwrap_or_default();
+            redact(&mut arguments, settings);
+            match serde_json::to_string(&arguments) {
+                Ok(json) if json.len() <= LONGEST_ARGUMENTS => arguments,
+                _ => format!("[longer than {LONGEST_ARGUMENTS} bytes]").into(),
+            }
+        });
+        Self {
+            timestamp: timestamp(&Zoned::now()),
+            call: call.id,
+            client: call.client.clone(),
+            caller: call.caller.clone(),
+            method: call.method.as_str(),
+            name: call.shown_as.clone(),
+            backend: call.backend.clone(),
+            arguments,
+            milliseconds: 0.0,
+            outcome: "ok",
+            code: None,
+            cancelled: call.cancelled.clone(),
+        }
+    }
+
+    pub(super) fn end(&mut self, reply: &Reply, took: Duration) {
+        self.milliseconds = took.as_secs_f64() * 1000.0;
+        self.outcome = match reply {
+            Ok(result) if result.get("isError") == Some(&true.into()) => "tool-error",
+            Ok(_) => "ok",
+            Err(_) if self.cancelled.is_cancelled() => "cancelled",
+            Err(error) => match error.origin {
+                Origin::Backend => "error",
+                Origin::Gateway => "refused",
+                Origin::NoAnswer => "no-answer",
+            },
+        };
+        self.code = reply.as_ref().err().map(|error| error.code);
+    }
+
+    /// Nobody waits for the answer any more.
+    pub(super) fn dropped(&mut self, took: Duration) {
+        self.milliseconds = took.as_secs_f64() * 1000.0;
+        self.outcome = "cancelled";
+    }
+}
+
+fn redact(value: &mut Value, settings: &AuditSettings) {
+    match value {
+        Value::String(text) => {
+            let patterns = settings.redact.as_ref();
+            if let Some(replaced) = patterns.and_then(|it| it.replace(text, REDACTED)) {
+                *text = replaced;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, settings)),
+        Value::Object(fields) => {
+            for (key, field) in fields.iter_mut() {
+                if is_secret(key) {
+                    *field = REDACTED.into();
+                } else {
+                    redact(field, settings);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn is_secret(key: &str) -> bool {
+    let letters = key.chars().filter(|letter| letter.is_alphanumeric());
+    let key: String = letters.flat_map(char::to_lowercase).collect();
+    SECRETS.iter().any(|secret| key.contains(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::call;
+    use super::*;
+    use crate::config::OnFault;
+    use crate::gateway::CallError;
+    use serde_json::json;
+
+    fn line(arguments: bool, params: Value) -> Line {
+        let settings = AuditSettings {
+            file: "a".into(),
+            max_size: 1,
+            files: 1,
+            arguments,
+            redact: None,
+            fail: OnFault::Open,
+        };
+        let mut call = call("read");
+        call.params = params.as_object().unwrap().clone();
+        Line::of(&call, &settings)
+    }
+
+    #[test]
+    fn what_is_named_like_a_secret_is_not_in_a_line_and_arguments_only_where_asked_for() {
+        let params = json!({"name": "read", "arguments": {
+            "path": "/a", "Api-Key": "k", "deep": [{"dbPassword": {"x": 1}, "n": 7}],
+        }});
+        assert_eq!(line(false, params.clone()).arguments, None);
+        let expected = json!({
+            "path": "/a", "Api-Key": "[redacted]", "deep": [{"dbPassword": "[redacted]", "n": 7}],
+        });
+        assert_eq!(line(true, params).arguments, Some(expected));
+        let long = json!({"arguments": {"text": "x".repeat(LONGEST_ARGUMENTS)}});
+        assert_eq!(
+            line(true, long).arguments,
+            Some(json!("[longer than 8192 bytes]"))
+        );
+    }
+
+    #[test]
+    fn a_line_says_how_the_call_ended() {
+        let outcome = |reply: Reply| {
+            let mut line = line(false, json!({}));
+            line.end(&reply, Duration::from_millis(5));
+            (line.outcome, line.code)
+        };
+        assert_eq!(outcome(Ok(json!({}))), ("ok", None));
+        assert_eq!(outcome(Ok(json!({"isError": true}))), ("tool-error", None));
+        let refused = CallError::forbidden("no");
+        assert_eq!(outcome(Err(refused)), ("refused", Some(-32003)));
+        let silent = CallError::no_answer("late");
+        assert_eq!(outcome(Err(silent)), ("no-answer", Some(-32603)));
+    }
+}

@@ -1,0 +1,209 @@
+//! When a backend is left alone, and when it may be tried again. Pure: `now` is an argument.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::config::BreakerSettings;
+
+/// One backend's breaker.
+pub(super) struct Machine {
+    settings: BreakerSettings,
+    state: State,
+}
+
+enum State {
+    /// Calls pass. These, the newest last, had no answer.
+    Closed { failures: VecDeque<Instant> },
+    /// None passes until then.
+    Open { until: Instant },
+    /// One tries, and the others wait for how it ends.
+    HalfOpen,
+}
+
+/// How a call that was let through ended, as far as it says something about the backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    Answered,
+    Unanswered,
+    /// It says nothing: the client took it back.
+    GivenUp,
+}
+
+/// What people should know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    Opened,
+    Closed,
+}
+
+/// How long a call is told to wait while another one tries.
+const WHILE_TRIED: Duration = Duration::from_secs(1);
+
+impl Machine {
+    pub(super) fn new(settings: BreakerSettings) -> Self {
+        Self {
+            settings,
+            state: State::closed(),
+        }
+    }
+
+    /// Whether a call may pass; otherwise how long to wait.
+    pub(super) fn ask(&mut self, now: Instant) -> Result<(), Duration> {
+        match self.state {
+            State::Closed { .. } => Ok(()),
+            State::Open { until } if now < until => Err(until - now),
+            State::Open { .. } => {
+                self.state = State::HalfOpen;
+                Ok(())
+            }
+            State::HalfOpen => Err(WHILE_TRIED),
+        }
+    }
+
+    /// A call that could pass has ended.
+    pub(super) fn ended(&mut self, ended: Ended, now: Instant) -> Option<Turn> {
+        match (&mut self.state, ended) {
+            (State::Closed { failures }, Ended::Answered) => {
+                if self.settings.within.is_none() {
+                    failures.clear();
+                }
+                None
+            }
+            (State::Closed { failures }, Ended::Unanswered) => {
+                failures.push_back(now);
+                if let Some(within) = self.settings.within {
+                    failures.retain(|at| now.duration_since(*at) <= within);
+                }
+                if (failures.len() as u64) < self.settings.failures {
+                    return None;
+                }
+                self.open(now);
+                Some(Turn::Opened)
+            }
+            (State::HalfOpen, Ended::Answered) => {
+                self.state = State::closed();
+                Some(Turn::Closed)
+            }
+            // Said already.
+            (State::HalfOpen, Ended::Unanswered) => {
+                self.open(now);
+                None
+            }
+            // The next one may try.
+            (State::HalfOpen, Ended::GivenUp) => {
+                self.state = State::Open { until: now };
+                None
+            }
+            // Calls that passed before it opened.
+            (State::Open { .. }, _) | (State::Closed { .. }, Ended::GivenUp) => None,
+        }
+    }
+
+    fn open(&mut self, now: Instant) {
+        let until = now + self.settings.open;
+        self.state = State::Open { until };
+    }
+}
+
+impl State {
+    fn closed() -> Self {
+        Self::Closed {
+            failures: VecDeque::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Ended::{Answered, GivenUp, Unanswered};
+
+    const OPEN: Duration = Duration::from_secs(30);
+
+    fn machine(failures: u64, within: Option<u64>) -> Machine {
+        Machine::new(BreakerSettings {
+            failures,
+            within: within.map(Duration::from_secs),
+            open: OPEN,
+        })
+    }
+
+    fn opened(now: Instant) -> Machine {
+        let mut machine = machine(1, None);
+        assert_eq!(machine.ended(Unanswered, now), Some(Turn::Opened));
+        machine
+    }
+
+    #[test]
+    fn failures_in_a_row_open_it_and_an_answer_between_begins_anew() {
+        let (mut machine, now) = (machine(3, None), Instant::now());
+        for ended in [
+            Unanswered, Unanswered, Answered, Unanswered, GivenUp, Unanswered,
+        ] {
+            assert_eq!(machine.ended(ended, now), None);
+            assert_eq!(machine.ask(now), Ok(()));
+        }
+        assert_eq!(machine.ended(Unanswered, now), Some(Turn::Opened));
+        assert_eq!(machine.ask(now), Err(OPEN));
+        let later = now + Duration::from_secs(10);
+        assert_eq!(machine.ask(later), Err(Duration::from_secs(20)));
+    }
+
+    #[test]
+    fn failures_within_a_time_open_it_whatever_is_answered_between() {
+        let (mut machine, now) = (machine(3, Some(10)), Instant::now());
+        let at = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(machine.ended(Unanswered, at(0)), None);
+        assert_eq!(machine.ended(Unanswered, at(8)), None);
+        assert_eq!(machine.ended(Answered, at(9)), None);
+        assert_eq!(
+            machine.ended(Unanswered, at(11)),
+            None,
+            "the first is too old"
+        );
+        assert_eq!(machine.ended(Unanswered, at(12)), Some(Turn::Opened));
+    }
+
+    #[test]
+    fn one_call_tries_and_its_answer_closes_it() {
+        let now = Instant::now();
+        let mut machine = opened(now);
+        let later = now + OPEN;
+        assert_eq!(machine.ask(later), Ok(()));
+        assert_eq!(machine.ask(later), Err(WHILE_TRIED), "one at a time");
+        assert_eq!(machine.ended(Answered, later), Some(Turn::Closed));
+        assert_eq!(machine.ask(later), Ok(()));
+    }
+
+    #[test]
+    fn one_call_tries_in_vain_and_it_stays_open_without_another_word() {
+        let now = Instant::now();
+        let mut machine = opened(now);
+        let later = now + OPEN;
+        assert_eq!(machine.ask(later), Ok(()));
+        assert_eq!(machine.ended(Unanswered, later), None);
+        assert_eq!(machine.ask(later), Err(OPEN));
+    }
+
+    #[test]
+    fn a_try_that_is_taken_back_leaves_the_turn_to_the_next() {
+        let now = Instant::now();
+        let mut machine = opened(now);
+        let later = now + OPEN;
+        assert_eq!(machine.ask(later), Ok(()));
+        assert_eq!(machine.ended(GivenUp, later), None);
+        assert_eq!(machine.ask(later), Ok(()));
+    }
+
+    #[test]
+    fn what_passed_before_it_opened_changes_nothing() {
+        let now = Instant::now();
+        let mut machine = opened(now);
+        for ended in [Answered, Unanswered, GivenUp] {
+            assert_eq!(machine.ended(ended, now), None);
+        }
+        assert_eq!(machine.ask(now), Err(OPEN));
+    }
+}

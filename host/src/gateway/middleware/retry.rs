@@ -1,0 +1,51 @@
+//! Retry: a call that had no answer is made again, where that can do no harm: prompts, resources,
+//! and tools that call themselves read-only or idempotent. An error that the backend itself gives
+//! is an answer.
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures::future::BoxFuture;
+
+use super::{Middleware, Next};
+use crate::config::RetrySettings;
+use crate::gateway::{Call, CallError, Origin, Reply};
+
+pub(super) struct Retry {
+    waits: ExponentialBuilder,
+}
+
+impl Retry {
+    pub(super) fn new(settings: RetrySettings) -> Self {
+        // At most 10: the file cannot say more.
+        let times = usize::try_from(settings.attempts - 1).unwrap_or(usize::MAX);
+        Self {
+            waits: ExponentialBuilder::new()
+                .with_min_delay(settings.backoff)
+                .with_max_delay(settings.max_backoff)
+                .with_factor(2.0)
+                .with_max_times(times),
+        }
+    }
+}
+
+impl Middleware for Retry {
+    fn handle<'a>(&'a self, call: Call, next: Next<'a>) -> BoxFuture<'a, Reply> {
+        if !call.repeatable {
+            return next.run(call);
+        }
+        Box::pin(async move {
+            let mut reply = next.run(call.clone()).await;
+            for wait in self.waits.build() {
+                if !matches!(&reply, Err(error) if error.origin == Origin::NoAnswer) {
+                    break;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = call.cancelled.cancelled() => return Err(CallError::cancelled()),
+                }
+                tracing::debug!(call = call.id, backend = call.backend, "called again");
+                reply = next.run(call.clone()).await;
+            }
+            reply
+        })
+    }
+}

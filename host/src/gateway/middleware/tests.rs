@@ -1,0 +1,123 @@
+//! The chain in front of backends that do as they are told, on paused time.
+
+mod limits;
+mod repair;
+mod texts;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{BackendSpec, MiddlewareSpec};
+use crate::gateway::fakes::Fakes;
+use crate::gateway::{
+    BackendNotice, Call, CallError, Capability, Gateway, Method, NoticeKind, Reply, Wanted,
+};
+
+/// A call of this tool.
+pub(in crate::gateway::middleware) fn call(tool: &str) -> Call {
+    Call {
+        id: 1,
+        client: "test/1".to_owned(),
+        caller: None,
+        method: Method::CallTool,
+        shown_as: tool.to_owned(),
+        backend: "one".to_owned(),
+        params: Map::new(),
+        repeatable: false,
+        cancelled: CancellationToken::new(),
+    }
+}
+
+/// A gateway with one backend.
+struct World {
+    fakes: Arc<Fakes>,
+    gateway: Arc<Gateway>,
+    notices: UnboundedReceiver<BackendNotice>,
+}
+
+impl World {
+    /// With these tools, behind this section `middleware`.
+    async fn new(tools: &[&str], middleware: Value) -> Self {
+        let fakes = Arc::new(Fakes::default());
+        let (gateway, notices) = Gateway::connected_by(fakes.clone());
+        let world = Self {
+            fakes,
+            gateway,
+            notices,
+        };
+        world.reload(tools, middleware).await;
+        world
+    }
+
+    async fn reload(&self, tools: &[&str], middleware: Value) {
+        let env = |_: &str| None;
+        let args: Vec<_> = ["told"].iter().chain(tools).collect();
+        let spec = json!({"command": "fake", "args": args});
+        let backend = BackendSpec::from_json("one", &spec, &env).unwrap();
+        let links = middleware.as_array().unwrap().iter().map(|entry| {
+            let (name, settings) = entry.as_object().unwrap().iter().next().unwrap();
+            let kind = settings.get("type").and_then(Value::as_str);
+            MiddlewareSpec::from_json(name, kind.unwrap_or(name), settings, &env).unwrap()
+        });
+        let wanted = Wanted {
+            backends: vec![("one".to_owned(), backend)],
+            middleware: links.collect(),
+        };
+        let mut candidate = self.gateway.build(&wanted, None, false).await.unwrap();
+        let offers = candidate.offers();
+        candidate.compose(None, &offers).unwrap();
+        self.gateway.swap(candidate);
+    }
+
+    fn tools(&self) -> Vec<String> {
+        self.gateway.current().shown(Capability::Tool)
+    }
+
+    /// Calls a tool as the front does.
+    fn call(&self, client: &str, tool: &str, text: &str) -> impl Future<Output = Reply> + use<> {
+        let snapshot = self.gateway.current();
+        let (client, tool) = (client.to_owned(), tool.to_owned());
+        let arguments = json!({"name": tool, "arguments": {"text": text}});
+        async move {
+            let to = snapshot.route(Capability::Tool, &tool);
+            let to = to.ok_or_else(|| CallError::unknown(Capability::Tool, &tool))?;
+            let call = Call {
+                client,
+                params: arguments.as_object().cloned().unwrap_or_default(),
+                repeatable: to.repeatable,
+                ..call(&tool)
+            };
+            snapshot.serve(call).await
+        }
+    }
+
+    /// How many calls came as far as the backend.
+    fn arrived(&self) -> usize {
+        self.fakes.calls().len()
+    }
+
+    /// The backend answers nothing any more.
+    fn silence(&self) {
+        self.fakes.strike_dumb("one");
+    }
+
+    fn notice(&mut self) -> Option<NoticeKind> {
+        self.notices.try_recv().ok().map(|notice| notice.kind)
+    }
+}
+
+fn text(reply: Reply) -> String {
+    let result = reply.unwrap();
+    let text = result["content"][0]["text"].as_str();
+    text.unwrap().to_owned()
+}
+
+fn message(reply: Reply) -> String {
+    reply.unwrap_err().message
+}
+
+const SECOND: Duration = Duration::from_secs(1);

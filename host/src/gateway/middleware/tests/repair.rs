@@ -1,0 +1,140 @@
+//! What is done about a backend that gives no answer.
+
+use super::*;
+use tokio::time::{Instant, advance};
+
+fn timeout() -> Value {
+    json!({"timeout": {"seconds": 1}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_read_only_is_called_again_ever_later() {
+    let retry = json!({"retry": {"attempts": 3, "backoff": 2}});
+    let world = World::new(&["read_a"], json!([retry, timeout()])).await;
+    world.silence();
+    let began = Instant::now();
+    assert_eq!(
+        message(world.call("x", "read_a", "").await),
+        "`read_a` took longer than 1 s"
+    );
+    assert_eq!(world.arrived(), 3);
+    assert_eq!(began.elapsed().as_secs(), 1 + 2 + 1 + 4 + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_do_harm_is_called_once() {
+    let world = World::new(&["write_a"], json!([{"retry": {}}, timeout()])).await;
+    world.silence();
+    assert!(world.call("x", "write_a", "").await.is_err());
+    assert_eq!(world.arrived(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_not_asked_for_again_even_if_the_tool_says_that_it_failed() {
+    let world = World::new(&["read_a"], json!([{"retry": {}}])).await;
+    let params = json!({"name": "read_a"});
+    let call = Call {
+        params: params.as_object().unwrap().clone(),
+        repeatable: true,
+        ..call("read_a")
+    };
+    let result = world.gateway.current().serve(call).await.unwrap();
+    assert_eq!(result["isError"], true);
+    assert_eq!(world.arrived(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_away_ends_the_trying() {
+    let world = World::new(
+        &["read_a"],
+        json!([{"retry": {"backoff": 60, "max_backoff": 60}}, timeout()]),
+    )
+    .await;
+    world.silence();
+    let cancelled = CancellationToken::new();
+    let call = Call {
+        repeatable: true,
+        cancelled: cancelled.clone(),
+        ..call("read_a")
+    };
+    let (reply, ()) = tokio::join!(world.gateway.current().serve(call), async {
+        tokio::time::sleep(5 * SECOND).await;
+        cancelled.cancel();
+    });
+    assert_eq!(message(reply), "the call was cancelled");
+    assert_eq!(world.arrived(), 1);
+}
+
+fn breaker() -> Value {
+    json!({"circuit-breaker": {"failures": 2, "open": 30}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_without_answers_is_left_alone_then_tried_once() {
+    let mut world = World::new(&["a"], json!([breaker(), timeout()])).await;
+    world.silence();
+    for _ in 0..2 {
+        assert!(world.call("x", "a", "").await.is_err());
+    }
+    assert_eq!(world.notice(), Some(NoticeKind::LeftAlone(30 * SECOND)));
+    let error = world.call("x", "a", "").await.unwrap_err();
+    assert_eq!(
+        error.message,
+        "backend `one` gave no answer lately and is left alone for now; try again in 30 s"
+    );
+    assert_eq!(error.code, -32029);
+    assert_eq!(world.arrived(), 2, "it was not asked");
+
+    advance(30 * SECOND).await;
+    let (one, two) = tokio::join!(world.call("x", "a", ""), world.call("x", "a", ""));
+    assert_eq!(message(one), "`a` took longer than 1 s");
+    assert!(message(two).contains("left alone"));
+    assert_eq!(world.arrived(), 3, "one tried");
+    assert_eq!(world.notice(), None, "said already");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_keeps_the_breaker_and_a_backend_started_anew_begins_with_a_closed_one() {
+    let mut world = World::new(&["a"], json!([breaker(), timeout()])).await;
+    world.silence();
+    for _ in 0..2 {
+        assert!(world.call("x", "a", "").await.is_err());
+    }
+    assert!(world.notice().is_some());
+    world
+        .reload(&["a"], json!([{"retry": {}}, breaker(), timeout()]))
+        .await;
+    assert!(message(world.call("x", "a", "").await).contains("left alone"));
+    world
+        .reload(&["a", "b"], json!([breaker(), timeout()]))
+        .await;
+    assert_eq!(text(world.call("x", "a", "hi").await), "hi");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_the_client_takes_back_is_no_failure() {
+    let breaker = json!({"circuit-breaker": {"failures": 1}});
+    let mut world = World::new(&["slow"], json!([breaker])).await;
+    let begun = world.call("x", "slow", "");
+    assert!(tokio::time::timeout(SECOND / 2, begun).await.is_err());
+    assert!(world.call("x", "slow", "").await.is_ok());
+    assert_eq!(world.notice(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_order_of_the_list_is_the_order_of_the_chain() {
+    // Refused by the limit before the breaker is asked, or after it.
+    let limit = json!({"rate-limit": {"calls": 2}});
+    for (chain, said) in [
+        (json!([limit, breaker(), timeout()]), "too many calls"),
+        (json!([breaker(), limit, timeout()]), "left alone"),
+    ] {
+        let world = World::new(&["a"], chain).await;
+        world.silence();
+        for _ in 0..2 {
+            assert!(world.call("x", "a", "").await.is_err());
+        }
+        let refused = message(world.call("x", "a", "").await);
+        assert!(refused.contains(said), "{refused}");
+    }
+}
