@@ -11,8 +11,9 @@ use super::look::Due;
 use super::{Debounce, FileEvent, FoundBy};
 use crate::target::Digest;
 
-/// A file that goes on being written to is looked at again after so long, at first and at most,
-/// unless it is closed before: a look in between finds half of it, and reads all of that.
+/// A file that is being written to is looked at after so long, at first and at most, unless it is
+/// closed before. Most writers close at once; a look in between finds half of it, reads all of
+/// that, and is in the way of the one that matters.
 const HOLD: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 /// Beyond so many events between two looks, what they are says no more than that they are many.
@@ -58,7 +59,6 @@ impl Watched {
         } else if wanted {
             self.due.overflow = true;
         }
-        let before = self.written;
         self.written = match event {
             FileEvent::Created | FileEvent::Written => true,
             FileEvent::Metadata => self.written,
@@ -71,8 +71,6 @@ impl Watched {
                 Some((now + wait, wait))
             }
             Some(hold) => Some(hold),
-            // The first word of a writer is looked at: most have closed by the end of the look.
-            None if !before => Some((now, HOLD.0 / 2)),
             None => Some((now + HOLD.0, HOLD.0)),
         };
     }
