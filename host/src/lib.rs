@@ -10,9 +10,10 @@
 //!    [`manage`]: answers how the host is, and takes orders;
 //! 3. [`reload`]: one transaction from settled change to new snapshot;
 //! 4. [`plugin`]: the WASM detectors and handlers behind the ports of `watch` and `reload`;
-//!    [`memory`]: what outlives the process, behind the port of `reload`;
-//! 5. [`service`]: builds the rooms and owns their life; [`follow`]: the watching half alone, for
-//!    any files; [`conformance`]: the ways in which files are saved, as a test of detectors;
+//!    [`memory`]: what outlives the process, behind the port of `reload`; [`follow`]: the watching
+//!    half alone, for any files;
+//! 5. [`service`]: builds the rooms and owns their life;
+//!    [`conformance`]: the ways in which files are saved, as a test of detectors;
 //! 6. [`cli`]: one file for each subcommand.
 
 pub mod cli;

@@ -98,7 +98,7 @@ impl Follower {
         }
     }
 
-    /// Ends, once the look under way has.
+    /// Ends. A look under way comes to its end beside.
     pub async fn stop(self) {
         self.cancel.cancel();
         self.tasks.wait().await;

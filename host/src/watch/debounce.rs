@@ -10,7 +10,7 @@ use crate::target::Rest;
 
 /// How long a writer that has the file open and writes nothing holds up a reload. Longer than the
 /// pauses of a program that is still at it, short enough for one that never closes.
-const WRITER_PATIENCE: Duration = Duration::from_secs(1);
+pub const WRITER_PATIENCE: Duration = Duration::from_secs(1);
 /// How long an empty file is taken for one that is about to be written, where there is no cap.
 const EMPTY_PATIENCE: Duration = Duration::from_secs(10);
 /// How much longer than `cap` a file that is still being written is waited for, at most.

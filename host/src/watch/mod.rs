@@ -18,7 +18,7 @@ mod watched;
 mod watcher;
 mod wires;
 
-pub use debounce::{Debounce, Settling};
+pub use debounce::{Debounce, Settling, WRITER_PATIENCE};
 pub use detection::AUTO;
 pub use detector::{Detector, Detectors, FileEvent, Observation, Verdict, Wake, Wakes};
 pub use hearing::{HeardBy, Hearing};
