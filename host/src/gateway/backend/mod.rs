@@ -3,7 +3,6 @@
 //! retired backend whose calls do not end is stopped when its drain time is over.
 
 mod child;
-mod lines;
 mod offers;
 mod remote;
 
