@@ -21,8 +21,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::meter::Meter;
 use super::swap::Ground;
 use super::{Call, CallError, Method, Offer, Origin, Reply};
 use crate::config::BackendSpec;
@@ -63,6 +65,7 @@ pub(super) struct Backend {
     peer: Arc<Peer>,
     hello: Hello,
     offers: ArcSwap<Vec<Offer>>,
+    meter: Arc<Meter>,
     retired: CancellationToken,
     /// Dropped with the last snapshot that names this backend.
     _unused: DropGuard,
@@ -96,6 +99,7 @@ impl Backend {
             hello: hello.ok_or("it did not introduce itself")?,
             peer,
             offers: ArcSwap::default(),
+            meter: ground.meters.of(name),
             retired: CancellationToken::new(),
             _unused: unused.clone().drop_guard(),
         });
@@ -185,6 +189,7 @@ impl Backend {
     }
 
     async fn ask(&self, call: Call) -> Reply {
+        let timing = self.meter.begin(Instant::now());
         let ask = Ask {
             method: call.method.as_str(),
             about: Some(era::about(&call)),
@@ -193,6 +198,10 @@ impl Backend {
             headers: Vec::new(),
         };
         let answer = self.peer.request(ask).await;
+        // An error that it gives is an answer.
+        if matches!(&answer, Ok(_) | Err(Failure::Error(_))) {
+            timing.answered(Instant::now());
+        }
         answer.map_err(|failure| self.failed(call.method.as_str(), failure))
     }
 
