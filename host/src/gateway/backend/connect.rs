@@ -45,14 +45,14 @@ pub(super) async fn connect(
     ground: &Arc<Ground>,
     me: &Introduction,
 ) -> Result<Connected, String> {
-    let connected = open(name, spec, ground).await?;
+    let connected = open(name, spec, ground, me).await?;
     let greeted = tokio::time::timeout(spec.timeouts.init, hello::greet(&connected.peer, me)).await;
     let (connected, greeted) = match greeted {
         // Some servers of the old era end, or fall silent, when they are asked as those of the
         // new one are.
         Ok(Err(Unwelcome::Gone(_))) | Err(_) if connected.child.is_some() => {
             leave(connected).await;
-            let connected = open(name, spec, ground).await?;
+            let connected = open(name, spec, ground, me).await?;
             let greeting = hello::initialize(&connected.peer, me);
             let greeted = tokio::time::timeout(spec.timeouts.init, greeting).await;
             (connected, greeted)
@@ -73,13 +73,18 @@ pub(super) async fn connect(
 }
 
 /// A way to send, and somebody who reads.
-async fn open(name: &str, spec: &BackendSpec, ground: &Arc<Ground>) -> Result<Connected, String> {
+async fn open(
+    name: &str,
+    spec: &BackendSpec,
+    ground: &Arc<Ground>,
+    me: &Introduction,
+) -> Result<Connected, String> {
     if let Some(connector) = &ground.connector {
         let stream = connector.connect(name, spec);
         let stream = tokio::time::timeout(spec.timeouts.init, stream).await;
         let stream = stream.map_err(|_elapsed| "it cannot be reached in time".to_owned())??;
         let (read, write) = tokio::io::split(stream);
-        let peer = Peer::new(name, Link::Lines(Outbox::into_stream()), Arc::clone(ground));
+        let peer = Peer::new(name, Link::Lines(Outbox::into_stream()), me, ground);
         let writer = Arc::clone(&peer);
         ground.tasks.spawn(async move {
             if let Link::Lines(outbox) = &writer.link {
@@ -95,7 +100,7 @@ async fn open(name: &str, spec: &BackendSpec, ground: &Arc<Ground>) -> Result<Co
         Connection::Stdio { .. } => {
             let started = child::spawn(name, &spec.connection, ground)?;
             let outbox = Outbox::into_pipe(started.input);
-            let peer = Peer::new(name, Link::Lines(outbox), Arc::clone(ground));
+            let peer = Peer::new(name, Link::Lines(outbox), me, ground);
             let writer = Arc::clone(&peer);
             ground.tasks.spawn(async move {
                 if let Link::Lines(outbox) = &writer.link {
@@ -112,7 +117,7 @@ async fn open(name: &str, spec: &BackendSpec, ground: &Arc<Ground>) -> Result<Co
         }
         Connection::StreamableHttp { .. } => {
             let link = Link::Http(Http::new(&spec.connection)?);
-            let peer = Peer::new(name, link, Arc::clone(ground));
+            let peer = Peer::new(name, link, me, ground);
             Ok(Connected { peer, child: None })
         }
     }

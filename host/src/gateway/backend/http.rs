@@ -12,6 +12,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode, Url};
 
 use super::child::MAX_MESSAGE;
+use super::hello;
 use super::peer::{Ask, Failure, Peer, request_line};
 use crate::config::{Connection, Template};
 use crate::mcp::{Id, Message, Raw, RpcError};
@@ -32,6 +33,21 @@ pub(super) struct Http {
     /// What the configuration sends with each request.
     headers: HeaderMap,
     session: Mutex<Option<HeaderValue>>,
+    /// Held by whoever begins another session.
+    renewing: tokio::sync::Mutex<()>,
+}
+
+/// Why a request has no answer.
+enum Lost {
+    For(Failure),
+    /// The server has forgotten this session, and did nothing.
+    Session(HeaderValue),
+}
+
+impl From<Failure> for Lost {
+    fn from(failure: Failure) -> Self {
+        Self::For(failure)
+    }
 }
 
 /// Why a stream ended before its answer came.
@@ -67,6 +83,7 @@ impl Http {
             url: parsed,
             headers,
             session: Mutex::default(),
+            renewing: tokio::sync::Mutex::default(),
         })
     }
 
@@ -103,36 +120,72 @@ impl Http {
             .map_err(|error| unreachable(peer, &error))
     }
 
-    /// Asks, and waits for the answer; what else comes on its stream, the peer hears.
-    pub(super) async fn request(
-        &self,
-        peer: &Arc<Peer>,
-        id: u64,
-        ask: &Ask,
-    ) -> Result<Raw, Failure> {
+    /// Asks, and waits for the answer; what else comes on its stream, the peer hears. Where the
+    /// server has forgotten the session, another is begun.
+    pub(super) async fn request(&self, peer: &Arc<Peer>, id: u64, ask: &Ask) -> Answer {
+        let lost = match self.try_request(peer, id, ask).await {
+            Ok(answer) => return Ok(answer),
+            Err(Lost::For(failure)) => return Err(failure),
+            Err(Lost::Session(session)) => session,
+        };
+        self.renew(peer, &lost).await?;
+        match self.try_request(peer, id, ask).await {
+            Ok(answer) => Ok(answer),
+            Err(Lost::For(failure)) => Err(failure),
+            Err(Lost::Session(_)) => Err(peer.gone()),
+        }
+    }
+
+    /// Begins another session in place of `lost`, unless somebody has.
+    async fn renew(&self, peer: &Arc<Peer>, lost: &HeaderValue) -> Result<(), Failure> {
+        let _turn = self.renewing.lock().await;
+        if self.session().as_ref() != Some(lost) {
+            return Ok(());
+        }
+        self.keep_session(None);
+        let before = peer.hello.get().map(|hello| hello.version);
+        // It asks by this same way.
+        let greeted = Box::pin(hello::initialize(peer, &peer.me)).await;
+        if greeted.is_ok_and(|hello| Some(hello.version) == before) {
+            tracing::info!(backend = peer.backend, "it had forgotten its session");
+            peer.is_another_now();
+            return Ok(());
+        }
+        peer.end();
+        Err(peer.gone())
+    }
+
+    fn keep_session(&self, session: Option<HeaderValue>) {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session;
+    }
+
+    async fn try_request(&self, peer: &Arc<Peer>, id: u64, ask: &Ask) -> Result<Raw, Lost> {
+        let session = self.session();
         let mut headers = self.headers(peer);
         headers::of_request(&mut headers, peer, ask);
         let body = request_line(id, ask.method, &ask.params);
         let answer = self.post(peer, body, headers).await?;
         if ask.method == "initialize" {
-            let session = answer.headers().get(SESSION).cloned();
-            *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session;
+            self.keep_session(answer.headers().get(SESSION).cloned());
+        }
+        if let Some(session) = session.filter(|_| answer.status() == StatusCode::NOT_FOUND) {
+            return Err(Lost::Session(session));
         }
         if !answer.status().is_success() {
-            return Err(self.refused(peer, id, answer).await);
+            return Err(refused(peer, id, answer).await.into());
         }
         if stream::is_one(&answer) {
-            return self.follow(peer, id, Events::of(answer)).await;
+            return Ok(self.follow(peer, id, Events::of(answer)).await?);
         }
         let body = stream::read(answer, MAX_MESSAGE)
             .await
             .map_err(|why| cannot_be_read(peer, &why))?;
         match Message::parse(&body) {
             Ok(Message::Response(response)) if is_of(response.id.as_ref(), id) => {
-                response.result.map_err(Failure::Error)
+                Ok(response.result.map_err(Failure::Error)?)
             }
-            Ok(_) => Err(cannot_be_read(peer, "it is not the answer to the request")),
-            Err(bad) => Err(cannot_be_read(peer, &bad.error.message)),
+            Ok(_) => Err(cannot_be_read(peer, "it is not the answer to the request").into()),
+            Err(bad) => Err(cannot_be_read(peer, &bad.error.message).into()),
         }
     }
 
@@ -187,32 +240,33 @@ impl Http {
         if answer.status() == StatusCode::OK && stream::is_one(&answer) {
             return Ok(Events::of(answer));
         }
-        Err(self.refused(peer, 0, answer).await)
+        if answer.status() == StatusCode::NOT_FOUND && self.session().is_some() {
+            return Err(peer.gone());
+        }
+        Err(refused(peer, 0, answer).await)
     }
 
     /// Hears what a server of the old era says beside any request, for as long as it is there. One
     /// that offers no such stream is left in peace.
     pub(super) async fn listen(&self, peer: &Arc<Peer>) {
-        let (mut last, mut pause, mut in_vain) = (None, PAUSE, 0);
-        while in_vain < RESUMPTIONS {
+        let (mut last, mut pause, mut wait) = (None, PAUSE, PAUSE);
+        loop {
             match self.open(peer, last.as_ref()).await {
                 Ok(mut events) => {
                     while let Ok(Some(event)) = events.next().await {
-                        in_vain = 0;
+                        wait = pause;
                         note(&event, &mut last, &mut pause);
-                        if let Some(data) = &event.data {
+                        if let Some(data) = event.data.filter(|data| !data.is_empty()) {
                             peer.hear(data.as_bytes(), None);
                         }
                     }
+                    peer.doubt();
                 }
                 Err(Failure::Error(_)) => return,
-                Err(Failure::NoAnswer(_) | Failure::Cancelled) => {}
+                Err(Failure::NoAnswer(_) | Failure::Cancelled) => peer.doubt(),
             }
-            in_vain += 1;
-            tokio::select! {
-                () = tokio::time::sleep(pause * in_vain) => {}
-                () = peer.ended.cancelled() => return,
-            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -238,39 +292,32 @@ impl Http {
             let _ = request.headers(self.headers(peer)).send().await;
         }
     }
+}
 
-    /// What a status that is no success means.
-    async fn refused(&self, peer: &Peer, id: u64, answer: Response) -> Failure {
-        let status = answer.status();
-        let had_session = self.session().is_some();
-        let is_json = stream::is_json(&answer);
-        let body = stream::read(answer, MAX_MESSAGE).await.unwrap_or_default();
-        if is_json
-            && let Ok(Message::Response(response)) = Message::parse(&body)
-            && let Err(error) = response.result
-            && (response.id.is_none() || is_of(response.id.as_ref(), id))
-            && !(had_session && status == StatusCode::NOT_FOUND)
-        {
-            return Failure::Error(error);
-        }
-        if status == StatusCode::NOT_FOUND && had_session {
-            // It has forgotten the session: a new one begins with a new connection.
-            peer.end();
-            return peer.gone();
-        }
-        let say = match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => format!(
-                "backend `{}` does not let the gateway in (HTTP {status}); does it need \
-                 `headers` with a token?",
-                peer.backend
-            ),
-            _ => format!("backend `{}` answered with HTTP {status}", peer.backend),
-        };
-        if status.is_client_error() {
-            return Failure::Error(RpcError::new(RpcError::INTERNAL_ERROR, say));
-        }
-        Failure::NoAnswer(say)
+/// What a status that is no success means.
+async fn refused(peer: &Peer, id: u64, answer: Response) -> Failure {
+    let status = answer.status();
+    let is_json = stream::is_json(&answer);
+    let body = stream::read(answer, MAX_MESSAGE).await.unwrap_or_default();
+    if is_json
+        && let Ok(Message::Response(response)) = Message::parse(&body)
+        && let Err(error) = response.result
+        && (response.id.is_none() || is_of(response.id.as_ref(), id))
+    {
+        return Failure::Error(error);
     }
+    let name = &peer.backend;
+    let say = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => format!(
+            "backend `{name}` does not let the gateway in (HTTP {status}); does it need `headers` \
+             with a token?"
+        ),
+        _ => format!("backend `{name}` answered with HTTP {status}"),
+    };
+    if status.is_client_error() {
+        return Failure::Error(RpcError::new(RpcError::INTERNAL_ERROR, say));
+    }
+    Failure::NoAnswer(say)
 }
 
 /// Where to take the stream up again, and when.

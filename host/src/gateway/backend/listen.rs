@@ -59,18 +59,23 @@ async fn subscribe(peer: Arc<Peer>) {
         };
         match answer {
             // It ended the subscription, in peace.
-            Ok(_) => pause = PAUSE,
+            Ok(_) => {
+                pause = PAUSE;
+                peer.doubt();
+            }
             Err(failure) if failure.is_method_not_found() => return,
             Err(Failure::Error(error)) => {
                 tracing::debug!(backend = peer.backend, %error, "it lets nobody listen");
             }
-            Err(Failure::NoAnswer(_) | Failure::Cancelled) => {}
+            Err(Failure::NoAnswer(_) | Failure::Cancelled) => peer.doubt(),
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = peer.ended.cancelled() => return,
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
+        // While nobody listened it may have changed.
+        peer.offers_changed();
     }
 }
 

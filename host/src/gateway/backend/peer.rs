@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::json;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::era;
-use super::hello::Hello;
+use super::hello::{Hello, Introduction};
 use super::http::Http;
 use super::outbox::{NotSent, Outbox};
 use super::questions::Questions;
@@ -35,6 +35,8 @@ pub(super) struct Peer {
     pub(super) link: Link,
     next: AtomicU64,
     pending: Mutex<HashMap<u64, Pending>>,
+    /// Whom it takes the gateway for.
+    pub(super) me: Introduction,
     /// What it said of itself.
     pub(super) hello: OnceLock<Hello>,
     pub(super) questions: Questions,
@@ -44,6 +46,8 @@ pub(super) struct Peer {
     pub(super) ground: Arc<Ground>,
     /// Cancelled when nothing comes from it any more.
     pub(super) ended: CancellationToken,
+    /// Notified when somebody wonders whether it is there.
+    pub(super) doubted: Notify,
     /// How much it said that nobody understands.
     noise: AtomicU64,
 }
@@ -115,18 +119,25 @@ impl Ask {
 }
 
 impl Peer {
-    pub(super) fn new(backend: &str, link: Link, ground: Arc<Ground>) -> Arc<Self> {
+    pub(super) fn new(
+        backend: &str,
+        link: Link,
+        me: &Introduction,
+        ground: &Arc<Ground>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             backend: backend.to_owned(),
             link,
+            me: me.clone(),
             next: AtomicU64::new(1),
             pending: Mutex::default(),
             hello: OnceLock::new(),
             questions: Questions::default(),
             subscriptions: Subscriptions::default(),
             offers_changed: AtomicBool::new(false),
-            ground,
+            ground: Arc::clone(ground),
             ended: CancellationToken::new(),
+            doubted: Notify::new(),
             noise: AtomicU64::new(0),
         })
     }
@@ -277,6 +288,27 @@ impl Peer {
         self.pending().clear();
         if let Link::Lines(outbox) = &self.link {
             outbox.close();
+        }
+    }
+
+    /// Something about it makes one wonder whether it is there.
+    pub(super) fn doubt(&self) {
+        self.doubted.notify_one();
+    }
+
+    /// Behind the same address there is another server now, or the same started anew: it may offer
+    /// something else, and knows of no subscription.
+    pub(super) fn is_another_now(self: &Arc<Self>) {
+        self.offers_changed();
+        for uri in self.subscriptions.uris() {
+            let peer = Arc::clone(self);
+            self.ground.tasks.spawn(async move {
+                let uri = raw_of(&uri).unwrap_or_default();
+                let params = Members::from_iter([("uri".to_owned(), uri)]);
+                if let Err(why) = peer.request(Ask::own("resources/subscribe", params)).await {
+                    tracing::warn!(backend = peer.backend, %why, "a subscription is lost");
+                }
+            });
         }
     }
 
