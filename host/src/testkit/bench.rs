@@ -87,7 +87,6 @@ impl Bench {
             broke_off: None,
         };
         let other = |path: &Path| prepare(&self.engine, path);
-        self.isolation.take();
         let mut session = match Session::new(&self.isolation, &other, &self.plugin, scenario) {
             Ok(session) => session,
             Err(why) => {
@@ -95,6 +94,8 @@ impl Bench {
                 return run;
             }
         };
+        // What its start took is nobody's step.
+        self.isolation.take();
         for step in &scenario.steps {
             let played = session.step(step);
             let used = self.isolation.take();
