@@ -62,7 +62,8 @@ fn write(
             if line == first || indent(text) != indent_of_keys {
                 return Err(by_hand(line + 1));
             }
-            let comment = text.find(" #").map(|at| text[at..].to_owned());
+            let comment = text.find(" #").map(|at| text[..at].trim_end().len());
+            let comment = comment.map(|at| text[at..].to_owned());
             let end = end_of(lines, line, indent_of_keys + 1);
             (line, end, comment.unwrap_or_default())
         }
