@@ -99,6 +99,19 @@ impl Members {
         self.0.iter().map(|(key, value)| (key.as_str(), &**value))
     }
 
+    /// Shows every value, to be changed or not.
+    ///
+    /// # Errors
+    /// The first of `change`; what it changed before stays changed.
+    pub fn try_for_each_mut<E>(
+        &mut self,
+        mut change: impl FnMut(&str, &mut Raw) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.0
+            .iter_mut()
+            .try_for_each(|(key, value)| change(key, value))
+    }
+
     /// The object as JSON text.
     pub fn to_raw(&self) -> Raw {
         // Strings as keys and JSON as values: nothing in it can fail to be written.

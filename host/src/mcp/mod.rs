@@ -7,6 +7,7 @@ mod lines;
 mod members;
 mod message;
 mod meta;
+mod texts;
 mod version;
 
 pub use error::RpcError;
@@ -14,4 +15,5 @@ pub use lines::{BadLine, LineByLine, Lines, lines};
 pub use members::{Members, Raw, raw_of};
 pub use message::{Id, Message, Notification, Request, Response, Unreadable};
 pub use meta::key;
+pub use texts::replace_texts;
 pub use version::Version;
