@@ -11,6 +11,7 @@ use super::words;
 use crate::config::Problem;
 use crate::events::{Fault, FaultKind};
 use crate::gateway::{Entry, Offer};
+use crate::mcp::Members;
 use crate::plugin::{Isolation, Limits, Opened, Prepared};
 use crate::reload::{Change, Difference, Proposed, Refused, ReloadHandler};
 use crate::target::Target;
@@ -204,7 +205,7 @@ fn offer(offered: &Offered) -> Offer {
         backend: offered.backend.clone(),
         kind: words::capability(offered.kind),
         name: offered.name.clone(),
-        item: Arc::new(answer(item)),
+        item: Arc::new(Members::parse(&item.to_string()).unwrap_or_default()),
     }
 }
 
