@@ -165,7 +165,7 @@ impl<'a> Value<'a> {
     }
 
     /// `true` or `false`.
-    pub(super) fn boolean(&self) -> Option<bool> {
+    pub(crate) fn boolean(&self) -> Option<bool> {
         match &self.node.kind {
             Kind::Bool(value) => Some(*value),
             Kind::Text(text) => {

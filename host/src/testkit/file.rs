@@ -177,7 +177,7 @@ impl State {
     fn is(&mut self, recorded: &Recorded) {
         self.stands = Some(Standing {
             stat: recorded.stat,
-            mode: READABLE,
+            mode: if recorded.readable { READABLE } else { 0 },
             content: recorded.content.clone(),
             modified_before: recorded.stat.modified,
         });

@@ -46,6 +46,7 @@ pub(super) enum Happening {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Recorded {
     pub(super) stat: Stat,
+    pub(super) readable: bool,
     pub(super) content: Content,
 }
 

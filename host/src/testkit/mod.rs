@@ -25,9 +25,11 @@ mod reading;
 mod report;
 mod scenario;
 mod session;
+mod trace;
 mod words;
 
 pub use bench::{Bench, Played, Run};
 pub use bless::bless;
 pub use report::Report;
 pub use scenario::Scenario;
+pub use trace::Trace;

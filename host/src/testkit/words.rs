@@ -38,6 +38,16 @@ pub(super) fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
+pub(super) fn event(event: FileEvent) -> &'static str {
+    let known = EVENTS.iter().find(|(_, known)| *known == event);
+    known.map_or("", |(word, _)| word)
+}
+
+pub(super) fn kind(kind: FileKind) -> &'static str {
+    let known = KINDS.iter().find(|(_, known)| *known == kind);
+    known.map_or("", |(word, _)| word)
+}
+
 pub(super) fn capability(word: &str) -> Capability {
     match word {
         "prompt" => Capability::Prompt,
@@ -166,6 +176,9 @@ fn recorded(value: &Value<'_>) -> Option<Recorded> {
     };
     let content = map.get("content");
     let digest = map.get("digest");
+    let readable = map
+        .get("readable")
+        .is_none_or(|it| it.boolean() != Some(false));
     map.finish();
     let content = match (content, digest) {
         (Some(content), _) => Content::Bytes(content.written_text()?.into()),
@@ -181,5 +194,9 @@ fn recorded(value: &Value<'_>) -> Option<Recorded> {
         }
         (None, None) => Content::Bytes(Vec::new()),
     };
-    Some(Recorded { stat, content })
+    Some(Recorded {
+        stat,
+        readable,
+        content,
+    })
 }
