@@ -168,7 +168,7 @@ timeline:
     let said = text(&output.stdout);
     assert!(said.contains("trap       fuel "), "{said}");
     assert!(
-        said.contains("first.yaml:5: `propose` is for a handler, and this is a detector"),
+        said.contains("first.yaml:5: `propose` is for a handler; this is a detector"),
         "{said}"
     );
 }

@@ -18,6 +18,7 @@
 
 mod bench;
 mod bless;
+mod calls;
 mod difference;
 mod file;
 mod happening;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
+use super::calls;
 use super::scenario::{Action, Expect, Offered, Scenario, Step};
 use super::words;
 use crate::config::{MapReader, PluginLimits, Problems, Value, read_with};
@@ -15,7 +16,7 @@ use crate::reload::Ending;
 const STEP: f64 = 1.0;
 
 /// Every step that there is.
-pub(super) const ACTIONS: [&str; 26] = [
+pub(super) const ACTIONS: [&str; 29] = [
     "write",
     "grow",
     "torn_write",
@@ -42,6 +43,9 @@ pub(super) const ACTIONS: [&str; 26] = [
     "propose",
     "compose",
     "finished",
+    "configure",
+    "request",
+    "response",
 ];
 
 impl Scenario {
@@ -177,6 +181,12 @@ fn action(name: &'static str, value: &Value<'_>, map: &mut MapReader<'_>) -> Opt
             ("failed", Ending::Failed),
             ("reverted", Ending::Reverted),
         ])?),
+        "configure" => Action::Configure(calls::settings(value)?),
+        "request" => Action::Request(calls::request(value)?),
+        "response" => {
+            let (call, reply) = calls::response(value)?;
+            Action::Response(call, reply)
+        }
         "restart" => Action::Restart,
         "forget" => Action::Forget,
         "swap" => Action::Swap(PathBuf::from(value.written_text()?)),

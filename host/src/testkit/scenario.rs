@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::calls::{Call, Reply};
 use super::happening::Happening;
 use crate::config::PluginLimits;
 use crate::reload::Ending;
@@ -51,6 +52,12 @@ pub(super) enum Action {
     /// About this configuration, or the one that was proposed last.
     Compose(Option<Value>, Vec<Offered>),
     Finished(Ending),
+    /// A middleware takes these settings.
+    Configure(Map<String, Value>),
+    /// It is asked about a call.
+    Request(Call),
+    /// And about what came back.
+    Response(Call, Reply),
     /// A fresh instance of the same component.
     Restart,
     /// Another component in its place, its memory kept.
@@ -83,6 +90,7 @@ pub(super) struct Expect {
 pub(super) enum Role {
     Detector,
     Handler,
+    Middleware,
 }
 
 impl Role {
@@ -90,6 +98,7 @@ impl Role {
         match self {
             Self::Detector => "detector",
             Self::Handler => "handler",
+            Self::Middleware => "middleware",
         }
     }
 }
@@ -100,6 +109,7 @@ impl Action {
         match self {
             Self::Happens(_) | Self::Look(..) | Self::Forget => Some(Role::Detector),
             Self::Propose(_) | Self::Compose(..) | Self::Finished(_) => Some(Role::Handler),
+            Self::Configure(_) | Self::Request(_) | Self::Response(..) => Some(Role::Middleware),
             Self::Restart | Self::Swap(_) => None,
         }
     }
@@ -120,6 +130,10 @@ impl Action {
             ],
             Self::Compose(..) => &["answer", "catalog", "problems", "fault", "message", "log"],
             Self::Finished(_) => &["answer", "fault", "message", "log"],
+            Self::Configure(_) => &["answer", "problems", "fault", "message", "log"],
+            Self::Request(_) | Self::Response(..) => &[
+                "answer", "params", "result", "refuse", "fault", "message", "log",
+            ],
             Self::Happens(_) | Self::Restart | Self::Swap(_) | Self::Forget => &[],
         }
     }

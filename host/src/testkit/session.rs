@@ -85,7 +85,7 @@ impl<'a> Session<'a> {
         };
         if let Some(wanted) = step.action.role().filter(|wanted| *wanted != role) {
             let (name, wanted, role) = (step.name, wanted.name(), role.name());
-            return Err(format!("`{name}` is for a {wanted}, and this is a {role}"));
+            return Err(format!("`{name}` is for a {wanted}; this is a {role}"));
         }
         match (&step.action, &mut self.opened) {
             (Action::Happens(happening), _) => self.file.happen(happening),
@@ -128,10 +128,16 @@ impl<'a> Session<'a> {
                     Err(fault) => of_fault(&fault),
                 }));
             }
-            (Action::Look(..), Opened::Handler(_))
-            | (
-                Action::Propose(_) | Action::Compose(..) | Action::Finished(_),
-                Opened::Detector(_),
+            // Refused above.
+            (
+                Action::Look(..)
+                | Action::Propose(_)
+                | Action::Compose(..)
+                | Action::Finished(_)
+                | Action::Configure(_)
+                | Action::Request(_)
+                | Action::Response(..),
+                _,
             ) => {}
         }
         Ok(None)

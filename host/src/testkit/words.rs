@@ -73,6 +73,9 @@ pub(super) fn check_answer(value: &Value<'_>, word: &str, action: &Action) -> Op
         Action::Propose(_) => &["proposal", "problems"],
         Action::Compose(..) => &["catalog", "no catalog", "problems"],
         Action::Finished(_) => &["done"],
+        Action::Configure(_) => &["ready", "problems"],
+        Action::Request(_) => &["pass", "change", "answer", "refuse"],
+        Action::Response(..) => &["pass", "change", "refuse"],
         Action::Happens(_) | Action::Restart | Action::Swap(_) | Action::Forget => &[],
     };
     if known.contains(&word) {
