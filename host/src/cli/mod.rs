@@ -22,6 +22,7 @@ mod restore;
 mod run;
 mod seconds;
 mod status;
+mod sync_variables;
 mod tools;
 mod watch;
 

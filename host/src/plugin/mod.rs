@@ -17,5 +17,5 @@ mod watchdog;
 
 pub use engine::{Limits, PluginEngine};
 pub use isolation::{Isolation, Used};
-pub use library::Library;
+pub use library::{Described, Kind, Library};
 pub use prepared::{Opened, Prepared};
