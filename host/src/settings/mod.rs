@@ -5,11 +5,13 @@
 //! Never watches, never reloads, and never decides what a setting does: whoever is told the
 //! values does that. What a value may be is for [`crate::config`] to say.
 
+mod in_file;
 mod key;
 mod layers;
 mod live;
 mod store;
 
+pub use in_file::{NotEdited, edit};
 pub use key::{KEYS, Key, Kind, check, from_text};
 pub use layers::{Effective, Layers, Origin, Setting, merge};
 pub use live::{ChangeError, LiveSettings};
