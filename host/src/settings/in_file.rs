@@ -124,7 +124,10 @@ fn set(section: &Mapping, key: &Key, value: &Value, quoted: Option<char>) {
     let number = value.as_f64().filter(|it| it.fract() == 0.0);
     match (value, number) {
         (Value::Bool(value), _) => section.set(key.name, *value),
-        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and no setting is large")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it is whole, and no setting is large"
+        )]
         (_, Some(whole)) => section.set(key.name, whole as i64),
         (Value::Number(number), None) => section.set(key.name, number.as_f64().unwrap_or_default()),
         (value, _) => {
@@ -208,7 +211,8 @@ impl Reading {
             section.shift_remove(key.name);
         }
         // An empty section is as good as none.
-        let empty = |section: &Value| section.is_null() || section.as_object().is_some_and(Map::is_empty);
+        let empty =
+            |section: &Value| section.is_null() || section.as_object().is_some_and(Map::is_empty);
         if sections.get(SECTION).is_some_and(empty) {
             sections.shift_remove(SECTION);
             if let serde_yaml::Value::Mapping(all) = &mut other {
@@ -282,13 +286,25 @@ fn token_at<'a>(text: &'a str, part: &Range<usize>) -> &'a str {
 
 /// The lines that differ.
 pub(super) fn difference(before: &str, after: &str) -> String {
-    let (one, other) = (before.lines().collect::<Vec<_>>(), after.lines().collect::<Vec<_>>());
+    let (one, other) = (
+        before.lines().collect::<Vec<_>>(),
+        after.lines().collect::<Vec<_>>(),
+    );
     let same = |(one, other): &(&&str, &&str)| one == other;
     let head = one.iter().zip(&other).take_while(same).count();
     let (one, other) = (&one[head..], &other[head..]);
-    let tail = one.iter().rev().zip(other.iter().rev()).take_while(same).count();
-    let gone = one[..one.len() - tail].iter().map(|line| format!("- {line}"));
-    let come = other[..other.len() - tail].iter().map(|line| format!("+ {line}"));
+    let tail = one
+        .iter()
+        .rev()
+        .zip(other.iter().rev())
+        .take_while(same)
+        .count();
+    let gone = one[..one.len() - tail]
+        .iter()
+        .map(|line| format!("- {line}"));
+    let come = other[..other.len() - tail]
+        .iter()
+        .map(|line| format!("+ {line}"));
     gone.chain(come).collect::<Vec<_>>().join("\n")
 }
 

@@ -16,37 +16,123 @@ type Case = (&'static str, &'static str, Value, &'static str);
 fn only_the_value_changes() {
     let head = "version: \"1\"\nbackends: {}\n";
     let cases: [Case; 18] = [
-        ("sync:\n  debounce: 1\n", "debounce", json!(2), "sync:\n  debounce: 2\n"),
-        ("sync:\n  debounce: 1", "debounce", json!(0.5), "sync:\n  debounce: 0.5"),
-        ("sync: {debounce: 1, detection: mtime}\n", "detection", json!("hash"),
-         "sync: {debounce: 1, detection: hash}\n"),
-        ("sync:\n    debounce :   1   # s\n", "debounce", json!(2), "sync:\n    debounce :   2   # s\n"),
-        ("sync:\n  debounce: 1\t# a tab\n", "debounce", json!(2), "sync:\n  debounce: 2\t# a tab\n"),
-        ("sync:\r\n  debounce: 1\r\n  enabled: true\r\n", "debounce", json!(2),
-         "sync:\r\n  debounce: 2\r\n  enabled: true\r\n"),
-        ("sync:\n  detection: \"mtime\" # q\n", "detection", json!("hash"),
-         "sync:\n  detection: \"hash\" # q\n"),
-        ("sync:\n  detection: 'mtime'\n", "detection", json!("hash"), "sync:\n  detection: 'hash'\n"),
-        ("x-d: &d 1\nsync:\n  debounce: *d\n", "debounce", json!(2), "x-d: &d 1\nsync:\n  debounce: 2\n"),
-        ("sync:\n  debounce: ${D:-1}\n", "debounce", json!(2), "sync:\n  debounce: 2\n"),
-        ("sync:\n  debounce: 1\n", "debounce", json!("${D:-2}"), "sync:\n  debounce: ${D:-2}\n"),
-        ("sync:\n  debounce:\n  enabled: true\n", "debounce", json!(2),
-         "sync:\n  debounce: 2\n  enabled: true\n"),
-        ("sync:\n  debounce: ~\n", "debounce", json!(2), "sync:\n  debounce: 2\n"),
-        ("sync:\n  \"debounce\": 1\n", "debounce", json!(2), "sync:\n  \"debounce\": 2\n"),
-        ("sync:\n  enabled: true\n", "enabled", json!(false), "sync:\n  enabled: false\n"),
-        ("sync:\n  enabled: true\n", "debounce", json!(2), "sync:\n  enabled: true\n  debounce: 2\n"),
+        (
+            "sync:\n  debounce: 1\n",
+            "debounce",
+            json!(2),
+            "sync:\n  debounce: 2\n",
+        ),
+        (
+            "sync:\n  debounce: 1",
+            "debounce",
+            json!(0.5),
+            "sync:\n  debounce: 0.5",
+        ),
+        (
+            "sync: {debounce: 1, detection: mtime}\n",
+            "detection",
+            json!("hash"),
+            "sync: {debounce: 1, detection: hash}\n",
+        ),
+        (
+            "sync:\n    debounce :   1   # s\n",
+            "debounce",
+            json!(2),
+            "sync:\n    debounce :   2   # s\n",
+        ),
+        (
+            "sync:\n  debounce: 1\t# a tab\n",
+            "debounce",
+            json!(2),
+            "sync:\n  debounce: 2\t# a tab\n",
+        ),
+        (
+            "sync:\r\n  debounce: 1\r\n  enabled: true\r\n",
+            "debounce",
+            json!(2),
+            "sync:\r\n  debounce: 2\r\n  enabled: true\r\n",
+        ),
+        (
+            "sync:\n  detection: \"mtime\" # q\n",
+            "detection",
+            json!("hash"),
+            "sync:\n  detection: \"hash\" # q\n",
+        ),
+        (
+            "sync:\n  detection: 'mtime'\n",
+            "detection",
+            json!("hash"),
+            "sync:\n  detection: 'hash'\n",
+        ),
+        (
+            "x-d: &d 1\nsync:\n  debounce: *d\n",
+            "debounce",
+            json!(2),
+            "x-d: &d 1\nsync:\n  debounce: 2\n",
+        ),
+        (
+            "sync:\n  debounce: ${D:-1}\n",
+            "debounce",
+            json!(2),
+            "sync:\n  debounce: 2\n",
+        ),
+        (
+            "sync:\n  debounce: 1\n",
+            "debounce",
+            json!("${D:-2}"),
+            "sync:\n  debounce: ${D:-2}\n",
+        ),
+        (
+            "sync:\n  debounce:\n  enabled: true\n",
+            "debounce",
+            json!(2),
+            "sync:\n  debounce: 2\n  enabled: true\n",
+        ),
+        (
+            "sync:\n  debounce: ~\n",
+            "debounce",
+            json!(2),
+            "sync:\n  debounce: 2\n",
+        ),
+        (
+            "sync:\n  \"debounce\": 1\n",
+            "debounce",
+            json!(2),
+            "sync:\n  \"debounce\": 2\n",
+        ),
+        (
+            "sync:\n  enabled: true\n",
+            "enabled",
+            json!(false),
+            "sync:\n  enabled: false\n",
+        ),
+        (
+            "sync:\n  enabled: true\n",
+            "debounce",
+            json!(2),
+            "sync:\n  enabled: true\n  debounce: 2\n",
+        ),
         ("sync: {}\n", "debounce", json!(2), "sync: {debounce: 2}\n"),
-        ("sync:\n  debounce: 1\n", "debounce", json!(1.0), "sync:\n  debounce: 1\n"),
+        (
+            "sync:\n  debounce: 1\n",
+            "debounce",
+            json!(1.0),
+            "sync:\n  debounce: 1\n",
+        ),
     ];
     for (before, key, value, after) in cases {
         for (head, tail) in [(head, ""), ("", "version: \"1\"\nbackends: {}\n")] {
             if !before.ends_with('\n') && !tail.is_empty() {
                 continue;
             }
-            let (before, after) = (format!("{head}{before}{tail}"), format!("{head}{after}{tail}"));
+            let (before, after) = (
+                format!("{head}{before}{tail}"),
+                format!("{head}{after}{tail}"),
+            );
             let (before, after) = match before.contains("\r\n") {
-                true => [before, after].map(|it| it.replace("\r\n", "\n").replace('\n', "\r\n")).into(),
+                true => [before, after]
+                    .map(|it| it.replace("\r\n", "\n").replace('\n', "\r\n"))
+                    .into(),
                 false => (before, after),
             };
             assert_eq!(put_in(&before, key, value.clone()), Ok(after), "{before}");
@@ -66,13 +152,19 @@ fn a_section_that_is_not_there_is_made() {
     let before = "version: \"1\" # one\nbackends: {}\n";
     let after = put_in(before, "debounce", json!(2)).unwrap();
     assert!(after.starts_with(before), "{after}");
-    assert!(after.trim_start_matches(before).trim().starts_with("sync:"), "{after}");
+    assert!(
+        after.trim_start_matches(before).trim().starts_with("sync:"),
+        "{after}"
+    );
 }
 
 #[test]
 fn what_cannot_be_changed_alone_is_refused_with_the_reason() {
     let cases = [
-        ("sync: &s {debounce: 1}\nother: *s\n", "other values would change"),
+        (
+            "sync: &s {debounce: 1}\nother: *s\n",
+            "other values would change",
+        ),
         ("x-s: &s {debounce: 1}\nsync: *s\n", ""),
         ("sync:\n  debounce: &d 1\nx-d: *d\n", ""),
         ("sync:\n  debounce: 1\n  debounce: 1\n", "debounce"),
@@ -90,7 +182,11 @@ fn what_cannot_be_changed_alone_is_refused_with_the_reason() {
     }
     assert!(edit("config.yaml", b"\xff", &[], &|_| None).is_err());
     let long = format!("# {}\nsync: {{}}\n", "x".repeat(2 << 20));
-    assert!(put_in(&long, "debounce", json!(2)).unwrap_err().contains("by hand"));
+    assert!(
+        put_in(&long, "debounce", json!(2))
+            .unwrap_err()
+            .contains("by hand")
+    );
 }
 
 #[test]
