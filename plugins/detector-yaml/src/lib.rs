@@ -72,7 +72,9 @@ impl Content {
             return Ok(Self { digest, ..*before });
         }
         let bytes = read(target)?;
-        let value = bytes.as_deref().and_then(|bytes| serde_yaml::from_slice::<Value>(bytes).ok());
+        let value = bytes
+            .as_deref()
+            .and_then(|bytes| serde_yaml::from_slice::<Value>(bytes).ok());
         let meaning = match (&value, &bytes) {
             (Some(value), _) => meaning(value),
             (None, Some(bytes)) => hash(bytes),
@@ -133,7 +135,11 @@ mod tests {
         use Verdict::{Changed, Unchanged};
         for (before, now, verdict) in [
             ("a: 1\n", "# why\na:   1", Unchanged),
-            ("a: {b: [x, y]}\n", "a:\n  b:\n  - \"x\"\n  - 'y'\n", Unchanged),
+            (
+                "a: {b: [x, y]}\n",
+                "a:\n  b:\n  - \"x\"\n  - 'y'\n",
+                Unchanged,
+            ),
             ("a: 1\nb: 2\n", "b: 2\na: 1\n", Changed),
             ("a: 1\n", "a: \"1\"\n", Changed),
             ("a: 1\n", "a: [\n", Changed),
