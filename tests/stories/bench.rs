@@ -212,7 +212,12 @@ async fn what_a_file_did_is_recorded_and_played_again() {
     assert!(!written().contains("content:"));
 
     for detector in ["detector-mtime", "detector-hash", "detector-inotify"] {
-        let output = test(&component(detector), &[trace.clone()], &["--steps"]).await;
+        let output = test(
+            &component(detector),
+            std::slice::from_ref(&trace),
+            &["--steps"],
+        )
+        .await;
         let said = text(&output.stdout);
         assert!(
             output.status.success() && said.contains(" changed "),
