@@ -15,10 +15,12 @@ mod conflict_resolution;
 mod connection;
 mod difference;
 mod document;
+mod host_grant;
 mod load;
 mod middleware;
 mod node;
 mod patterns;
+mod plugin_file;
 mod plugins;
 mod problem;
 mod reader;
@@ -35,12 +37,14 @@ mod yaml;
 pub use backend::{BackendSpec, Connection, Timeouts};
 pub use difference::{Difference, DifferenceKind, differences};
 pub use document::Document;
+pub use host_grant::{HostGrant, is_public};
 pub use load::{Draft, Load, load, parse};
 pub use middleware::{
     AuditSettings, AuthSettings, BreakerSettings, ConcurrencySettings, MiddlewareSettings,
     MiddlewareSpec, Names, OnFault, Per, RateSettings, RedactSettings, RetrySettings,
 };
 pub use patterns::{Expressions, Globs};
+pub use plugin_file::{PluginFile, PluginGrants, SignalGrant, plugin_file};
 pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use sentinel::SentinelConfig;
