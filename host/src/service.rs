@@ -2,6 +2,7 @@
 //! The watcher starts after RUNNING. Knows nothing of WASM, YAML or HTTP beyond the rooms' doors.
 
 mod managed;
+mod plugins;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,13 +16,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::managed::{Managed, Turns};
+use self::plugins::FollowPlugins;
 use crate::config::PluginSettings;
 use crate::events::{EventBus, EventKind, timestamp};
 use crate::gateway::{Capability, Gateway, Snapshot};
 use crate::manage::Place;
 use crate::memory::DiskMemory;
-use crate::plugin::{Library, Limits, PluginEngine};
-use crate::reload::{Forgetful, Handlers, Memory, Ports, Reloader, Standing, Trigger};
+use crate::plugin::{Library, PluginEngine};
+use crate::reload::{Forgetful, Handlers, InForce, Memory, Ports, Reloader, Standing, Trigger};
 use crate::target::LocalFile;
 use crate::watch::{ConfigWatcher, Detectors, Hearing, Inbox, NativeEvents, Scope, Wires};
 
@@ -62,6 +64,8 @@ pub struct Options {
     pub config: PathBuf,
     /// Its `plugins` section, as it is at the start.
     pub plugins: PluginSettings,
+    /// Where plugins are besides: those that this user keeps for all configurations.
+    pub plugins_of_user: Option<PathBuf>,
     /// Where compiled plugins are kept.
     pub cache: Option<PathBuf>,
     /// Where what outlives the process is kept.
@@ -157,16 +161,17 @@ impl SentinelService {
         let Options {
             config: path,
             plugins,
+            plugins_of_user,
             cache,
             state,
             place,
         } = self.options.clone();
         let base = path.parent().map(PathBuf::from).unwrap_or_default();
-        let folder = base.join(&plugins.dir);
-        let limits = Limits::from(plugins.limits);
+        let folders = plugins::folders(&base, &plugins, plugins_of_user.as_ref());
+        let limits = plugins.limits;
         let load = move || {
             let engine = PluginEngine::new(limits, cache).map_err(|error| format!("{error:#}"))?;
-            let library = Library::load(engine, &folder);
+            let library = Library::load(engine, &folders);
             let handlers = library.handlers()?;
             Ok::<_, String>((library, handlers))
         };
@@ -180,11 +185,14 @@ impl SentinelService {
                 format!("plugin {}: {error}", path.display()),
             );
         }
-        let library: Arc<dyn Detectors> = Arc::new(library);
+        let library = Arc::new(library);
+        let handlers = Handlers::new(handlers);
+        let detectors: Arc<dyn Detectors> = Arc::clone(&library) as _;
+        let (in_force, plugins_in_force) = watch::channel(InForce::default());
 
         let target = Arc::new(LocalFile::new(path.clone()));
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let (gateway, notices) = Gateway::new(base);
+        let (gateway, notices) = Gateway::new(base.clone());
         let memory: Box<dyn Memory> = match self.remember(state.clone(), path.clone()).await {
             Some(memory) => {
                 gateway.count_from(memory.generation());
@@ -217,12 +225,13 @@ impl SentinelService {
         let mut reloader = Reloader::new(Ports {
             target: target.clone(),
             gateway: Arc::clone(&gateway),
-            handlers: Handlers::new(handlers),
-            detectors: Arc::clone(&library),
+            handlers: handlers.clone(),
+            detectors: Arc::clone(&detectors),
             bus: self.bus.clone(),
-            orders,
+            orders: orders.clone(),
             standing: self.standing.clone(),
             memory,
+            in_force,
         });
         if let Err(lines) = reloader.start().await {
             cancel.cancel();
@@ -238,7 +247,7 @@ impl SentinelService {
             targets: vec![target],
             arm: Box::new(NativeEvents::new(vec![scope], Arc::clone(&inbox))),
             inbox,
-            detectors: library,
+            detectors,
             orders: obeyed,
             settled,
             hearing: self.hearing.clone(),
@@ -246,6 +255,17 @@ impl SentinelService {
         })
         .map_err(|error| vec![error])?;
         tasks.spawn(watcher.run(cancel.clone()));
+        let follow_plugins = FollowPlugins {
+            library,
+            handlers,
+            in_force: plugins_in_force,
+            base,
+            of_user: plugins_of_user,
+            orders,
+            bus: self.bus.clone(),
+            settings: plugins,
+        };
+        tasks.spawn(follow_plugins.run(cancel.clone()));
         tasks.spawn(reloader.run(settled_changes, asked, notices, cancel.clone()));
         Ok(Running {
             gateway,

@@ -11,6 +11,7 @@ use crate::reload::Handlers;
 pub(super) struct Plugins {
     pub(super) library: Library,
     pub(super) handlers: Handlers,
+    pub(super) settings: PluginSettings,
 }
 
 impl Plugins {
@@ -23,14 +24,20 @@ impl Plugins {
         };
         let base = watched.parent().map(PathBuf::from).unwrap_or_default();
         let load = move || {
-            let engine = PluginEngine::new(settings.limits.into(), folders::cache())
+            let engine = PluginEngine::new(settings.limits, folders::cache())
                 .map_err(|error| format!("{error:#}"))?;
-            let library = Library::load(engine, &base.join(&settings.dir));
+            let beside = base.join(&settings.dir);
+            let folders: Vec<_> = [Some(beside), folders::plugins()].into_iter().flatten().collect();
+            let library = Library::load(engine, &folders);
             for (path, error) in library.refused() {
                 eprintln!("config-sync: plugin {}: {error}", path.display());
             }
             let handlers = Handlers::new(library.handlers()?);
-            Ok(Self { library, handlers })
+            Ok(Self {
+                library,
+                handlers,
+                settings,
+            })
         };
         tokio::task::spawn_blocking(load)
             .await

@@ -87,6 +87,7 @@ impl Run {
         let options = Options {
             config: path.clone(),
             plugins,
+            plugins_of_user: folders::plugins(),
             cache: folders::cache(),
             place: Some(Place::of(
                 folders::runtime().as_deref(),

@@ -1,13 +1,16 @@
 //! One component and its warm instance. After a fault the instance is dropped, and the next call
 //! gets a fresh one: what a guest remembers, the host keeps for it.
 
+use std::sync::Arc;
+
+use tokio::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
-use super::engine::PluginEngine;
+use super::edition::Edition;
 use super::fault;
 use super::state::State;
-use crate::events::Fault;
+use crate::events::{Fault, FaultKind};
 
 /// The generated bindings of one world.
 pub(super) trait World: Sized + Send {
@@ -15,59 +18,88 @@ pub(super) trait World: Sized + Send {
 }
 
 pub(super) struct Instance<W> {
-    plugin: String,
-    engine: PluginEngine,
-    pre: InstancePre<State>,
+    edition: Arc<Edition>,
     warm: Option<(Store<State>, W)>,
 }
 
 impl<W: World> Instance<W> {
-    pub(super) fn new(plugin: &str, engine: PluginEngine, pre: InstancePre<State>) -> Self {
+    pub(super) fn new(edition: Arc<Edition>) -> Self {
         Self {
-            plugin: plugin.to_owned(),
-            engine,
-            pre,
+            edition,
             warm: None,
         }
     }
 
-    pub(super) fn plugin(&self) -> &str {
-        &self.plugin
+    pub(super) fn edition(&self) -> &Arc<Edition> {
+        &self.edition
     }
 
-    /// Calls the guest within its limits.
-    pub(super) fn call<T>(
+    pub(super) fn plugin(&self) -> &str {
+        &self.edition.name
+    }
+
+    /// Calls the guest within its limits, and `judge`s what it says. Whatever comes of it counts
+    /// for or against the plugin.
+    pub(super) fn call<T, U>(
+        &mut self,
+        name: &'static str,
+        call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T>,
+        judge: impl FnOnce(T) -> Result<U, (FaultKind, String)>,
+    ) -> Result<U, Fault> {
+        let answer = self.ask(name, call).and_then(|answer| {
+            judge(answer).map_err(|(kind, message)| Fault {
+                plugin: self.plugin().to_owned(),
+                call: name,
+                kind,
+                message,
+            })
+        });
+        let mut health = self.edition.health();
+        match &answer {
+            Ok(_) => health.worked(),
+            Err(fault) => health.failed(fault, Instant::now()),
+        }
+        answer
+    }
+
+    fn ask<T>(
         &mut self,
         name: &'static str,
         call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
-        let result = match self.warm.take() {
-            Some(warm) => Ok(warm),
-            None => self.instantiate(),
+        let (mut store, world) = match self.warm.take() {
+            Some(warm) => warm,
+            None => {
+                let mut store = self
+                    .store()
+                    .map_err(|error| fault::of(self.plugin(), name, &error, None))?;
+                store.data_mut().begin();
+                let world = W::bind(&mut store, &self.edition.pre);
+                let world = world.map_err(|error| self.fault(name, &error, &store))?;
+                (store, world)
+            }
         };
-        let result = result.and_then(|(mut store, world)| {
-            store.set_epoch_deadline(1);
-            store.data_mut().begin();
-            let answer = call(&world, &mut store)?;
-            store.data_mut().end();
-            self.warm = Some((store, world));
-            Ok(answer)
-        });
-        result.map_err(|error| fault::of(&self.plugin, name, &error))
+        store.set_epoch_deadline(1);
+        store.data_mut().begin();
+        let answer = call(&world, &mut store);
+        let answer = answer.map_err(|error| self.fault(name, &error, &store))?;
+        store.data_mut().end();
+        self.warm = Some((store, world));
+        Ok(answer)
     }
 
-    fn instantiate(&self) -> wasmtime::Result<(Store<State>, W)> {
-        let state = State::new(
-            &self.plugin,
-            self.engine.limits(),
-            self.engine.watchdog().clone(),
-        );
-        let mut store = Store::new(self.engine.engine(), state);
+    fn fault(&self, call: &'static str, error: &wasmtime::Error, store: &Store<State>) -> Fault {
+        let words = store.data().lines().last_words().clone();
+        fault::of(self.plugin(), call, error, Some(words))
+    }
+
+    fn store(&self) -> wasmtime::Result<Store<State>> {
+        let state = State::new(&self.edition)?;
+        let mut store = Store::new(&self.edition.workshop.engine, state);
         store.limiter(|state| state);
         store.epoch_deadline_callback(State::check_deadline);
         store.set_epoch_deadline(1);
-        store.data_mut().begin();
-        let world = W::bind(&mut store, &self.pre)?;
-        Ok((store, world))
+        store.set_hostcall_fuel(self.edition.limits.output);
+        Ok(store)
     }
 }

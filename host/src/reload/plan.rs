@@ -14,7 +14,7 @@ use super::check::{Checked, Known};
 use super::course::Course;
 use super::wanted::wanted;
 use super::{Difference, Handlers, Outcome, OutcomeKind};
-use crate::config::{self, BackendSpec};
+use crate::config::{self, BackendSpec, PluginSettings};
 use crate::gateway::{Capability, Entry, Gateway, Offer, Wanted};
 use crate::watch::Detectors;
 
@@ -90,6 +90,8 @@ pub struct Planner<'a> {
     pub handlers: &'a Handlers,
     /// What `sync.detection` may name.
     pub detectors: &'a dyn Detectors,
+    /// With which these were found.
+    pub plugins: Option<&'a PluginSettings>,
     /// The folder that relative paths start from, if new and changed backends shall be started
     /// and asked.
     pub connect_in: Option<PathBuf>,
@@ -126,10 +128,12 @@ impl Planner<'_> {
     }
 
     async fn check(&self, bytes: Vec<u8>, course: &mut Course) -> Result<Checked, Outcome> {
+        let sections = self.handlers.sections();
         let known = Known {
             source: self.source,
-            sections: self.handlers.sections(),
+            sections: &sections,
             detectors: self.detectors,
+            plugins: self.plugins,
         };
         known.check(bytes.into(), course).await
     }

@@ -19,7 +19,7 @@ use super::probation::Probation;
 use super::read::read;
 use super::restarts::Restarts;
 use super::revert::Fallback;
-use super::{Handlers, Memory, Outcome, Phase, Standing, Trigger};
+use super::{Handlers, InForce, Memory, Outcome, Phase, Standing, Trigger};
 use crate::events::{EventBus, EventKind};
 use crate::gateway::{BackendNotice, Gateway};
 use crate::target::{Digest, FileError, Target};
@@ -47,6 +47,8 @@ pub struct Ports {
     pub standing: watch::Sender<Standing>,
     /// What outlives the process.
     pub memory: Box<dyn Memory>,
+    /// What the configuration that serves says of plugins comes out here.
+    pub in_force: watch::Sender<InForce>,
 }
 
 /// Owns what was applied, and reloads it.
@@ -61,7 +63,7 @@ pub struct Reloader {
     pub(super) standing: watch::Sender<Standing>,
     /// What the last attempt read, for the watcher to compare with.
     pub(super) baseline: Baseline,
-    reads: u64,
+    pub(super) reads: u64,
     pub(super) keeper: Keeper,
     pub(super) applied: Option<Applied>,
     pub(super) rejected: Option<Rejected>,
@@ -72,6 +74,9 @@ pub struct Reloader {
     pub(super) restarts: Restarts,
     pub(super) jobs: JoinSet<Job>,
     pub(super) probation: Option<Probation<Fallback>>,
+    pub(super) in_force: watch::Sender<InForce>,
+    /// Other handlers read sections of what serves, and have not been asked yet.
+    pub(super) stale: bool,
 }
 
 /// Bytes that are not tried again before they change, and why.
@@ -93,6 +98,7 @@ impl Reloader {
             orders,
             standing,
             memory,
+            in_force,
         } = ports;
         let name = target
             .path()
@@ -119,6 +125,8 @@ impl Reloader {
             restarts: Restarts::new(seed),
             jobs: JoinSet::new(),
             probation: None,
+            in_force,
+            stale: false,
         }
     }
 
@@ -173,6 +181,7 @@ impl Reloader {
                     self.hear(heard).await;
                 }
                 Some(ended) = self.jobs.join_next() => self.take(ended).await,
+                () = self.handlers.replaced() => self.follow_plugins(&mut calls).await,
                 () = at(probation_at) => self.watch_probation(),
                 () = at(restart_at) => self.restart_due(),
                 // Somebody may have paused it while it waited.
@@ -191,6 +200,7 @@ impl Reloader {
         calls: Option<&mut Calls>,
     ) -> Outcome {
         self.retry_at = None;
+        self.renew();
         if trigger.is_forced() {
             self.watch_again(trigger);
         }
@@ -212,6 +222,7 @@ impl Reloader {
             before: snapshot_before,
         } = ended;
         if let Some(applied) = applied {
+            self.stale = false;
             let generation = self.gateway.current().generation;
             let bytes = Arc::clone(&applied.bytes);
             self.keeper.serves(generation, bytes).await;
@@ -289,7 +300,7 @@ impl Reloader {
                 return (Outcome::Unchanged(note).into(), None);
             }
         };
-        if self.applied.as_ref().is_some_and(|it| it.digest == digest) {
+        if !self.stale && self.applied.as_ref().is_some_and(|it| it.digest == digest) {
             let note = "same bytes as what serves".to_owned();
             return (Outcome::Unchanged(note).into(), Some(digest));
         }
@@ -321,6 +332,7 @@ impl Reloader {
             detectors: self.detectors.as_ref(),
             applied: self.applied.as_ref(),
             warm: self.probation.as_ref().map(|it| &it.fallback.before),
+            anew: self.stale,
         }
     }
 
@@ -329,56 +341,6 @@ impl Reloader {
         let rejected = self.rejected.as_ref();
         let rejected = rejected.filter(|rejected| rejected.digest == digest);
         rejected.map(|rejected| rejected.reason.as_str())
-    }
-
-    /// The watcher compares by content with what was read.
-    fn tell_read(&mut self, baseline: Baseline) {
-        self.baseline = baseline;
-        self.reads += 1;
-        let reads = self.reads;
-        self.orders.send_modify(|orders| {
-            if let Some(orders) = orders {
-                (orders.baseline, orders.reads) = (baseline, reads);
-            }
-        });
-    }
-
-    /// Hands the settings of what serves to the watcher.
-    pub(super) fn command(&self, applied: &Applied) {
-        let orders = Orders {
-            settings: applied.checked.config.sync.clone(),
-            stopped: false,
-            paused: false,
-            baseline: self.baseline,
-            reads: self.reads,
-        };
-        // What somebody orders meanwhile is not lost.
-        self.orders.send_modify(|present| {
-            let paused = present.as_ref().is_some_and(|present| present.paused);
-            *present = Some(Orders { paused, ..orders });
-        });
-    }
-
-    /// Whether somebody has paused watching: until they end it, no edit is followed.
-    fn is_paused(&self) -> bool {
-        self.orders.borrow().as_ref().is_some_and(|it| it.paused)
-    }
-
-    /// Ends what `on_failure: stop` has stopped, here or in the watcher itself; SIGHUP ends a
-    /// pause, too.
-    fn watch_again(&self, trigger: Trigger) {
-        let mut resumed = false;
-        self.orders.send_modify(|orders| {
-            if let Some(orders) = orders {
-                orders.stopped = false;
-                resumed = orders.paused && trigger == Trigger::Hangup;
-                orders.paused &= !resumed;
-            }
-        });
-        if resumed {
-            self.bus
-                .publish(EventKind::State, "watching goes on after a pause");
-        }
     }
 
     fn retry_later(&mut self, trigger: Trigger) {

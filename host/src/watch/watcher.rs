@@ -15,7 +15,8 @@ use super::detection::{Choice, Detection, Fallen};
 use super::files::Files;
 use super::hearing::Ears;
 use super::inbox::About;
-use super::look::{Afresh, Due, Findings, Job, Look, Looked};
+use super::due::{Afresh, Due, Job};
+use super::look::{Findings, Look, Looked};
 use super::under_way::{self, UnderWay, in_place};
 use super::watched::Watched;
 use super::{
@@ -74,7 +75,7 @@ impl ConfigWatcher {
             ..
         } = orders;
         let seed = RandomState::new().hash_one(std::process::id());
-        let detection = Detection::new(wires.detectors, seed);
+        let mut detection = Detection::new(wires.detectors, seed);
         let detector = detection.first(&settings)?;
         let by_events = detector.wakes().events;
         let debounce = Debounce::new(settings.debounce, settings.max_debounce);
@@ -191,6 +192,11 @@ impl ConfigWatcher {
                 self.by_events = detector.wakes().events;
                 look.replace(detector);
                 self.all = Due::from_scratch();
+            }
+            Choice::Swap(detector) => {
+                self.by_events = detector.wakes().events;
+                look.swap(detector);
+                self.all.add(&Due::after_a_swap());
             }
             Choice::Refused(why) => self.bus.publish(EventKind::Error, why),
         }
