@@ -16,7 +16,7 @@ fn looks(criterion: &mut Criterion) {
     let path = folder.path().join("config.yaml");
     std::fs::write(&path, "version: \"1\"\n".repeat(100)).unwrap();
     let target: Arc<dyn Target> = Arc::new(LocalFile::new(&path));
-    let engine = PluginEngine::new(PluginLimits::default(), None).unwrap();
+    let engine = PluginEngine::new(PluginLimits::default().into(), None).unwrap();
     let library = Library::built_in(engine);
 
     let mut group = criterion.benchmark_group("one look");

@@ -168,7 +168,7 @@ impl SentinelService {
         } = self.options.clone();
         let base = path.parent().map(PathBuf::from).unwrap_or_default();
         let folders = plugins::folders(&base, &plugins, plugins_of_user.as_ref());
-        let limits = plugins.limits;
+        let limits = plugins.limits.into();
         let load = move || {
             let engine = PluginEngine::new(limits, cache).map_err(|error| format!("{error:#}"))?;
             let library = Library::load(engine, &folders);

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// DESIGN.md's "Rooms", highest rank first.
-const RANKS: [(&str, u32); 16] = [
+const RANKS: [(&str, u32); 17] = [
     ("main", 7),
     ("cli", 6),
     ("service", 5),
@@ -27,6 +27,7 @@ const RANKS: [(&str, u32); 16] = [
     ("target", 1),
     ("events", 1),
     ("state", 1),
+    ("mcp", 1),
     ("lib", 8),
 ];
 

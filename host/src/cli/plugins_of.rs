@@ -24,10 +24,13 @@ impl Plugins {
         };
         let base = watched.parent().map(PathBuf::from).unwrap_or_default();
         let load = move || {
-            let engine = PluginEngine::new(settings.limits, folders::cache())
+            let engine = PluginEngine::new(settings.limits.into(), folders::cache())
                 .map_err(|error| format!("{error:#}"))?;
             let beside = base.join(&settings.dir);
-            let folders: Vec<_> = [Some(beside), folders::plugins()].into_iter().flatten().collect();
+            let folders: Vec<_> = [Some(beside), folders::plugins()]
+                .into_iter()
+                .flatten()
+                .collect();
             let library = Library::load(engine, &folders);
             for (path, error) in library.refused() {
                 eprintln!("config-sync: plugin {}: {error}", path.display());

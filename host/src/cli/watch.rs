@@ -75,7 +75,7 @@ impl Watch {
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let scopes = self.scopes()?;
         let settings = self.seconds.settings(&self.detection)?;
-        let engine = PluginEngine::new(PluginLimits::default(), folders::cache())
+        let engine = PluginEngine::new(PluginLimits::default().into(), folders::cache())
             .map_err(|error| format!("{error:#}"))?;
         let library = match &self.plugins {
             Some(folder) => Library::load(engine, std::slice::from_ref(folder)),

@@ -205,8 +205,18 @@ mod tests {
         assert!(grant("http://[::1]:80").covers(false, "[::1]", 80));
         assert!(grant("0.0.0.0/0").holds("1.2.3.4".parse().unwrap()));
         for private in [
-            "127.0.0.1", "10.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "192.168.1.1",
-            "::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
+            "127.0.0.1",
+            "10.0.0.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "192.168.1.1",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
@@ -217,7 +227,16 @@ mod tests {
 
     #[test]
     fn what_is_no_host_is_refused() {
-        for wrong in ["", "ftp://a", "a b", "a:99999", "10.0.0.0/33", "[::1", "a/8", "http://"] {
+        for wrong in [
+            "",
+            "ftp://a",
+            "a b",
+            "a:99999",
+            "10.0.0.0/33",
+            "[::1",
+            "a/8",
+            "http://",
+        ] {
             assert!(HostGrant::parse(wrong).is_err(), "{wrong}");
         }
     }

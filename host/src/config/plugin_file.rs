@@ -106,7 +106,10 @@ fn settings(map: &mut MapReader<'_>) -> Map<String, Json> {
 
 fn sha256(value: &Value<'_>) -> Option<String> {
     let text = value.filled_text()?;
-    let text = text.trim().trim_start_matches("sha256:").to_ascii_lowercase();
+    let text = text
+        .trim()
+        .trim_start_matches("sha256:")
+        .to_ascii_lowercase();
     if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         value.error("expected 64 hexadecimal digits", None);
         return None;
@@ -190,7 +193,12 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<PluginFile, Vec<String>> {
-        let file = plugin_file("p.yaml", text.as_bytes(), &|_| None, PluginLimits::default());
+        let file = plugin_file(
+            "p.yaml",
+            text.as_bytes(),
+            &|_| None,
+            PluginLimits::default(),
+        );
         file.map_err(|problems| problems.lines())
     }
 

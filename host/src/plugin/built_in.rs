@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::edition::Edition;
 use super::engine::PluginEngine;
-use crate::config::{PluginFile, PluginLimits};
+use super::limits::Limits;
+use crate::config::PluginFile;
 
 macro_rules! embedded {
     ($name:literal) => {
@@ -30,7 +31,7 @@ pub(super) struct BuiltIn {
     pub(super) name: &'static str,
     bytes: &'static [u8],
     /// With the limits that it was made with.
-    ready: Mutex<Option<(PluginLimits, Arc<Edition>)>>,
+    ready: Mutex<Option<(Limits, Arc<Edition>)>>,
 }
 
 impl BuiltIn {
@@ -49,12 +50,14 @@ impl BuiltIn {
         if let Some((_, edition)) = ready.as_ref().filter(|(known, _)| *known == limits) {
             return Ok(Arc::clone(edition));
         }
-        let file = PluginFile {
+        let edition = Edition::new(
+            self.name,
+            engine,
+            self.bytes,
+            &PluginFile::default(),
             limits,
-            ..PluginFile::default()
-        };
-        let edition = Edition::new(self.name, engine, self.bytes, &file)
-            .map_err(|error| format!("built-in plugin `{}`: {error}", self.name))?;
+        )
+        .map_err(|error| format!("built-in plugin `{}`: {error}", self.name))?;
         *ready = Some((limits, Arc::clone(&edition)));
         Ok(edition)
     }

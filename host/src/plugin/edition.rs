@@ -13,6 +13,7 @@ use super::engine::{PluginEngine, Workshop};
 use super::grants;
 use super::handler::WasmHandler;
 use super::health::Health;
+use super::isolation::Isolation;
 use super::limits::Limits;
 use super::state::State;
 use crate::config::{PluginFile, PluginGrants};
@@ -25,8 +26,14 @@ static NUMBER: AtomicU64 = AtomicU64::new(1);
 /// What a plugin says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Description {
-    Detector { summary: String, wakes: Wakes },
-    Handler { summary: String, sections: Vec<String> },
+    Detector {
+        summary: String,
+        wakes: Wakes,
+    },
+    Handler {
+        summary: String,
+        sections: Vec<String>,
+    },
 }
 
 /// What a component is, by what it exports.
@@ -37,8 +44,10 @@ pub(super) enum Kind {
 }
 
 /// Each kind with the interface that its components export.
-pub(super) const KINDS: [(Kind, &str); 2] =
-    [(Kind::Detector, "detector"), (Kind::Handler, "reload-handler")];
+pub(super) const KINDS: [(Kind, &str); 2] = [
+    (Kind::Detector, "detector"),
+    (Kind::Handler, "reload-handler"),
+];
 
 impl Kind {
     pub(super) fn as_str(self) -> &'static str {
@@ -61,13 +70,14 @@ pub(super) struct Edition {
     /// A JSON object.
     pub(super) settings: Arc<str>,
     file: PluginFile,
+    pub(super) isolation: Option<Isolation>,
     pub(super) workshop: Arc<Workshop>,
     pub(super) pre: InstancePre<State>,
     health: Mutex<Health>,
 }
 
 impl Edition {
-    /// Checks a component and asks it what it is.
+    /// Checks a component and asks it what it is. `limits` are those of `file`, or others.
     ///
     /// # Errors
     /// Why it cannot be used, and the remedy.
@@ -76,8 +86,8 @@ impl Edition {
         engine: &PluginEngine,
         bytes: &[u8],
         file: &PluginFile,
+        limits: Limits,
     ) -> Result<Arc<Self>, String> {
-        let limits = Limits::from(file.limits);
         let digest = Digest::of(bytes);
         if let Some(pinned) = file.sha256.as_ref().filter(|it| **it != digest.to_string()) {
             return Err(format!(
@@ -102,6 +112,7 @@ impl Edition {
             grants: Arc::new(file.grants.clone()),
             settings: Value::Object(file.settings.clone()).to_string().into(),
             file: file.clone(),
+            isolation: engine.isolation().cloned(),
             workshop,
             pre,
             health: Mutex::default(),
@@ -147,9 +158,9 @@ impl Edition {
 
     pub(super) fn summary(&self) -> &str {
         match self.description.get() {
-            Some(
-                Description::Handler { summary, .. } | Description::Detector { summary, .. },
-            ) => summary,
+            Some(Description::Handler { summary, .. } | Description::Detector { summary, .. }) => {
+                summary
+            }
             None => "",
         }
     }

@@ -10,11 +10,11 @@ use wasmtime::{Cache, CacheConfig, Config, Engine, WasmBacktraceDetails};
 use wasmtime_wasi::p2::DynPollable;
 
 use super::bindings;
+use super::isolation::Isolation;
 use super::limits::Limits;
 use super::state::State;
 use super::waiting;
 use super::watchdog::Watchdog;
-use crate::config::PluginLimits;
 
 /// As wasmtime-wasi names it; the linker serves every 0.2 by it.
 const WASI_POLL: &str = "wasi:io/poll@0.2.12";
@@ -23,11 +23,12 @@ const WASI_POLL: &str = "wasi:io/poll@0.2.12";
 #[derive(Clone)]
 pub struct PluginEngine {
     shared: Arc<Shared>,
-    limits: PluginLimits,
+    limits: Limits,
 }
 
 struct Shared {
     cache: Option<Cache>,
+    isolation: Option<Isolation>,
     by_stack: Mutex<BTreeMap<usize, Arc<Workshop>>>,
 }
 
@@ -44,7 +45,27 @@ impl PluginEngine {
     ///
     /// # Errors
     /// When this machine cannot run wasmtime.
-    pub fn new(limits: PluginLimits, cache: Option<PathBuf>) -> wasmtime::Result<Self> {
+    pub fn new(limits: Limits, cache: Option<PathBuf>) -> wasmtime::Result<Self> {
+        Self::build(limits, cache, None)
+    }
+
+    /// As [`Self::new`]; its plugins live in `isolation`, and do the same each time.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn isolated(
+        limits: Limits,
+        cache: Option<PathBuf>,
+        isolation: Isolation,
+    ) -> wasmtime::Result<Self> {
+        Self::build(limits, cache, Some(isolation))
+    }
+
+    fn build(
+        limits: Limits,
+        cache: Option<PathBuf>,
+        isolation: Option<Isolation>,
+    ) -> wasmtime::Result<Self> {
         let cache = cache.and_then(|folder| {
             let mut settings = CacheConfig::new();
             settings.with_directory(&folder);
@@ -60,25 +81,30 @@ impl PluginEngine {
         let engine = Self {
             shared: Arc::new(Shared {
                 cache,
+                isolation,
                 by_stack: Mutex::default(),
             }),
             limits,
         };
-        engine.workshop(Limits::from(limits).stack)?;
+        engine.workshop(limits.stack)?;
         Ok(engine)
     }
 
     /// The same engine, with other limits for whatever has none of its own.
     #[must_use]
-    pub fn with_limits(&self, limits: PluginLimits) -> Self {
+    pub fn with_limits(&self, limits: Limits) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
             limits,
         }
     }
 
-    pub(super) fn limits(&self) -> PluginLimits {
+    pub(super) fn limits(&self) -> Limits {
         self.limits
+    }
+
+    pub(super) fn isolation(&self) -> Option<&Isolation> {
+        self.shared.isolation.as_ref()
     }
 
     /// The engine for a stack of so many bytes.
@@ -95,6 +121,12 @@ impl PluginEngine {
             .max_wasm_stack(stack)
             .wasm_backtrace_details(WasmBacktraceDetails::Enable)
             .cache(self.shared.cache.clone());
+        if self.shared.isolation.is_some() {
+            config
+                .consume_fuel(true)
+                .cranelift_nan_canonicalization(true)
+                .relaxed_simd_deterministic(true);
+        }
         let engine = Engine::new(&config)?;
         let workshop = Arc::new(Workshop {
             watchdog: Arc::new(Watchdog::start(engine.clone())?),

@@ -201,9 +201,16 @@ mod tests {
             random: true,
             ..PluginGrants::default()
         };
-        for import in ["wasi:sockets/tcp@0.2.3", "wasi:http/incoming-handler@0.2.3", "who:knows/x"] {
+        for import in [
+            "wasi:sockets/tcp@0.2.3",
+            "wasi:http/incoming-handler@0.2.3",
+            "who:knows/x",
+        ] {
             let told = check(&[import], &all).unwrap_err();
-            assert!(told.contains(import) && told.contains("no plugin"), "{told}");
+            assert!(
+                told.contains(import) && told.contains("no plugin"),
+                "{told}"
+            );
         }
     }
 

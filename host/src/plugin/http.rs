@@ -105,7 +105,11 @@ fn may_ask(grants: &PluginGrants, request: &Request<WasiBody>) -> Result<(), Err
     let host = request.uri().host().ok_or(Error::HttpRequestUriInvalid)?;
     let port = request.uri().port_u16();
     let port = port.unwrap_or(if tls { 443 } else { 80 });
-    match grants.http.iter().any(|grant| grant.covers(tls, host, port)) {
+    match grants
+        .http
+        .iter()
+        .any(|grant| grant.covers(tls, host, port))
+    {
         true => Ok(()),
         false => Err(Error::HttpRequestDenied),
     }
@@ -118,11 +122,14 @@ async fn send(
 ) -> Result<(Response<WasiBody>, Ended), Error> {
     // A body of the guest can be sent, not shared; reqwest wants both.
     let request = request.map(|body| reqwest::Body::wrap(Exclusive(Mutex::new(body))));
-    let mut request = reqwest::Request::try_from(request)
-        .map_err(|_| Error::HttpRequestUriInvalid)?;
+    let mut request =
+        reqwest::Request::try_from(request).map_err(|_| Error::HttpRequestUriInvalid)?;
     // Of all, the body of the answer too: nothing waits beyond it.
     *request.timeout_mut() = Some(left);
-    let response = client.execute(request).await.map_err(|error| told(&error))?;
+    let response = client
+        .execute(request)
+        .await
+        .map_err(|error| told(&error))?;
     let response = Response::<reqwest::Body>::from(response);
     let response = response.map(|body| body.map_err(|error| told(&error)).boxed_unsync());
     Ok((response, Box::new(std::future::ready(Ok(())))))

@@ -84,11 +84,11 @@ impl From<PluginLimits> for InspectedLimits {
 /// When it cannot be read, or is no component at all.
 pub fn inspect(path: &Path, engine: &PluginEngine) -> Result<Inspected, String> {
     let bytes = load::component(path, MOST)?;
-    let (file, wrong) = match load::file(path, engine.limits()) {
+    let (file, wrong) = match load::file(path, engine.limits().into()) {
         Ok(file) => (file, None),
         Err(error) => (
             crate::config::PluginFile {
-                limits: engine.limits(),
+                limits: engine.limits().into(),
                 ..Default::default()
             },
             Some(error),

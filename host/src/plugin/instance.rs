@@ -9,6 +9,7 @@ use wasmtime::component::InstancePre;
 
 use super::edition::Edition;
 use super::fault;
+use super::isolation::Isolation;
 use super::state::State;
 use crate::events::{Fault, FaultKind};
 
@@ -73,19 +74,39 @@ impl<W: World> Instance<W> {
                 let mut store = self
                     .store()
                     .map_err(|error| fault::of(self.plugin(), name, &error, None))?;
-                store.data_mut().begin();
-                let world = W::bind(&mut store, &self.edition.pre);
-                let world = world.map_err(|error| self.fault(name, &error, &store))?;
+                let world =
+                    self.within(name, &mut store, |store| W::bind(store, &self.edition.pre))?;
                 (store, world)
             }
         };
         store.set_epoch_deadline(1);
-        store.data_mut().begin();
-        let answer = call(&world, &mut store);
-        let answer = answer.map_err(|error| self.fault(name, &error, &store))?;
-        store.data_mut().end();
+        let answer = self.within(name, &mut store, |store| call(&world, store))?;
         self.warm = Some((store, world));
         Ok(answer)
+    }
+
+    /// Something that the guest does within the limits of one call.
+    fn within<T>(
+        &self,
+        name: &'static str,
+        store: &mut Store<State>,
+        work: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        let isolation = self.edition.isolation.as_ref();
+        store.data_mut().begin();
+        let begun = isolation.map_or(Ok(()), |it| it.begin(store, self.edition.limits));
+        let done = begun.and_then(|()| work(store));
+        store.data_mut().end();
+        if let Some(isolation) = isolation {
+            isolation.end(store);
+        }
+        done.map_err(|error| {
+            let error = match isolation {
+                Some(_) => Isolation::translate(error, self.edition.limits),
+                None => error,
+            };
+            self.fault(name, &error, store)
+        })
     }
 
     fn fault(&self, call: &'static str, error: &wasmtime::Error, store: &Store<State>) -> Fault {

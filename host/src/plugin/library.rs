@@ -179,7 +179,7 @@ impl Library {
     /// look finds.
     pub fn adjust(&self, limits: PluginLimits, folders: Vec<PathBuf>) {
         let mut now = self.write();
-        now.engine = now.engine.with_limits(limits);
+        now.engine = now.engine.with_limits(limits.into());
         now.folders = folders;
         drop(now);
         // Everything is taken anew, once it lies still, which it does.
@@ -288,7 +288,10 @@ impl Library {
         let mut now = self.write();
         let here = now.dropped_in.get_mut(&name)?;
         let edition = here.edition.clone();
-        let sections = edition.as_ref().map_or(&[][..], |it| it.sections()).to_vec();
+        let sections = edition
+            .as_ref()
+            .map_or(&[][..], |it| it.sections())
+            .to_vec();
         drop(edition);
         let goes_on = here.is_needed(is_wanted);
         here.removed = true;
@@ -367,13 +370,15 @@ impl Detectors for Library {
         }
         let now = self.read();
         let here = now.dropped_in.get(name);
-        Err(match here.and_then(|it| Some((&it.path, it.wrong.as_ref()?))) {
-            Some((path, error)) => format!("{} cannot be used: {error}", path.display()),
-            None => format!(
-                "there is no detector `{name}`; known are {}; others go as NAME.wasm into the plugins folder",
-                self.names().join(", ")
-            ),
-        })
+        Err(
+            match here.and_then(|it| Some((&it.path, it.wrong.as_ref()?))) {
+                Some((path, error)) => format!("{} cannot be used: {error}", path.display()),
+                None => format!(
+                    "there is no detector `{name}`; known are {}; others go as NAME.wasm into the plugins folder",
+                    self.names().join(", ")
+                ),
+            },
+        )
     }
 
     fn edition(&self, name: &str) -> u64 {

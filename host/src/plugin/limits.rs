@@ -39,3 +39,21 @@ impl From<PluginLimits> for Limits {
         }
     }
 }
+
+/// What does not fit its unit is rounded up to it.
+impl From<Limits> for PluginLimits {
+    fn from(limits: Limits) -> Self {
+        let whole =
+            |amount: usize, unit: usize| u32::try_from(amount.div_ceil(unit)).unwrap_or(u32::MAX);
+        let size = usize::try_from(limits.size).unwrap_or(usize::MAX);
+        Self {
+            time: limits.time,
+            memory_mib: whole(limits.memory, MIB),
+            table: whole(limits.table, 1),
+            stack_kib: whole(limits.stack, KIB),
+            output_kib: whole(limits.output, KIB),
+            log: limits.log,
+            size_mib: whole(size, MIB),
+        }
+    }
+}

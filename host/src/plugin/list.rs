@@ -17,7 +17,9 @@ impl Library {
         let built_in = built_in.map(|(kind, it)| {
             let made = it.made();
             // One is held by the library, one here.
-            let in_use = made.as_ref().is_some_and(|it| std::sync::Arc::strong_count(it) > 2);
+            let in_use = made
+                .as_ref()
+                .is_some_and(|it| std::sync::Arc::strong_count(it) > 2);
             let mut listed = listed(it.name, Some(kind), made.as_deref());
             listed.in_use = in_use;
             listed
@@ -33,7 +35,11 @@ fn dropped_in_as_listed(name: &str, here: &DroppedIn) -> Listed {
     listed.in_use = here.is_in_use();
     if let Some(wrong) = &here.wrong {
         let usable = edition.is_some();
-        listed.state = if usable { ListedState::Outdated } else { ListedState::Refused };
+        listed.state = if usable {
+            ListedState::Outdated
+        } else {
+            ListedState::Refused
+        };
         listed.reason = Some(match usable {
             true => format!("the file cannot be used, the one before it goes on: {wrong}"),
             false => wrong.clone(),

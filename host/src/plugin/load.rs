@@ -41,12 +41,13 @@ pub(super) fn edition(
     engine: &PluginEngine,
     before: Option<&Edition>,
 ) -> Result<Option<Arc<Edition>>, String> {
-    let file = file(path, engine.limits())?;
-    let bytes = component(path, Limits::from(file.limits).size)?;
+    let file = file(path, engine.limits().into())?;
+    let limits = Limits::from(file.limits);
+    let bytes = component(path, limits.size)?;
     if before.is_some_and(|before| before.is_of(&Digest::of(&bytes), &file)) {
         return Ok(None);
     }
-    Edition::new(name, engine, &bytes, &file).map(Some)
+    Edition::new(name, engine, &bytes, &file, limits).map(Some)
 }
 
 /// What the file beside this component says; there need not be one.

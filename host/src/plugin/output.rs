@@ -11,6 +11,8 @@ use tracing::Level;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
+use super::isolation::Isolation;
+
 /// A guest that goes on for so many lines beyond those that are told does nothing else. It is
 /// ended: each costs the host's time, which no deadline counts.
 const PATIENCE: u32 = 10_000;
@@ -48,16 +50,18 @@ struct Shared {
     plugin: Arc<str>,
     limit: u32,
     said: AtomicU32,
+    isolation: Option<Isolation>,
     /// The last line on standard error: where a guest panics, it says why.
     last_words: Mutex<String>,
 }
 
 impl Lines {
-    pub(super) fn new(plugin: &Arc<str>, limit: u32) -> Self {
+    pub(super) fn new(plugin: &Arc<str>, limit: u32, isolation: Option<Isolation>) -> Self {
         Self(Arc::new(Shared {
             plugin: Arc::clone(plugin),
             limit,
             said: AtomicU32::new(0),
+            isolation,
             last_words: Mutex::default(),
         }))
     }
@@ -90,6 +94,9 @@ impl Lines {
         let line = line
             .get(..line.floor_char_boundary(MAX_LINE))
             .unwrap_or(line);
+        if let Some(isolation) = &self.0.isolation {
+            isolation.hear(level, line);
+        }
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(target: "config_sync::plugin", plugin, "{line}")

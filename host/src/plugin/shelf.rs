@@ -32,7 +32,9 @@ impl Found {
         let mut found = BTreeMap::new();
         for folder in folders {
             for path in components(folder) {
-                let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+                let stem = path
+                    .file_stem()
+                    .map(|stem| stem.to_string_lossy().into_owned());
                 let stat = |path: PathBuf| LocalFile::new(path).stat().ok();
                 if let (Some(name), Some(own)) = (stem, stat(path.clone())) {
                     let stamp = (own, stat(file_beside(&path)));
@@ -151,7 +153,10 @@ impl Shelf {
 
     /// When it must be looked at again though nothing happens: something does not lie still yet.
     pub(super) fn look_again(&self, now: Instant) -> Option<Instant> {
-        let moving = self.known.values().filter(|known| known.seen != known.taken);
+        let moving = self
+            .known
+            .values()
+            .filter(|known| known.seen != known.taken);
         let again = moving.map(|known| (known.since + STILL).max(now + STILL / 2));
         again.min()
     }

@@ -23,6 +23,7 @@ impl signal::Host for State {
     }
 
     fn send(&mut self, to: String, kind: Kind) -> wasmtime::Result<Result<(), String>> {
+        self.count("signal.send");
         let granted = self.grants().signal.iter().find(|it| name(it) == to);
         let Some(granted) = granted.cloned() else {
             let to = super::output::cut(to);

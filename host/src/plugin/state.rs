@@ -19,6 +19,7 @@ use super::bindings::detector::config_sync::plugin::{log, target, types};
 use super::bindings::granted::config_sync::plugin::settings;
 use super::edition::Edition;
 use super::http::Http;
+use super::isolation::{Isolation, PATIENCE};
 use super::limits::Limits;
 use super::output::{Lines, Output};
 use super::watchdog::Watched;
@@ -70,9 +71,10 @@ impl State {
     /// # Errors
     /// When a folder that it may read is not there.
     pub(super) fn new(edition: &Arc<Edition>) -> wasmtime::Result<Self> {
-        let lines = Lines::new(&edition.name, edition.limits.log);
+        let isolation = edition.isolation.as_ref();
+        let lines = Lines::new(&edition.name, edition.limits.log, isolation.cloned());
         Ok(Self {
-            wasi: world(&edition.grants, &lines)?,
+            wasi: world(&edition.grants, &lines, isolation)?,
             http: Http::new(Arc::clone(&edition.grants)),
             table: ResourceTable::new(),
             lines,
@@ -117,8 +119,25 @@ impl State {
     /// A call begins: its limits are whole again.
     pub(super) fn begin(&mut self) {
         self.lines.begin();
-        self.deadline = Instant::now() + self.limits().time;
+        let patience = self.isolation().map_or(1, |_| PATIENCE);
+        self.deadline = Instant::now() + self.limits().time * patience;
         self.watched = Some(self.edition.workshop.watchdog.watch(self.deadline));
+    }
+
+    /// Bytes of all linear memories together.
+    pub(super) fn memory(&self) -> usize {
+        self.memory
+    }
+
+    pub(super) fn isolation(&self) -> Option<&Isolation> {
+        self.edition.isolation.as_ref()
+    }
+
+    /// The host is called by the guest.
+    pub(super) fn count(&self, function: &'static str) {
+        if let Some(isolation) = self.isolation() {
+            isolation.count(function);
+        }
     }
 
     /// The call has ended.
@@ -153,8 +172,10 @@ impl State {
     fn ask<T>(
         &mut self,
         lent: &Resource<LentTarget>,
+        function: &'static str,
         ask: impl FnOnce(&dyn Target) -> T,
     ) -> wasmtime::Result<T> {
+        self.count(function);
         let target = Arc::clone(&self.table.get(lent)?.0);
         Ok(self.on_the_hosts_time(|| ask(target.as_ref())))
     }
@@ -194,13 +215,20 @@ fn exceeded(asked: usize, limit: usize, what: &'static str, key: &'static str) -
 }
 
 /// The WASI world with these grants: empty, without any.
-fn world(grants: &PluginGrants, lines: &Lines) -> wasmtime::Result<WasiCtx> {
+fn world(
+    grants: &PluginGrants,
+    lines: &Lines,
+    isolation: Option<&Isolation>,
+) -> wasmtime::Result<WasiCtx> {
     let mut wasi = WasiCtx::builder();
     wasi.stdout(Output::new(lines.clone(), Level::INFO))
         .stderr(Output::new(lines.clone(), Level::WARN));
     if !grants.random {
         // Every guest with a hash table asks for it. One that is always the same tells nothing.
         wasi.insecure_random_seed(0);
+    }
+    if let Some(isolation) = isolation {
+        isolation.surround(&mut wasi);
     }
     for name in &grants.env {
         if let Ok(value) = std::env::var(name) {
@@ -210,9 +238,7 @@ fn world(grants: &PluginGrants, lines: &Lines) -> wasmtime::Result<WasiCtx> {
     for folder in &grants.read {
         let shown = folder.to_string_lossy();
         wasi.preopened_dir(folder, shown.as_ref(), FsPerms::ReadOnly)
-            .map_err(|error| {
-                error.context(format!("{shown} (grants.read) cannot be opened"))
-            })?;
+            .map_err(|error| error.context(format!("{shown} (grants.read) cannot be opened")))?;
     }
     // A file is read on this very thread: no call may wait for anything else meanwhile.
     wasi.allow_blocking_current_thread(true);
@@ -277,12 +303,14 @@ impl log::Host for State {
             log::Level::Warn => tracing::Level::WARN,
             log::Level::Error => tracing::Level::ERROR,
         };
+        self.count("log.log");
         Ok(self.lines.tell(level, &message)?)
     }
 }
 
 impl settings::Host for State {
     fn get(&mut self) -> wasmtime::Result<String> {
+        self.count("settings.get");
         Ok(self.edition.settings.as_ref().to_owned())
     }
 }
@@ -291,21 +319,25 @@ impl target::Host for State {}
 
 impl target::HostTarget for State {
     fn name(&mut self, lent: Resource<LentTarget>) -> wasmtime::Result<String> {
-        self.ask(&lent, |target| target.path().display().to_string())
+        self.ask(&lent, "target.name", |target| {
+            target.path().display().to_string()
+        })
     }
 
     fn stat(
         &mut self,
         lent: Resource<LentTarget>,
     ) -> wasmtime::Result<Result<types::FileStat, types::FileError>> {
-        self.ask(&lent, |target| target.stat().map(stat).map_err(error))
+        self.ask(&lent, "target.stat", |target| {
+            target.stat().map(stat).map_err(error)
+        })
     }
 
     fn digest(
         &mut self,
         lent: Resource<LentTarget>,
     ) -> wasmtime::Result<Result<Vec<u8>, types::FileError>> {
-        self.ask(&lent, |target| {
+        self.ask(&lent, "target.digest", |target| {
             target
                 .digest()
                 .map(|digest| digest.as_bytes().to_vec())
@@ -319,7 +351,7 @@ impl target::HostTarget for State {
         offset: u64,
         length: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, types::FileError>> {
-        self.ask(&lent, |target| {
+        self.ask(&lent, "target.read", |target| {
             target.read(offset, length.min(MAX_READ)).map_err(error)
         })
     }

@@ -28,7 +28,10 @@ pub(super) fn folders(
     of_user: Option<&PathBuf>,
 ) -> Vec<PathBuf> {
     let beside = base.join(&settings.dir);
-    [Some(beside), of_user.cloned()].into_iter().flatten().collect()
+    [Some(beside), of_user.cloned()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Follows the folders.
@@ -153,7 +156,10 @@ fn told(change: &Change) -> (EventKind, String) {
                 false => "is there",
             };
             let path = path.display();
-            (EventKind::State, format!("plugin `{name}` ({kind}) {how}: {path}"))
+            (
+                EventKind::State,
+                format!("plugin `{name}` ({kind}) {how}: {path}"),
+            )
         }
         Changed::Refused {
             path,
@@ -165,7 +171,10 @@ fn told(change: &Change) -> (EventKind, String) {
                 false => "",
             };
             let path = path.display();
-            (EventKind::Error, format!("plugin {path}: {reason}{goes_on}"))
+            (
+                EventKind::Error,
+                format!("plugin {path}: {reason}{goes_on}"),
+            )
         }
         Changed::Removed { goes_on: true } => (
             EventKind::Degraded,

@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::detection::{Choice, Detection, Fallen};
+use super::due::{Afresh, Due, Job};
 use super::files::Files;
 use super::hearing::Ears;
 use super::inbox::About;
-use super::due::{Afresh, Due, Job};
 use super::look::{Findings, Look, Looked};
 use super::under_way::{self, UnderWay, in_place};
 use super::watched::Watched;

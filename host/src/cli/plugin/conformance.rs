@@ -68,7 +68,7 @@ impl Conformance {
     async fn play(&self) -> Result<bool, String> {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-        let engine = PluginEngine::new(PluginLimits::default(), folders::cache())
+        let engine = PluginEngine::new(PluginLimits::default().into(), folders::cache())
             .map_err(|error| format!("{error:#}"))?;
         let mut library = Library::built_in(engine);
         let mut detectors = Vec::new();

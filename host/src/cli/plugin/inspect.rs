@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::cli::find_host::{self, Failure};
 use crate::cli::folders;
 use crate::cli::page::{plain, print, print_json};
 use crate::config::PluginLimits;
@@ -22,31 +23,21 @@ pub(in crate::cli) struct Inspect {
 
 impl Inspect {
     pub(super) fn run(&self) -> ExitCode {
-        let inspected = PluginEngine::new(PluginLimits::default(), folders::cache())
-            .map_err(|error| format!("{error:#}"))
-            .and_then(|engine| inspect(&self.file, &engine));
-        match inspected {
-            Ok(inspected) => self.show(&inspected),
-            Err(error) => {
-                eprintln!("config-sync: {}: {error}", self.file.display());
-                ExitCode::FAILURE
-            }
-        }
+        find_host::ended(self.show())
     }
 
-    fn show(&self, inspected: &Inspected) -> ExitCode {
+    /// Whether this host would take it.
+    fn show(&self) -> Result<bool, Failure> {
+        let inspected = PluginEngine::new(PluginLimits::default().into(), folders::cache())
+            .map_err(|error| format!("{error:#}"))
+            .and_then(|engine| inspect(&self.file, &engine))
+            .map_err(|error| format!("{}: {error}", self.file.display()))?;
         if self.json {
-            if let Err(error) = print_json(inspected) {
-                eprintln!("config-sync: {error}");
-                return ExitCode::FAILURE;
-            }
+            print_json(&inspected)?;
         } else {
-            print(&page(inspected));
+            print(&page(&inspected));
         }
-        match inspected.refused {
-            None => ExitCode::SUCCESS,
-            Some(_) => ExitCode::FAILURE,
-        }
+        Ok(inspected.refused.is_none())
     }
 }
 
@@ -60,7 +51,10 @@ fn page(it: &Inspected) -> String {
     let kind = it.kind.as_deref().unwrap_or("nothing of ours");
     row(
         "kind",
-        &format!("{kind}, for version {of} of config-sync:plugin; this host has {}", it.host_has),
+        &format!(
+            "{kind}, for version {of} of config-sync:plugin; this host has {}",
+            it.host_has
+        ),
     );
     #[expect(clippy::cast_precision_loss, reason = "for people")]
     let kib = it.size as f64 / 1024.0;
@@ -80,7 +74,12 @@ fn page(it: &Inspected) -> String {
         "limits",
         &format!(
             "time {} s, memory {} MiB, table {}, stack {} KiB, output {} KiB, log {} lines, size {} MiB",
-            limits.time, limits.memory, limits.table, limits.stack, limits.output, limits.log,
+            limits.time,
+            limits.memory,
+            limits.table,
+            limits.stack,
+            limits.output,
+            limits.log,
             limits.size
         ),
     );

@@ -1,11 +1,19 @@
 //! `config-sync plugin`: what a plugin's author does with it, one file for each subcommand.
 
 mod conformance;
+mod inspect;
+mod list;
 
 use std::process::ExitCode;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Plugin {
+    /// The plugins that a host with this configuration would have, and why one cannot be used;
+    /// exit code 1 if one cannot
+    List(list::List),
+    /// Say what a component is, what it imports and wants, its size and digest; exit code 1 if a
+    /// host would not take it
+    Inspect(inspect::Inspect),
     /// Play every way of saving a file to a detector, and say which ones it sees
     Conformance(conformance::Conformance),
 }
@@ -13,6 +21,8 @@ pub(super) enum Plugin {
 impl Plugin {
     pub(super) async fn run(&self) -> ExitCode {
         match self {
+            Self::List(list) => list.run().await,
+            Self::Inspect(inspect) => inspect.run(),
             Self::Conformance(conformance) => conformance.run().await,
         }
     }
