@@ -7,6 +7,7 @@
 //! 1. [`target`]: the watched file; [`config`]: what its bytes mean; [`events`]: what happened;
 //!    [`state`]: what is kept on disk; [`mcp`]: the protocol on the wire;
 //! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
+//!    [`settings`]: who has a say in `sync`, and what is stored;
 //!    [`manage`]: answers how the host is, and takes orders;
 //! 3. [`reload`]: one transaction from settled change to new snapshot;
 //! 4. [`plugin`]: the WASM detectors and handlers behind the ports of `watch` and `reload`;
@@ -28,6 +29,7 @@ pub mod memory;
 pub mod plugin;
 pub mod reload;
 pub mod service;
+pub mod settings;
 pub mod state;
 pub mod target;
 pub mod watch;

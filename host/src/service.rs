@@ -11,11 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Zoned;
+use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::managed::{Managed, Turns};
+use self::managed::{Managed, Turns, known_detector};
 use self::plugins::FollowPlugins;
 use crate::config::PluginSettings;
 use crate::events::{EventBus, EventKind, timestamp};
@@ -24,6 +26,7 @@ use crate::manage::Place;
 use crate::memory::DiskMemory;
 use crate::plugin::{Library, PluginEngine};
 use crate::reload::{Forgetful, Handlers, InForce, Memory, Ports, Reloader, Standing, Trigger};
+use crate::settings::{LiveSettings, SettingsStore};
 use crate::target::LocalFile;
 use crate::watch::{ConfigWatcher, Detectors, Hearing, Inbox, NativeEvents, Scope, Wires};
 
@@ -72,6 +75,10 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// Where the management API is; nowhere, without one.
     pub place: Option<Place>,
+    /// The user's folder of settings.
+    pub settings: Option<PathBuf>,
+    /// What the environment and the command line say of `sync`, each by its keys; checked.
+    pub said: [Map<String, Value>; 2],
 }
 
 /// The host: watcher, reloader and gateway together.
@@ -80,6 +87,7 @@ pub struct SentinelService {
     bus: EventBus,
     state: watch::Sender<State>,
     hearing: watch::Sender<Option<Hearing>>,
+    settling: watch::Sender<Option<Instant>>,
     standing: watch::Sender<Standing>,
     /// Somebody asked over the management API that the host ends.
     end: CancellationToken,
@@ -101,6 +109,7 @@ impl SentinelService {
             bus: EventBus::default(),
             state: watch::Sender::new(State::Pending),
             hearing: watch::Sender::new(None),
+            settling: watch::Sender::new(None),
             standing: watch::Sender::default(),
             end: CancellationToken::new(),
             running: None,
@@ -165,6 +174,8 @@ impl SentinelService {
             cache,
             state,
             place,
+            settings,
+            said,
         } = self.options.clone();
         let base = path.parent().map(PathBuf::from).unwrap_or_default();
         let folders = plugins::folders(&base, &plugins, plugins_of_user.as_ref());
@@ -186,6 +197,16 @@ impl SentinelService {
             );
         }
         let library = Arc::new(library);
+        for said in &said {
+            if let Some(Value::String(name)) = said.get("detection") {
+                known_detector(name, library.as_ref()).map_err(|error| vec![error])?;
+            }
+        }
+        let settings = self.settings(settings, path.clone(), said).await?;
+        settings.forget(|key, value| match (key, value) {
+            ("detection", Value::String(name)) => known_detector(name, library.as_ref()).err(),
+            _ => None,
+        });
         let handlers = Handlers::new(handlers);
         let detectors: Arc<dyn Detectors> = Arc::clone(&library) as _;
         let (in_force, plugins_in_force) = watch::channel(InForce::default());
@@ -217,6 +238,9 @@ impl SentinelService {
                 bus: self.bus.clone(),
                 end: self.end.clone(),
                 turns: Turns::default(),
+                settings: settings.clone(),
+                library: Arc::clone(&library),
+                settling: self.settling.subscribe(),
             };
             let socket = managed::open(&place, &self.bus).await;
             let managed = Arc::new(managed);
@@ -227,6 +251,7 @@ impl SentinelService {
             gateway: Arc::clone(&gateway),
             handlers: handlers.clone(),
             detectors: Arc::clone(&detectors),
+            settings,
             bus: self.bus.clone(),
             orders: orders.clone(),
             standing: self.standing.clone(),
@@ -251,6 +276,7 @@ impl SentinelService {
             orders: obeyed,
             settled,
             hearing: self.hearing.clone(),
+            settling: self.settling.clone(),
             bus: self.bus.clone(),
         })
         .map_err(|error| vec![error])?;
@@ -273,6 +299,22 @@ impl SentinelService {
             cancel,
             tasks,
         })
+    }
+
+    /// Opens what is stored for this file.
+    async fn settings(
+        &self,
+        folder: Option<PathBuf>,
+        watched: PathBuf,
+        [environment, flags]: [Map<String, Value>; 2],
+    ) -> Result<LiveSettings, Vec<String>> {
+        let bus = self.bus.clone();
+        let open = move || {
+            let store = folder.map(|folder| SettingsStore::of(&folder, &watched));
+            LiveSettings::open(store, environment, flags, bus)
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        opened.map_err(|error| vec![error.to_string()])
     }
 
     /// Opens what is kept of this file; tells when nothing can be.

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// DESIGN.md's "Rooms", highest rank first.
-const RANKS: [(&str, u32); 17] = [
+const RANKS: [(&str, u32); 18] = [
     ("main", 7),
     ("cli", 6),
     ("service", 5),
@@ -23,6 +23,7 @@ const RANKS: [(&str, u32); 17] = [
     ("watch", 2),
     ("gateway", 2),
     ("manage", 2),
+    ("settings", 2),
     ("config", 1),
     ("target", 1),
     ("events", 1),

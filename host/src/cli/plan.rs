@@ -60,7 +60,6 @@ impl Plan {
             source: &source,
             handlers: &plugins.handlers,
             detectors: &plugins.library,
-            plugins: Some(&plugins.settings),
             connect_in: self
                 .connect
                 .then(|| watched.parent().map(PathBuf::from).unwrap_or_default()),

@@ -11,13 +11,21 @@ use crate::reload::Handlers;
 pub(super) struct Plugins {
     pub(super) library: Library,
     pub(super) handlers: Handlers,
-    pub(super) settings: PluginSettings,
 }
 
 impl Plugins {
     /// Those that the section `plugins` of these bytes names, beside `watched`; the built-in ones
     /// where the bytes are not right.
     pub(super) async fn of(watched: &Path, bytes: &[u8]) -> Result<Self, String> {
+        let plugins = Self::quietly(watched, bytes).await?;
+        for (path, error) in plugins.library.refused() {
+            eprintln!("config-sync: plugin {}: {error}", path.display());
+        }
+        Ok(plugins)
+    }
+
+    /// As [`Self::of`], for who tells himself which cannot be used.
+    pub(super) async fn quietly(watched: &Path, bytes: &[u8]) -> Result<Self, String> {
         let settings = match config::load("", bytes, &|name| std::env::var(name).ok(), &[]) {
             Load::Valid { config, .. } => config.plugins.clone(),
             Load::Empty | Load::Invalid(_) => PluginSettings::default(),
@@ -32,15 +40,8 @@ impl Plugins {
                 .flatten()
                 .collect();
             let library = Library::load(engine, &folders);
-            for (path, error) in library.refused() {
-                eprintln!("config-sync: plugin {}: {error}", path.display());
-            }
             let handlers = Handlers::new(library.handlers()?);
-            Ok(Self {
-                library,
-                handlers,
-                settings,
-            })
+            Ok(Self { library, handlers })
         };
         tokio::task::spawn_blocking(load)
             .await

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
+
 use super::backend::Backend;
 use super::catalog::{Capability, Catalog, Destination, Item};
 use super::middleware::{Auth, Chain};
@@ -113,6 +115,12 @@ impl Snapshot {
             })
         });
         entries.collect()
+    }
+
+    /// What a client is told of each of these, by the name that it sees.
+    pub fn told(&self, kind: Capability) -> impl Iterator<Item = (&str, &RawValue)> {
+        let items = self.items(kind).iter();
+        items.map(|item| (item.shown_as.as_str(), &*item.json))
     }
 
     /// How many of these clients see.

@@ -61,10 +61,4 @@ impl BuiltIn {
         *ready = Some((limits, Arc::clone(&edition)));
         Ok(edition)
     }
-
-    /// The plugin, if somebody has wanted it already.
-    pub(super) fn made(&self) -> Option<Arc<Edition>> {
-        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.as_ref().map(|(_, edition)| Arc::clone(edition))
-    }
 }

@@ -1,9 +1,12 @@
 //! What the reloader tells others to do since it has read or applied something: the watcher, and
 //! whoever keeps the plugins.
 
+use serde_json::Value;
+
 use super::attempt::Applied;
 use super::reloader::Reloader;
 use super::{InForce, Trigger};
+use crate::config::SyncSettings;
 use crate::events::EventKind;
 use crate::watch::{Baseline, Orders};
 
@@ -20,10 +23,13 @@ impl Reloader {
         });
     }
 
-    /// Hands the settings of what serves to the watcher.
-    pub(super) fn command(&self, applied: &Applied) {
+    /// Hands the settings of what serves to the watcher. `by_hand`: somebody has edited the file.
+    pub(super) fn command(&self, applied: &Applied, by_hand: bool) {
+        let sync = applied.checked.config.sections.get("sync");
+        let section = sync.and_then(Value::as_object).cloned();
+        self.settings.follow(&section.unwrap_or_default(), by_hand);
         let orders = Orders {
-            settings: applied.checked.config.sync.clone(),
+            settings: SyncSettings::default(),
             stopped: false,
             paused: false,
             baseline: self.baseline,
@@ -32,7 +38,13 @@ impl Reloader {
         // What somebody orders meanwhile is not lost.
         self.orders.send_modify(|present| {
             let paused = present.as_ref().is_some_and(|present| present.paused);
-            *present = Some(Orders { paused, ..orders });
+            // In here, so that whoever changes them meanwhile is not undone.
+            let settings = self.settings.current();
+            *present = Some(Orders {
+                settings,
+                paused,
+                ..orders
+            });
         });
         let config = &applied.checked.config;
         let in_force = InForce {

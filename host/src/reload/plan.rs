@@ -90,8 +90,6 @@ pub struct Planner<'a> {
     pub handlers: &'a Handlers,
     /// What `sync.detection` may name.
     pub detectors: &'a dyn Detectors,
-    /// With which these were found.
-    pub plugins: Option<&'a PluginSettings>,
     /// The folder that relative paths start from, if new and changed backends shall be started
     /// and asked.
     pub connect_in: Option<PathBuf>,
@@ -110,13 +108,14 @@ impl Planner<'_> {
     /// When `serving` itself would not be accepted, so that nothing can be told.
     pub async fn plan(&self, serving: Vec<u8>, next: Vec<u8>) -> Result<Plan, Vec<String>> {
         let mut course = Course::begin();
-        let old = match self.check(serving, &mut course).await {
+        let old = match self.check(serving, None, &mut course).await {
             Ok(checked) => self.propose(None, checked).await,
             Err(outcome) => Err(outcome),
         };
         let old = old.map_err(|outcome| outcome.reasons())?;
         let mut plan = Plan::default();
-        let outcome = match self.check(next, &mut course).await {
+        let plugins = old.checked.config.plugins.clone();
+        let outcome = match self.check(next, Some(&plugins), &mut course).await {
             Ok(checked) => self.compare(&old, checked, &mut plan).await,
             Err(outcome) => Err(outcome),
         };
@@ -127,13 +126,18 @@ impl Planner<'_> {
         Ok(plan)
     }
 
-    async fn check(&self, bytes: Vec<u8>, course: &mut Course) -> Result<Checked, Outcome> {
+    async fn check(
+        &self,
+        bytes: Vec<u8>,
+        plugins: Option<&PluginSettings>,
+        course: &mut Course,
+    ) -> Result<Checked, Outcome> {
         let sections = self.handlers.sections();
         let known = Known {
             source: self.source,
             sections: &sections,
             detectors: self.detectors,
-            plugins: self.plugins,
+            plugins,
         };
         known.check(bytes.into(), course).await
     }

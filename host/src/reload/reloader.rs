@@ -22,6 +22,7 @@ use super::revert::Fallback;
 use super::{Handlers, InForce, Memory, Outcome, Phase, Standing, Trigger};
 use crate::events::{EventBus, EventKind};
 use crate::gateway::{BackendNotice, Gateway};
+use crate::settings::LiveSettings;
 use crate::target::{Digest, FileError, Target};
 use crate::watch::{Baseline, Detectors, Next, Orders, Retry, Settled};
 
@@ -49,6 +50,8 @@ pub struct Ports {
     pub memory: Box<dyn Memory>,
     /// What the configuration that serves says of plugins comes out here.
     pub in_force: watch::Sender<InForce>,
+    /// Who else has a say in `sync`.
+    pub settings: LiveSettings,
 }
 
 /// Owns what was applied, and reloads it.
@@ -65,6 +68,7 @@ pub struct Reloader {
     pub(super) baseline: Baseline,
     pub(super) reads: u64,
     pub(super) keeper: Keeper,
+    pub(super) settings: LiveSettings,
     pub(super) applied: Option<Applied>,
     pub(super) rejected: Option<Rejected>,
     retry: Retry,
@@ -99,6 +103,7 @@ impl Reloader {
             standing,
             memory,
             in_force,
+            settings,
         } = ports;
         let name = target
             .path()
@@ -117,6 +122,7 @@ impl Reloader {
             baseline: Baseline::Nothing,
             reads: 0,
             keeper: Keeper::new(memory),
+            settings,
             applied: None,
             rejected: None,
             retry: Retry::new(seed),
@@ -226,7 +232,7 @@ impl Reloader {
             let generation = self.gateway.current().generation;
             let bytes = Arc::clone(&applied.bytes);
             self.keeper.serves(generation, bytes).await;
-            self.command(&applied);
+            self.command(&applied, true);
             let fallback = self.applied.replace(applied);
             self.put_on_probation(&outcome, fallback, snapshot_before, before.generation + 1);
         }
@@ -344,8 +350,10 @@ impl Reloader {
     }
 
     fn retry_later(&mut self, trigger: Trigger) {
-        let Some(applied) = &self.applied else { return };
-        let sync = &applied.checked.config.sync;
+        if self.applied.is_none() {
+            return;
+        }
+        let sync = self.settings.current();
         match self.retry.failed(sync.on_failure, sync.poll_interval) {
             Next::After(delay) => {
                 tracing::info!(seconds = delay.as_secs_f64(), "the next try");
@@ -368,8 +376,7 @@ impl Reloader {
 
     /// The least time before something is tried again.
     pub(super) fn shortest_wait(&self) -> Duration {
-        let sync = self.applied.as_ref().map(|it| &it.checked.config.sync);
-        sync.map_or(Duration::from_secs(1), |sync| sync.poll_interval)
+        self.settings.current().poll_interval
     }
 }
 

@@ -1,18 +1,18 @@
-//! `config-sync plugin list`: the plugins that a host with this configuration would have, and
-//! why one cannot be used.
+//! `config-sync plugin list`: the plugins of the running host; where none runs, those that a host
+//! with this configuration would have. And why one cannot be used.
 
 use std::process::ExitCode;
 
-use crate::cli::find_config::{self, ConfigArgument};
-use crate::cli::find_host::{self, Failure};
+use crate::cli::find_config;
+use crate::cli::find_host::{self, Failure, HostArgument};
 use crate::cli::page::{plain, print, print_json};
 use crate::cli::plugins_of::Plugins;
-use crate::plugin::{Listed, ListedState};
+use crate::manage::{Plugin, PluginState};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct List {
     #[command(flatten)]
-    config: ConfigArgument,
+    host: HostArgument,
     /// Write them as JSON
     #[arg(long)]
     json: bool,
@@ -25,19 +25,25 @@ impl List {
 
     /// Whether all of them can be used.
     async fn show(&self) -> Result<bool, Failure> {
-        let path = self.config.find()?;
-        let plugins = Plugins::of(&path, &find_config::read(&path)?).await?;
-        let listed = plugins.library.list();
+        let listed: Vec<Plugin> = match self.host.find().await {
+            Ok(host) => host.get("/plugins").await?,
+            Err(failure) if failure.is_no_host() => {
+                let path = self.host.config()?;
+                let plugins = Plugins::quietly(&path, &find_config::read(&path)?).await?;
+                plugins.library.list()
+            }
+            Err(failure) => return Err(failure),
+        };
         if self.json {
             print_json(&listed)?;
         } else {
             print(&table(&listed));
         }
-        Ok(listed.iter().all(|it| it.state == ListedState::Ready))
+        Ok(listed.iter().all(|it| it.state == PluginState::Ready))
     }
 }
 
-fn table(plugins: &[Listed]) -> String {
+fn table(plugins: &[Plugin]) -> String {
     let width = plugins.iter().map(|it| it.name.chars().count());
     let width = width.max().unwrap_or_default().max(4);
     let mut text = format!(
@@ -45,13 +51,13 @@ fn table(plugins: &[Listed]) -> String {
         "NAME", "KIND", "STATE", "SHA256", "GRANTS"
     );
     for plugin in plugins {
-        let kind = plugin.kind.as_deref().unwrap_or("?");
+        let kind = plugin.kind.map_or("?", |kind| kind.as_str());
         let digest = plugin.digest.as_ref().and_then(|it| it.get(..8));
         let grants = match plugin.grants.is_empty() {
             true => "-".to_owned(),
             false => plugin.grants.join(","),
         };
-        let what = match (&plugin.reason, &plugin.path) {
+        let what = match (&plugin.refused, &plugin.path) {
             (Some(reason), _) => reason.clone(),
             (None, Some(path)) => path.clone(),
             (None, None) => "built in".to_owned(),
