@@ -11,7 +11,7 @@ pub fn settings() -> Sections {
     #[cfg(target_family = "wasm")]
     let written = crate::bindings::granted::config_sync::plugin::settings::get();
     #[cfg(not(target_family = "wasm"))]
-    let written = "{}";
+    let written = String::from("{}");
     // The host writes an object, always.
     serde_json::from_str(&written).unwrap_or_default()
 }
