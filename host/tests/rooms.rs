@@ -11,12 +11,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// DESIGN.md's "Rooms", highest rank first.
-const RANKS: [(&str, u32); 18] = [
+const RANKS: [(&str, u32); 19] = [
     ("main", 7),
     ("cli", 6),
     ("service", 5),
     ("follow", 4),
     ("conformance", 5),
+    ("testkit", 5),
     ("plugin", 4),
     ("memory", 4),
     ("reload", 3),

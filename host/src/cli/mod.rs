@@ -16,6 +16,7 @@ mod pause;
 mod plan;
 mod plugin;
 mod plugins_of;
+mod record;
 mod reload;
 mod restore;
 mod run;
@@ -80,7 +81,9 @@ enum Command {
     Restore(restore::Restore),
     /// Follow any files, and run a program when they change
     Watch(watch::Watch),
-    /// Try plugins out
+    /// Write down what a file does, for `plugin test` to play it again
+    Record(record::Record),
+    /// Make plugins, and try them out
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     /// A small MCP server with a few harmless tools, to try things with
@@ -92,7 +95,7 @@ pub fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let mut builder = match &command {
         // One thread hears, looks and prints: the shortest way from an event to its word.
-        Command::Watch(_) => tokio::runtime::Builder::new_current_thread(),
+        Command::Watch(_) | Command::Record(_) => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = match builder.enable_all().build() {
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::History(history) => history.run(),
         Command::Restore(restore) => restore.run(),
         Command::Watch(watch) => runtime.block_on(watch.run()),
+        Command::Record(record) => runtime.block_on(record.run()),
         Command::Plugin(plugin) => runtime.block_on(plugin.run()),
         Command::DemoServer(server) => runtime.block_on(server.run()),
     };

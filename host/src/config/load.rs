@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::document::{Document, Parsed};
 use super::node::to_object;
-use super::problem::{Problem, Problems};
+use super::problem::{Problem, Problems, Source};
 use super::reader::{Findings, MapReader};
 use super::sentinel::SentinelConfig;
 use super::suggest::nearest;
@@ -77,6 +77,39 @@ pub fn load(
     match parse(source_name, bytes) {
         Ok(draft) => draft.validate(env, claimed_sections),
         Err(load) => load,
+    }
+}
+
+/// Reads a document that is no config.yaml with the readers of this room: `read` gets its map, and
+/// reports what is wrong there. Variables stand for nothing.
+///
+/// # Errors
+/// Every problem, if one is an error.
+pub(crate) fn read_with<T>(
+    source_name: &str,
+    bytes: &[u8],
+    read: impl FnOnce(&mut MapReader<'_>) -> T,
+) -> Result<T, Problems> {
+    let (document, problems) = match Document::parse(source_name, bytes) {
+        Parsed::Empty => {
+            let source = Arc::new(Source {
+                name: source_name.to_owned(),
+                text: String::new(),
+            });
+            let empty = Problem::error("", "it is empty");
+            return Err(Problems::new(source, vec![empty]));
+        }
+        Parsed::Broken(problems) => return Err(problems),
+        Parsed::Whole(document, problems) => (document, problems),
+    };
+    let findings = Findings::new(&|_| None, problems);
+    let mut map = MapReader::new(document.sections(), String::new(), None, &findings, true);
+    let read = read(&mut map);
+    map.finish();
+    let problems = document.locate(findings.into_problems());
+    match problems.has_errors() {
+        true => Err(problems),
+        false => Ok(read),
     }
 }
 

@@ -39,6 +39,7 @@ pub use backend::{BackendSpec, Connection, Timeouts};
 pub use difference::{Difference, DifferenceKind, differences};
 pub use document::Document;
 pub use host_grant::{HostGrant, is_public};
+pub(crate) use load::read_with;
 pub use load::{Draft, Load, load, parse};
 pub use middleware::{
     AuditSettings, AuthSettings, BreakerSettings, ConcurrencySettings, MiddlewareSettings,
@@ -48,6 +49,7 @@ pub use patterns::{Expressions, Globs};
 pub use plugin_file::{PluginFile, PluginGrants, SignalGrant, plugin_file};
 pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};
+pub(crate) use reader::MapReader;
 pub use sentinel::SentinelConfig;
 pub use server::{ManagementSettings, ServerLimits, ServerSettings, Token};
 pub use shown::shown;
@@ -56,3 +58,4 @@ pub use sync::{
     SAFETY_INTERVAL_SECONDS, SyncSettings,
 };
 pub use template::{Environment, MissingVariable, Template, TemplateError};
+pub(crate) use value::Value;

@@ -76,8 +76,17 @@ pub(super) struct Edition {
     health: Mutex<Health>,
 }
 
-impl Edition {
-    /// Checks a component and asks it what it is. `limits` are those of `file`, or others.
+/// A component that is compiled and linked.
+#[derive(Clone)]
+pub(super) struct Linked {
+    kind: Kind,
+    digest: Digest,
+    workshop: Arc<Workshop>,
+    pre: InstancePre<State>,
+}
+
+impl Linked {
+    /// Checks a component without asking it anything.
     ///
     /// # Errors
     /// Why it cannot be used, and the remedy.
@@ -87,7 +96,7 @@ impl Edition {
         bytes: &[u8],
         file: &PluginFile,
         limits: Limits,
-    ) -> Result<Arc<Self>, String> {
+    ) -> Result<Self, String> {
         let digest = Digest::of(bytes);
         if let Some(pinned) = file.sha256.as_ref().filter(|it| **it != digest.to_string()) {
             return Err(format!(
@@ -102,6 +111,48 @@ impl Edition {
         let kind = kind(&workshop, &component)?;
         grants::check(name, &imports(&workshop, &component), &file.grants)?;
         let pre = link(&workshop, &component)?;
+        Ok(Self {
+            kind,
+            digest,
+            workshop,
+            pre,
+        })
+    }
+}
+
+impl Edition {
+    /// Checks a component and asks it what it is. `limits` are those of `file`, or others.
+    ///
+    /// # Errors
+    /// Why it cannot be used, and the remedy.
+    pub(super) fn new(
+        name: &str,
+        engine: &PluginEngine,
+        bytes: &[u8],
+        file: &PluginFile,
+        limits: Limits,
+    ) -> Result<Arc<Self>, String> {
+        let linked = Linked::new(name, engine, bytes, file, limits)?;
+        Self::of(name, engine, linked, file, limits)
+    }
+
+    /// Asks a component what it is.
+    ///
+    /// # Errors
+    /// When it cannot say.
+    pub(super) fn of(
+        name: &str,
+        engine: &PluginEngine,
+        linked: Linked,
+        file: &PluginFile,
+        limits: Limits,
+    ) -> Result<Arc<Self>, String> {
+        let Linked {
+            kind,
+            digest,
+            workshop,
+            pre,
+        } = linked;
         let edition = Arc::new(Self {
             name: name.into(),
             number: NUMBER.fetch_add(1, Ordering::Relaxed),

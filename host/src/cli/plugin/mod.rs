@@ -3,6 +3,8 @@
 mod conformance;
 mod inspect;
 mod list;
+mod new;
+mod test;
 
 use std::process::ExitCode;
 
@@ -14,8 +16,12 @@ pub(super) enum Plugin {
     /// Say what a component is, what it imports and wants, its size and digest; exit code 1 if a
     /// host would not take it
     Inspect(inspect::Inspect),
+    /// Make the project of a plugin, which builds with one command
+    New(new::New),
     /// Play every way of saving a file to a detector, and say which ones it sees
     Conformance(conformance::Conformance),
+    /// Play scenarios to a plugin in isolation, and say what it answers
+    Test(test::Test),
 }
 
 impl Plugin {
@@ -24,6 +30,8 @@ impl Plugin {
             Self::List(list) => list.run().await,
             Self::Inspect(inspect) => inspect.run(),
             Self::Conformance(conformance) => conformance.run().await,
+            Self::Test(test) => test.run(),
+            Self::New(new) => new.run(),
         }
     }
 }
