@@ -3,6 +3,7 @@
 
 mod managed;
 mod plugins;
+mod shown;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,8 +18,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::managed::{Managed, Turns, known_detector};
+pub use self::managed::known_detector;
+use self::managed::{Managed, Turns};
 use self::plugins::FollowPlugins;
+pub use self::shown::shown;
 use crate::config::PluginSettings;
 use crate::events::{EventBus, EventKind, timestamp};
 use crate::gateway::{Capability, Gateway, Snapshot};

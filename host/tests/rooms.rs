@@ -34,7 +34,7 @@ const RANKS: [(&str, u32); 19] = [
 ];
 
 /// One foreign crate, one room (and the command line's demo server, which is an MCP server too).
-const FOREIGN: [(&str, &[&str]); 13] = [
+const FOREIGN: [(&str, &[&str]); 14] = [
     ("annotate_snippets", &["config"]),
     ("axum", &["gateway", "manage", "cli"]),
     ("clap", &["cli"]),
@@ -42,12 +42,13 @@ const FOREIGN: [(&str, &[&str]); 13] = [
     ("globset", &["config"]),
     ("notify", &["watch"]),
     ("regex", &["config"]),
-    ("reqwest", &["gateway", "manage"]),
+    ("reqwest", &["gateway", "manage", "plugin"]),
     ("rmcp", &["gateway", "cli"]),
     ("serde_saphyr", &["config"]),
     ("sha2", &["state", "target"]),
     ("subtle", &["gateway"]),
     ("wasmtime", &["plugin"]),
+    ("yaml_edit", &["settings"]),
 ];
 
 /// Longer files usually hold two things.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::document::{Document, Parsed};
 use super::node::to_object;
-use super::problem::{Problem, Problems, Source};
+use super::problem::{Place, Problem, Problems, Source};
 use super::reader::{Findings, MapReader};
 use super::sentinel::SentinelConfig;
 use super::suggest::nearest;
@@ -136,6 +136,16 @@ impl Draft {
     /// Its sections as they are written, right or wrong, to compare with others.
     pub fn sections(&self) -> Map<String, Json> {
         to_object(self.document.sections())
+    }
+
+    /// What is wrong with it as a document: keys that stand twice, numbers without end.
+    pub fn problems(&self) -> Problems {
+        self.document.locate(self.problems.clone())
+    }
+
+    /// As [`Document::place_of`].
+    pub fn place_of(&self, path: &str) -> Option<Place> {
+        self.document.place_of(path)
     }
 
     /// Checks it: the second half of [`load`].

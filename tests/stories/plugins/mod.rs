@@ -5,6 +5,7 @@ mod detectors;
 mod grants;
 mod handlers;
 mod live;
+mod published;
 mod swapped;
 
 use std::fs;
