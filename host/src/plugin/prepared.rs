@@ -13,8 +13,8 @@ use crate::watch::Detector;
 pub struct Prepared {
     name: String,
     engine: PluginEngine,
-    file: PluginFile,
-    linked: Linked,
+    file: Box<PluginFile>,
+    linked: Box<Linked>,
 }
 
 /// A fresh instance behind the port of its world, once it has described itself.
@@ -37,9 +37,9 @@ impl Prepared {
         (file.grants.clock, file.grants.random) = (isolated, isolated);
         Ok(Self {
             name: name.to_owned(),
-            linked: Linked::new(name, engine, bytes, &file, engine.limits())?,
+            linked: Box::new(Linked::new(name, engine, bytes, &file, engine.limits())?),
             engine: engine.clone(),
-            file,
+            file: Box::new(file),
         })
     }
 
@@ -48,7 +48,7 @@ impl Prepared {
     /// # Errors
     /// When it cannot say what it is.
     pub fn open(&self, limits: Limits) -> Result<Opened, String> {
-        let linked = self.linked.clone();
+        let linked = Linked::clone(&self.linked);
         let edition = Edition::of(&self.name, &self.engine, linked, &self.file, limits)?;
         Ok(match edition.kind {
             Kind::Detector => Opened::Detector(Box::new(WasmDetector::new(edition))),
