@@ -13,7 +13,7 @@ const PAGE: usize = 4096;
 /// Longer than any test waits.
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// More than any answer has need of, less than what the host takes at once.
-const HUGE: usize = 2 * 1024 * 1024;
+const HUGE: usize = 3 * 512 * 1024;
 /// More than the host takes at once, less than a guest's memory.
 const FLOOD: usize = 8 * 1024 * 1024;
 /// In a call after so many good ones.

@@ -10,13 +10,7 @@ use crate::events::{Fault, FaultKind};
 /// Functions of the guest that are named in one line; the whole backtrace goes to the log.
 const FRAMES: usize = 6;
 /// Of a panic, the machinery between it and the guest's own code.
-const MACHINERY: [&str; 5] = [
-    "__rust",
-    "rust_",
-    "std::panicking",
-    "core::panicking",
-    "abort",
-];
+const MACHINERY: [&str; 6] = ["__rust", "rust_", "std::", "core::", "alloc::", "abort"];
 /// What wasmtime says of a guest that hands over more than `limits.output`; its type is private.
 const TOO_MUCH: &str = "fuel allocated for hostcalls";
 

@@ -51,7 +51,7 @@ struct Shared {
     limit: u32,
     said: AtomicU32,
     isolation: Option<Isolation>,
-    /// The last line on standard error: where a guest panics, it says why.
+    /// What it said on standard error: where a guest panics, it says why.
     last_words: Mutex<String>,
 }
 
@@ -72,10 +72,19 @@ impl Lines {
         self.last_words().clear();
     }
 
-    /// What it said last on standard error in this call.
+    /// What it said on standard error in this call.
     pub(super) fn last_words(&self) -> MutexGuard<'_, String> {
         let words = &self.0.last_words;
         words.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A panic is told in several lines, of which the last is advice for who can start it anew.
+    fn remember(&self, line: &str) {
+        let mut words = self.last_words();
+        if words.len() < MAX_TEXT / 2 && !line.starts_with("note: ") {
+            let space = if words.is_empty() { "" } else { " " };
+            *words += &format!("{space}{}", cut(line.to_owned()));
+        }
     }
 
     pub(super) fn tell(&self, level: Level, line: &str) -> Result<(), TooManyLines> {
@@ -142,7 +151,7 @@ impl Output {
                     continue;
                 }
                 if self.level == Level::WARN {
-                    line.trim_end().clone_into(&mut self.lines.last_words());
+                    self.lines.remember(line.trim());
                 }
                 self.lines.tell(self.level, line.trim_end())?;
             }

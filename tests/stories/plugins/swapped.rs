@@ -6,7 +6,7 @@
 use std::fs;
 
 use super::{LONG, dropped_in, errors, good, text};
-use crate::harness::Host;
+use crate::harness::{Host, until};
 
 const SWAPS: usize = 8;
 
@@ -28,8 +28,12 @@ async fn no_edit_is_lost_while_its_detector_is_swapped() {
         host.apply(&first).await;
         host.save(&second);
         assert_eq!(host.outcome(&second).await.kind, "changed", "round {round}");
-        host.event("the swap", |it| it.message.contains("takes over"))
-            .await;
+        until("the swap", || {
+            let events = host.events();
+            let swaps = events.iter().filter(|it| it.message.contains("takes over"));
+            swaps.count() == round
+        })
+        .await;
     }
     assert_eq!(errors(&host), 0);
     let status = host.status();
