@@ -8,7 +8,7 @@
 //!    [`state`]: what is kept on disk;
 //! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
 //!    [`manage`]: answers how the host is, and takes orders;
-//! 3. [`reload`]: one transaction from settled change to new snapshot;
+//! 3. [`reload`]: one transaction from settled change to new snapshot; [`tui`]: the terminal UI;
 //! 4. [`plugin`]: the WASM detectors and handlers behind the ports of `watch` and `reload`;
 //!    [`memory`]: what outlives the process, behind the port of `reload`; [`follow`]: the watching
 //!    half alone, for any files;
@@ -29,4 +29,5 @@ pub mod reload;
 pub mod service;
 pub mod state;
 pub mod target;
+pub mod tui;
 pub mod watch;
