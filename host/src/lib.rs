@@ -27,6 +27,7 @@ pub mod memory;
 pub mod plugin;
 pub mod reload;
 pub mod service;
+pub mod settings;
 pub mod state;
 pub mod target;
 pub mod tui;

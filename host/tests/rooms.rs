@@ -24,6 +24,7 @@ const RANKS: [(&str, u32); 17] = [
     ("watch", 2),
     ("gateway", 2),
     ("manage", 2),
+    ("settings", 2),
     ("config", 1),
     ("target", 1),
     ("events", 1),

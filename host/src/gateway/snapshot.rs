@@ -117,6 +117,15 @@ impl Snapshot {
         entries.collect()
     }
 
+    /// What a client is told of each of these, in the order of [`Self::entries`].
+    pub fn items(&self, kind: Capability) -> Vec<Value> {
+        let mut list = self.catalog.list(kind);
+        match list.get_mut(kind.list_key()).map(Value::take) {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        }
+    }
+
     /// How many of these clients see.
     pub fn count(&self, kind: Capability) -> usize {
         self.catalog.count(kind)

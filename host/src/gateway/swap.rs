@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use rmcp::service::{Peer, RoleServer};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::backend::{Backend, BackendNotice};
@@ -16,7 +17,8 @@ use super::candidate::Stock;
 use super::clients::Clients;
 use super::connector::Connector;
 use super::listener::{Listeners, Opened};
-use super::{Candidate, Changes, Snapshot, Wanted};
+use super::meter::Meters;
+use super::{Candidate, Changes, Measured, Snapshot, Wanted};
 use crate::config::{Problem, ServerSettings};
 
 /// Serves MCP clients from the current [`Snapshot`].
@@ -38,6 +40,8 @@ pub(super) struct Ground {
     pub(super) notices: mpsc::UnboundedSender<BackendNotice>,
     /// Stands in for processes and the net.
     pub(super) connector: Option<Arc<dyn Connector>>,
+    /// How calls go, by the names of backends.
+    pub(super) meters: Meters,
     /// Backends, their logs, audit files: ended when the last snapshot that uses them is.
     pub(super) tasks: TaskTracker,
 }
@@ -114,6 +118,7 @@ impl Gateway {
                 base,
                 notices,
                 connector,
+                meters: Meters::default(),
                 tasks: TaskTracker::new(),
             }),
             server_tasks: TaskTracker::new(),
@@ -137,6 +142,11 @@ impl Gateway {
     /// How many clients are connected.
     pub fn clients(&self) -> usize {
         self.clients.count()
+    }
+
+    /// How the calls of the backends of this name have gone.
+    pub fn measured(&self, backend: &str) -> Measured {
+        self.ground.meters.of(backend).read(Instant::now())
     }
 
     /// Where clients are served now.

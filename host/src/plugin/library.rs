@@ -1,6 +1,8 @@
 //! The plugins at hand: the built-in components, embedded by `build.rs`, and every `NAME.wasm`
 //! in the plugins folder. One that cannot be used hides no other.
 
+mod described;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -13,6 +15,7 @@ use super::handler::WasmHandler;
 use super::state::State;
 use crate::reload::ReloadHandler;
 use crate::watch::{Detector, Detectors};
+pub use described::Described;
 
 macro_rules! builtin {
     ($name:literal) => {

@@ -14,4 +14,4 @@ mod state;
 mod watchdog;
 
 pub use engine::{Limits, PluginEngine};
-pub use library::Library;
+pub use library::{Described, Library};

@@ -22,8 +22,10 @@ use rmcp::service::{
 use rmcp::{ClientHandler, ServiceExt};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::meter::Meter;
 use super::swap::Ground;
 use super::{Call, CallError, Offer, Origin, Reply};
 use crate::config::{BackendSpec, Connection};
@@ -59,6 +61,7 @@ pub(super) struct Backend {
     process: Option<u32>,
     peer: Peer<RoleClient>,
     offers: ArcSwap<Vec<Offer>>,
+    meter: Arc<Meter>,
     retired: CancellationToken,
     ended: CancellationToken,
     /// Dropped with the last snapshot that names this backend.
@@ -156,6 +159,7 @@ impl Backend {
             process,
             peer: service.peer().clone(),
             offers: ArcSwap::default(),
+            meter: ground.meters.of(name),
             retired: CancellationToken::new(),
             ended: CancellationToken::new(),
             _unused: unused.clone().drop_guard(),
@@ -225,8 +229,14 @@ impl Backend {
 
     /// Hands a call to the backend and waits for its result.
     pub(super) async fn request(&self, call: Call) -> Reply {
-        self.ask(call.method.as_str(), call.params, &call.cancelled)
-            .await
+        let timing = self.meter.begin(Instant::now());
+        let asked = self.ask(call.method.as_str(), call.params, &call.cancelled);
+        let reply = asked.await;
+        // An error that it gives is an answer.
+        if !matches!(&reply, Err(error) if error.origin != Origin::Backend) {
+            timing.answered(Instant::now());
+        }
+        reply
     }
 
     async fn ask(
