@@ -1,6 +1,8 @@
 //! `config-sync run`: the host, until a signal ends it. SIGTERM and SIGINT drain, a second one
-//! does not wait; SIGHUP reloads.
+//! does not wait; SIGHUP reloads. With `--tui` the UI stands before it in the same process: who
+//! leaves it ends the host as SIGTERM would.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,12 +14,14 @@ use super::find_config::{self, ConfigArgument};
 use super::find_state::StateArgument;
 use super::folders;
 use super::logging::{self, Format};
-use super::sync_variables;
+use super::{sync_variables, tui};
 use crate::config::{self, Load, PluginSettings};
-use crate::manage::Place;
+use crate::manage::{Client, Place, Status};
 use crate::memory;
 use crate::reload::Trigger;
 use crate::service::{Options, SentinelService};
+use crate::state::{self, Folder};
+use crate::tui as ui;
 
 /// How long calls and backends have to end. Below the 30 s (Kubernetes) and 90 s (systemd)
 /// after which others end the process for us.
@@ -32,22 +36,25 @@ pub(super) struct Run {
     /// How the log on standard error is written
     #[arg(long, value_enum, default_value_t)]
     log: Format,
+    /// Show the host on this terminal; the log goes to `host.log` in the state folder meanwhile
+    #[arg(long)]
+    tui: bool,
 }
 
 /// What a signal asks for.
-enum Ask {
+pub(super) enum Ask {
     Reload,
     End,
 }
 
-struct Signals {
+pub(super) struct Signals {
     hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    pub(super) fn listen() -> std::io::Result<Self> {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -55,7 +62,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Ask {
+    pub(super) async fn next(&mut self) -> Ask {
         tokio::select! {
             _ = self.hangup.recv() => Ask::Reload,
             _ = self.interrupt.recv() => Ask::End,
@@ -70,9 +77,9 @@ impl Signals {
 
 impl Run {
     pub(super) async fn run(&self) -> ExitCode {
-        logging::start(self.log);
         match self.serve().await {
-            Ok(code) => code,
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
             Err(report) => {
                 eprintln!("{report}");
                 ExitCode::FAILURE
@@ -80,57 +87,116 @@ impl Run {
         }
     }
 
-    async fn serve(&self) -> Result<ExitCode, String> {
+    /// Whether everything has ended in time.
+    async fn serve(&self) -> Result<bool, String> {
         let path = self.config.find()?;
+        let state = self.state.find()?;
+        self.start_log(state.as_deref(), &path)?;
         // From the first moment on, so that a signal during the start is not lost.
         let mut signals = Signals::listen().map_err(|error| error.to_string())?;
-        let state = self.state.find()?;
         let plugins = plugins(&path, state.as_deref())?;
+        let place = Place::of(folders::runtime().as_deref(), state.as_deref(), &path);
         let options = Options {
             config: path.clone(),
             plugins,
             cache: folders::cache(),
-            place: Some(Place::of(
-                folders::runtime().as_deref(),
-                state.as_deref(),
-                &path,
-            )),
+            place: Some(place.clone()),
             state,
             settings: folders::settings(),
             said: [sync_variables::read()?, Map::new()],
         };
         let mut service = SentinelService::new(options);
-        tokio::select! {
-            started = service.start() => started.map_err(|lines| lines.join("\n"))?,
-            () = signals.end() => return Ok(ExitCode::SUCCESS),
-        }
-        if let Some(address) = service.address() {
-            println!(
-                "Serving MCP at http://{address}/mcp ({})",
-                service.summary()
-            );
-        }
-        println!("Watching {}", path.display());
-        loop {
-            let ask = tokio::select! {
-                ask = signals.next() => ask,
-                () = service.asked_to_end() => Ask::End,
-            };
-            match ask {
-                Ask::Reload => service.reload(Trigger::Hangup),
-                Ask::End => break,
+        if self.tui {
+            show(place, &mut service, &mut signals).await?;
+            eprintln!("stopping: calls may end, for {} seconds at most", DRAIN.as_secs());
+        } else {
+            if !start(&mut service, &mut signals).await? {
+                return Ok(true);
             }
+            if let Some(address) = service.address() {
+                println!(
+                    "Serving MCP at http://{address}/mcp ({})",
+                    service.summary()
+                );
+            }
+            println!("Watching {}", path.display());
+            follow(&service, &mut signals, || true).await;
         }
-        let ended = tokio::select! {
+        Ok(tokio::select! {
             ended = service.stop(DRAIN) => ended,
             () = signals.end() => false,
-        };
-        Ok(if ended {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
         })
     }
+
+    fn start_log(&self, state: Option<&Path>, watched: &Path) -> Result<(), String> {
+        if !self.tui {
+            logging::start(self.log);
+            return Ok(());
+        }
+        tui::needs_terminal()?;
+        let root = state.ok_or(
+            "with --tui the log goes to a file, and this user has no home folder; name one with \
+             --state DIR",
+        )?;
+        let folder = Folder::of(root, watched).path().to_owned();
+        state::make(&folder).map_err(|error| error.to_string())?;
+        let file = folder.join("host.log");
+        let began = logging::start_in(&file, self.log);
+        began.map_err(|error| format!("{}: {error}", file.display()))
+    }
+}
+
+/// Starts. False, when a signal ends that.
+async fn start(service: &mut SentinelService, signals: &mut Signals) -> Result<bool, String> {
+    tokio::select! {
+        started = service.start() => started.map(|()| true).map_err(|lines| lines.join("\n")),
+        () = signals.end() => Ok(false),
+    }
+}
+
+/// Until somebody wants it to end. SIGHUP reloads, as long as that is what it means.
+async fn follow(service: &SentinelService, signals: &mut Signals, reloads: fn() -> bool) {
+    loop {
+        let ask = tokio::select! {
+            ask = signals.next() => ask,
+            () = service.asked_to_end() => Ask::End,
+        };
+        match ask {
+            Ask::Reload if reloads() => service.reload(Trigger::Hangup),
+            _ => return,
+        }
+    }
+}
+
+/// As [`start`] and [`follow`], with the UI before them, which shows the start, too.
+async fn show(
+    place: Place,
+    service: &mut SentinelService,
+    signals: &mut Signals,
+) -> Result<(), String> {
+    if let Ok(client) = Client::find(&place).await {
+        let status: Status = client.get("/status").await.map_err(|it| it.to_string())?;
+        return Err(format!(
+            "a host follows {} already (process {}); `config-sync tui` shows it",
+            status.config, status.process
+        ));
+    }
+    let host = async {
+        if start(service, signals).await? {
+            follow(service, signals, has_terminal).await;
+        }
+        Ok(())
+    };
+    let owns_host = true;
+    tokio::select! {
+        ended = host => ended,
+        left = ui::run(ui::Options { place, owns_host }) => left.map_err(|it| tui::failed(&it)),
+    }
+}
+
+/// A terminal that is gone sends SIGHUP, too, and then this has an end.
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
 }
 
 /// The section that must be known before anything can be loaded. Where the file will not do, it

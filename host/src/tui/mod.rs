@@ -12,4 +12,4 @@ mod motor;
 mod state;
 mod terminal;
 
-pub use motor::{Ended, Options, run};
+pub use motor::{Options, run};

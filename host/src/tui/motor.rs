@@ -16,7 +16,6 @@ use ratatui::layout::Position;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use super::draw::{Drawn, Palette, draw};
 use super::link::Link;
@@ -44,29 +43,15 @@ pub struct Options {
     /// The host runs in this process and ends with the UI: a question comes first, if clients are
     /// connected.
     pub owns_host: bool,
-    /// Cancelled, the UI ends at once.
-    pub end: CancellationToken,
 }
 
-/// Why the UI ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// Somebody has left it.
-    Left,
-    /// It was ended, or the terminal is gone.
-    Cancelled,
-}
-
-/// Runs the UI in the terminal of this process, until it is left or ended.
+/// Runs the UI in the terminal of this process, until somebody leaves it. Dropped, it gives the
+/// terminal back, too. To be run on the main thread, whose panics end it.
 ///
 /// # Errors
 /// When there is no terminal, or it fails.
-pub async fn run(options: Options) -> io::Result<Ended> {
-    let Options {
-        place,
-        owns_host,
-        end,
-    } = options;
+pub async fn run(options: Options) -> io::Result<()> {
+    let Options { place, owns_host } = options;
     let palette = match std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty()) {
         true => Palette::Plain,
         false => Palette::Sixteen,
@@ -83,8 +68,7 @@ pub async fn run(options: Options) -> io::Result<Ended> {
     tokio::select! {
         // The link ends when the motor does; it is dropped with it.
         ended = turn => ended,
-        () = link => Ok(Ended::Cancelled),
-        () = end.cancelled() => Ok(Ended::Cancelled),
+        () = link => Ok(()),
     }
 }
 
@@ -107,7 +91,7 @@ impl Motor<ratatui::backend::CrosstermBackend<io::Stdout>> {
         mut hears: mpsc::Receiver<Heard>,
         mut sleeps: tokio::signal::unix::Signal,
         mut continued: tokio::signal::unix::Signal,
-    ) -> io::Result<Ended> {
+    ) -> io::Result<()> {
         let mut keys = EventStream::new();
         loop {
             let effect = tokio::select! {
@@ -122,7 +106,7 @@ impl Motor<ratatui::backend::CrosstermBackend<io::Stdout>> {
             match effect {
                 Effect::Suspend => terminal::sleep()?,
                 Effect::Copy(text) => terminal::copy(&text)?,
-                _ => return Ok(Ended::Left),
+                _ => return Ok(()),
             }
         }
     }

@@ -22,7 +22,7 @@ pub(super) use self::attempt::Attempt;
 pub(super) use self::details::Line;
 pub(super) use self::form::{Editing, Form, origin, shown, title};
 pub(super) use self::host::{Known, Standing, Tone};
-pub(super) use self::keys::{Action, Context, EVERYWHERE, Key, Screen, everywhere, keys};
+pub(super) use self::keys::{Context, EVERYWHERE, Key, Screen, everywhere, keys};
 pub(super) use self::list::List;
 pub(super) use self::log::{Log, Row};
 use super::message::{Effect, Heard, Order};
