@@ -108,7 +108,10 @@ impl Run {
         let mut service = SentinelService::new(options);
         if self.tui {
             show(place, &mut service, &mut signals).await?;
-            eprintln!("stopping: calls may end, for {} seconds at most", DRAIN.as_secs());
+            eprintln!(
+                "stopping: calls may end, for {} seconds at most",
+                DRAIN.as_secs()
+            );
         } else {
             if !start(&mut service, &mut signals).await? {
                 return Ok(true);

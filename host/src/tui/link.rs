@@ -189,11 +189,7 @@ async fn look(client: &Client, heard: &mpsc::Sender<Heard>) -> Result<String, De
 }
 
 /// What changes seldom: at the beginning, and whenever something has happened.
-async fn ask(
-    client: &Client,
-    heard: &mpsc::Sender<Heard>,
-    poke: &Notify,
-) -> Result<String, Deaf> {
+async fn ask(client: &Client, heard: &mpsc::Sender<Heard>, poke: &Notify) -> Result<String, Deaf> {
     loop {
         let history = format!("/history?count={ATTEMPTS}");
         let answers = [
@@ -296,7 +292,9 @@ async fn pass_on(client: &Client, order: &Order) -> Result<String, String> {
             Ok(format!(
                 "the file holds generation {} again; what it held is in {}",
                 done.generation,
-                done.overwritten.as_deref().unwrap_or("no file, there was none")
+                done.overwritten
+                    .as_deref()
+                    .unwrap_or("no file, there was none")
             ))
         }
     }

@@ -13,3 +13,6 @@ mod state;
 mod terminal;
 
 pub use motor::{Options, run};
+
+#[cfg(test)]
+mod tests;

@@ -195,7 +195,9 @@ impl<B: Backend> Motor<B> {
         self.state.size = (size.width, size.height);
         let (state, palette) = (&self.state, self.palette);
         let mut drawn = Drawn::default();
-        let frame = self.terminal.draw(|frame| drawn = draw(frame, state, palette));
+        let frame = self
+            .terminal
+            .draw(|frame| drawn = draw(frame, state, palette));
         frame.map_err(said)?;
         for (pane, list) in &drawn.lists {
             *self.state.list_mut(*pane) = *list;
@@ -235,7 +237,8 @@ impl<B: Backend> Motor<B> {
         match written {
             Ok(()) => {
                 let count = text.lines().count();
-                self.state.note(Tone::Good, format!("{count} rows are in {path}"));
+                self.state
+                    .note(Tone::Good, format!("{count} rows are in {path}"));
             }
             Err(error) => self.state.note(Tone::Bad, format!("{path}: {error}")),
         }

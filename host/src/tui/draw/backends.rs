@@ -16,17 +16,40 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     // All backends where they leave half of the room to the tools; at least a few of them.
     let count = u16::try_from(state.backends().len()).unwrap_or(u16::MAX);
     let above = count.saturating_add(1).clamp(2, area.height / 2);
-    backends(canvas, Rect { height: above, ..area }, state);
-    let reason = Rect { y: area.y + above, height: 1, ..area };
+    backends(
+        canvas,
+        Rect {
+            height: above,
+            ..area
+        },
+        state,
+    );
+    let reason = Rect {
+        y: area.y + above,
+        height: 1,
+        ..area
+    };
     why(canvas, reason, state);
-    let below = Rect { y: reason.y + 1, height: area.height - above - 1, ..area };
+    let below = Rect {
+        y: reason.y + 1,
+        height: area.height - above - 1,
+        ..area
+    };
     tools(canvas, below, state);
 }
 
 fn backends(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     let wide = area.width >= 76;
-    let name = names(state.backends().iter().map(|it| it.name.as_str()), area.width / 4);
-    let mut heads = vec![(name, "BACKEND"), (7, "STATE"), (8, " CALLS/S"), (9, "      P50")];
+    let name = names(
+        state.backends().iter().map(|it| it.name.as_str()),
+        area.width / 4,
+    );
+    let mut heads = vec![
+        (name, "BACKEND"),
+        (7, "STATE"),
+        (8, " CALLS/S"),
+        (9, "      P50"),
+    ];
     heads.truncate(if wide { 4 } else { 3 });
     heads.extend([(9, "      P95"), (8, "RESTARTS"), (5, "TOOLS"), (0, "")]);
     if wide {
@@ -34,14 +57,25 @@ fn backends(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         heads.extend([(7, "PROCESS"), (0, "")]);
     }
     canvas.heads(Rect { height: 1, ..area }, &heads);
-    let rows = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    let rows = Rect {
+        y: area.y + 1,
+        height: area.height - 1,
+        ..area
+    };
     let len = state.backends().len();
     let marked = state.focus == Focus::Backends;
-    canvas.list(rows, Pane::Backends, state, len, marked, |canvas, line, at| {
-        if let Some(backend) = state.backends().get(at) {
-            row(canvas, line, backend, name, wide);
-        }
-    });
+    canvas.list(
+        rows,
+        Pane::Backends,
+        state,
+        len,
+        marked,
+        |canvas, line, at| {
+            if let Some(backend) = state.backends().get(at) {
+                row(canvas, line, backend, name, wide);
+            }
+        },
+    );
     if len == 0 {
         let faint = canvas.palette.faint();
         canvas.text(rows, "No backend is configured.", faint);
@@ -80,7 +114,11 @@ fn row(canvas: &mut Canvas<'_>, line: Rect, backend: &Backend, name: u16, wide: 
         0 => faint,
         _ => canvas.palette.tone(Tone::Warn),
     };
-    cells.extend([(9, most.as_str(), plain), (8, &restarts, again), (5, &tools, plain)]);
+    cells.extend([
+        (9, most.as_str(), plain),
+        (8, &restarts, again),
+        (5, &tools, plain),
+    ]);
     if wide {
         cells.push((7, &process, faint));
     }
@@ -117,10 +155,18 @@ fn tools(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     canvas.rule(head, &title);
     if state.searching || !state.search.value().is_empty() {
         let before = u16::try_from(width(&title)).unwrap_or_default() + 6;
-        let rest = Rect { x: area.x + before, width: area.width.saturating_sub(before), ..head };
+        let rest = Rect {
+            x: area.x + before,
+            width: area.width.saturating_sub(before),
+            ..head
+        };
         let (faint, strong) = (canvas.palette.faint(), canvas.palette.strong());
         let end = canvas.text(rest, " find ", faint);
-        let rest = Rect { x: end, width: rest.right().saturating_sub(end).min(30), ..rest };
+        let rest = Rect {
+            x: end,
+            width: rest.right().saturating_sub(end).min(30),
+            ..rest
+        };
         canvas.text(rest, &" ".repeat(30), faint);
         match state.searching {
             true => canvas.input(rest, &state.search, strong),
@@ -129,20 +175,35 @@ fn tools(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
             }
         }
     }
-    let rows = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let rows = Rect {
+        y: area.y + 1,
+        height: area.height.saturating_sub(1),
+        ..area
+    };
     let name = names(shown.iter().map(|it| it.name.as_str()), area.width / 3);
     let backend = names(shown.iter().map(|it| it.backend.as_str()), area.width / 4);
     let marked = state.focus == Focus::Tools;
-    canvas.list(rows, Pane::Tools, state, shown.len(), marked, |canvas, line, at| {
-        let Some(tool) = shown.get(at) else { return };
-        let (plain, faint) = (Style::new(), canvas.palette.faint());
-        let what = tool.description.as_deref().unwrap_or_default();
-        let what = what.lines().next().unwrap_or_default();
-        canvas.cells(
-            line,
-            &[(name, &tool.name, plain), (backend, &tool.backend, faint), (0, what, plain)],
-        );
-    });
+    canvas.list(
+        rows,
+        Pane::Tools,
+        state,
+        shown.len(),
+        marked,
+        |canvas, line, at| {
+            let Some(tool) = shown.get(at) else { return };
+            let (plain, faint) = (Style::new(), canvas.palette.faint());
+            let what = tool.description.as_deref().unwrap_or_default();
+            let what = what.lines().next().unwrap_or_default();
+            canvas.cells(
+                line,
+                &[
+                    (name, &tool.name, plain),
+                    (backend, &tool.backend, faint),
+                    (0, what, plain),
+                ],
+            );
+        },
+    );
     if shown.is_empty() {
         let faint = canvas.palette.faint();
         canvas.text(rows, "No tool.", faint);

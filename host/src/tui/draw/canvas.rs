@@ -51,13 +51,9 @@ impl Canvas<'_> {
             return area.x;
         }
         let shown = cut(text, usize::from(area.width));
-        let (end, _) = self.buffer.set_stringn(
-            area.x,
-            area.y,
-            shown,
-            usize::from(area.width),
-            style,
-        );
+        let (end, _) =
+            self.buffer
+                .set_stringn(area.x, area.y, shown, usize::from(area.width), style);
         end
     }
 
@@ -88,7 +84,10 @@ impl Canvas<'_> {
     /// The names of columns.
     pub(super) fn heads(&mut self, area: Rect, cells: &[(u16, &str)]) {
         let style = self.palette.faint();
-        let cells: Vec<_> = cells.iter().map(|(width, text)| (*width, *text, style)).collect();
+        let cells: Vec<_> = cells
+            .iter()
+            .map(|(width, text)| (*width, *text, style))
+            .collect();
         self.cells(area, &cells);
     }
 
@@ -98,7 +97,11 @@ impl Canvas<'_> {
         let line = "─".repeat(usize::from(area.width));
         self.text(area, &line, style);
         if !title.is_empty() {
-            let inside = Rect { x: area.x + 2, width: area.width.saturating_sub(4), ..area };
+            let inside = Rect {
+                x: area.x + 2,
+                width: area.width.saturating_sub(4),
+                ..area
+            };
             self.text(inside, &format!(" {title} "), style);
         }
     }
@@ -136,7 +139,9 @@ impl Canvas<'_> {
             parts.map(|(at, part)| (if at == 0 { line.name } else { "" }, part))
         });
         let wrapped: Vec<_> = wrapped.collect();
-        let list = state.list(pane).fitted_text(wrapped.len(), usize::from(area.height));
+        let list = state
+            .list(pane)
+            .fitted_text(wrapped.len(), usize::from(area.height));
         self.drawn.spots.push((area, Spot::Pane(pane)));
         self.drawn.lists.push((pane, list));
         for (line, (name, text)) in rows(area).zip(&wrapped[list.seen()]) {
@@ -148,7 +153,14 @@ impl Canvas<'_> {
     /// A name, and what is so called.
     pub(super) fn named(&mut self, area: Rect, name: &str, texts: &[(&str, Style)]) {
         let faint = self.palette.faint();
-        self.text(Rect { width: NAME.min(area.width), ..area }, name, faint);
+        self.text(
+            Rect {
+                width: NAME.min(area.width),
+                ..area
+            },
+            name,
+            faint,
+        );
         let rest = area.width.saturating_sub(NAME);
         self.texts(Rect::new(area.x + NAME, area.y, rest, 1), texts);
     }
@@ -184,7 +196,11 @@ impl Canvas<'_> {
 
 /// The rows of an area.
 pub(super) fn rows(area: Rect) -> impl Iterator<Item = Rect> {
-    (area.y..area.bottom()).map(move |y| Rect { y, height: 1, ..area })
+    (area.y..area.bottom()).map(move |y| Rect {
+        y,
+        height: 1,
+        ..area
+    })
 }
 
 /// How many columns a text takes.
@@ -251,7 +267,11 @@ pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
             });
             let end = fits.last().unwrap_or_else(|| {
                 // A letter that is wider than the screen.
-                if line.is_empty() { word.chars().next().map_or(0, char::len_utf8) } else { 0 }
+                if line.is_empty() {
+                    word.chars().next().map_or(0, char::len_utf8)
+                } else {
+                    0
+                }
             });
             line.push_str(&word[..end]);
             word = &word[end..];

@@ -11,8 +11,19 @@ const HEADS: [(u16, &str); 4] = [(8, "TIME"), (9, "EVENT"), (5, "  GEN"), (7, "D
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     head(canvas, Rect { height: 1, ..area }, state);
-    canvas.heads(Rect { y: area.y + 1, height: 1, ..area }, &HEADS);
-    let rest = Rect { y: area.y + 2, height: area.height - 2, ..area };
+    canvas.heads(
+        Rect {
+            y: area.y + 1,
+            height: 1,
+            ..area
+        },
+        &HEADS,
+    );
+    let rest = Rect {
+        y: area.y + 2,
+        height: area.height - 2,
+        ..area
+    };
     let (list, details) = split(rest, state.event_open);
     let len = state.log.len();
     canvas.list(list, Pane::Events, state, len, true, |canvas, line, at| {
@@ -29,8 +40,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         canvas.text(list, text, faint);
     }
     if let Some(details) = details {
-        canvas.rule(Rect { height: 1, ..details }, "details");
-        let inside = Rect { y: details.y + 1, height: details.height - 1, ..details };
+        canvas.rule(
+            Rect {
+                height: 1,
+                ..details
+            },
+            "details",
+        );
+        let inside = Rect {
+            y: details.y + 1,
+            height: details.height - 1,
+            ..details
+        };
         canvas.lines(inside, Pane::Event, state, &state.event_details());
     }
 }
@@ -41,8 +62,15 @@ pub(super) fn split(area: Rect, open: bool) -> (Rect, Option<Rect>) {
         return (area, None);
     }
     let above = (area.height / 3).max(3);
-    let list = Rect { height: above, ..area };
-    let details = Rect { y: area.y + above, height: area.height - above, ..area };
+    let list = Rect {
+        height: above,
+        ..area
+    };
+    let details = Rect {
+        y: area.y + above,
+        height: area.height - above,
+        ..area
+    };
     (list, Some(details))
 }
 
@@ -59,7 +87,10 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         None if state.list(Pane::Events).selected == 0 => {
             ("following".to_owned(), palette.tone(Tone::Good))
         }
-        None => ("following, the chosen row stays".to_owned(), palette.tone(Tone::Good)),
+        None => (
+            "following, the chosen row stays".to_owned(),
+            palette.tone(Tone::Good),
+        ),
     };
     let kind = log.kind().map_or("all", EventKind::as_str);
     let missed = match log.missed() {
@@ -79,7 +110,11 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
             ("   filter ", faint),
         ],
     );
-    let rest = Rect { x: end, width: area.right().saturating_sub(end), ..area };
+    let rest = Rect {
+        x: end,
+        width: area.right().saturating_sub(end),
+        ..area
+    };
     match (state.filtering, log.text()) {
         (true, _) => canvas.input(rest, &state.filter, palette.strong()),
         (false, "") => {

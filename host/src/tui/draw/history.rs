@@ -22,7 +22,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
             (0, "WHAT"),
         ],
     );
-    let rest = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    let rest = Rect {
+        y: area.y + 1,
+        height: area.height - 1,
+        ..area
+    };
     let (list, details) = split(rest, state.attempt_open);
     let (palette, plain) = (canvas.palette, Style::new());
     let len = state.history.len();
@@ -52,8 +56,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         canvas.text(list, "No attempt is known yet.", palette.faint());
     }
     if let Some(details) = details {
-        canvas.rule(Rect { height: 1, ..details }, "details");
-        let inside = Rect { y: details.y + 1, height: details.height - 1, ..details };
+        canvas.rule(
+            Rect {
+                height: 1,
+                ..details
+            },
+            "details",
+        );
+        let inside = Rect {
+            y: details.y + 1,
+            height: details.height - 1,
+            ..details
+        };
         canvas.lines(inside, Pane::Attempt, state, &state.attempt_details());
     }
 }

@@ -14,8 +14,8 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use self::canvas::{Canvas, cut, cut_before, width};
 pub(super) use self::canvas::Drawn;
+use self::canvas::{Canvas, cut, cut_before, width};
 pub(super) use self::palette::Palette;
 use super::state::{
     Context, Key, LEAST_HEIGHT, LEAST_WIDTH, Overlay, Screen, Spot, Standing, State, everywhere,
@@ -55,7 +55,11 @@ fn too_small(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 fn whole(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
-    let row = |y| Rect { y, height: 1, ..area };
+    let row = |y| Rect {
+        y,
+        height: 1,
+        ..area
+    };
     header(canvas, inner(row(area.y)), state);
     tabs(canvas, inner(row(area.y + 1)), state);
     canvas.rule(row(area.y + 2), "");
@@ -85,7 +89,15 @@ fn whole(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     if let Some(told) = &state.notice {
         let text = format!(" {} ", cut(&told.text, usize::from(area.width - 6)));
         let style = canvas.palette.tone(told.tone);
-        canvas.text(Rect { x: 2, width: area.width - 4, ..notice }, &text, style);
+        canvas.text(
+            Rect {
+                x: 2,
+                width: area.width - 4,
+                ..notice
+            },
+            &text,
+            style,
+        );
     }
     footer(canvas, inner(row(area.bottom() - 1)), state.context());
 }
@@ -107,9 +119,19 @@ fn header(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     let tone = canvas.palette.tone(tone);
     let file = cut_before(file, usize::from(area.width / 2));
     let beside = u16::try_from(width(&file)).unwrap_or_default();
-    let left = Rect { width: area.width.saturating_sub(beside + 2), ..area };
-    canvas.texts(left, &[(&word, tone), ("  ", Style::new()), (&why, Style::new())]);
-    let right = Rect { x: area.right() - beside, width: beside, ..area };
+    let left = Rect {
+        width: area.width.saturating_sub(beside + 2),
+        ..area
+    };
+    canvas.texts(
+        left,
+        &[(&word, tone), ("  ", Style::new()), (&why, Style::new())],
+    );
+    let right = Rect {
+        x: area.right() - beside,
+        width: beside,
+        ..area
+    };
     let strong = canvas.palette.strong();
     canvas.text(right, &file, strong);
 }
@@ -119,7 +141,11 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     for (at, screen) in Screen::ALL.into_iter().enumerate() {
         let text = format!(" {} {} ", at + 1, screen.name());
         let columns = u16::try_from(width(&text)).unwrap_or_default();
-        let spot = Rect { x, width: columns.min(area.right().saturating_sub(x)), ..area };
+        let spot = Rect {
+            x,
+            width: columns.min(area.right().saturating_sub(x)),
+            ..area
+        };
         let style = match screen == state.screen {
             true => canvas.palette.chosen(),
             false => Style::new(),
@@ -128,14 +154,23 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         canvas.drawn.spots.push((spot, Spot::Screen(screen)));
         x = spot.right() + 1;
     }
-    let Some(serves) = state.known.status.as_ref().and_then(|it| it.serves.as_ref()) else {
+    let Some(serves) = state
+        .known
+        .status
+        .as_ref()
+        .and_then(|it| it.serves.as_ref())
+    else {
         return;
     };
     let text = format!("generation {}", serves.generation);
     let columns = u16::try_from(width(&text)).unwrap_or_default();
     if x + columns < area.right() {
         let faint = canvas.palette.faint();
-        let right = Rect { x: area.right() - columns, width: columns, ..area };
+        let right = Rect {
+            x: area.right() - columns,
+            width: columns,
+            ..area
+        };
         canvas.text(right, &text, faint);
     }
 }
@@ -146,13 +181,23 @@ fn footer(canvas: &mut Canvas<'_>, area: Rect, context: Context) {
     let first = common.iter().take(2);
     let all = first.chain(keys(context)).chain(common.iter().skip(2));
     let mut x = area.x;
-    for Key { name, short, action, .. } in all.copied().filter(|key| !key.short.is_empty()) {
+    for Key {
+        name,
+        short,
+        action,
+        ..
+    } in all.copied().filter(|key| !key.short.is_empty())
+    {
         let columns = width(name) + 1 + width(short);
         let columns = u16::try_from(columns).unwrap_or(u16::MAX);
         if x.saturating_add(columns) > area.right() {
             break;
         }
-        let spot = Rect { x, width: columns, ..area };
+        let spot = Rect {
+            x,
+            width: columns,
+            ..area
+        };
         let (key, says) = (canvas.palette.key(), Style::new());
         canvas.texts(spot, &[(name, key), (" ", says), (short, says)]);
         canvas.drawn.spots.push((spot, Spot::Key(*action)));

@@ -10,15 +10,22 @@ use crate::tui::state::{EVERYWHERE, Key, Line, Pane, Screen, Spot, State, Tone, 
 /// Clears a place of this size in the middle of the body, and frames it. What was under it cannot
 /// be clicked any more.
 fn frame(canvas: &mut Canvas<'_>, body: Rect, columns: usize, lines: usize, title: &str) -> Rect {
-    let columns = u16::try_from(columns + 4).unwrap_or(u16::MAX).min(body.width);
-    let lines = u16::try_from(lines + 2).unwrap_or(u16::MAX).min(body.height);
+    let columns = u16::try_from(columns + 4)
+        .unwrap_or(u16::MAX)
+        .min(body.width);
+    let lines = u16::try_from(lines + 2)
+        .unwrap_or(u16::MAX)
+        .min(body.height);
     let area = Rect {
         x: body.x + (body.width - columns) / 2,
         y: body.y + (body.height - lines) / 2,
         width: columns,
         height: lines,
     };
-    canvas.drawn.spots.retain(|(_, spot)| matches!(spot, Spot::Key(_)));
+    canvas
+        .drawn
+        .spots
+        .retain(|(_, spot)| matches!(spot, Spot::Key(_)));
     canvas.drawn.cursor = None;
     for row in rows(area) {
         let blank = " ".repeat(usize::from(area.width));
@@ -27,7 +34,13 @@ fn frame(canvas: &mut Canvas<'_>, body: Rect, columns: usize, lines: usize, titl
     }
     let first = Rect { height: 1, ..area };
     canvas.rule(first, title);
-    canvas.rule(Rect { y: area.bottom() - 1, ..first }, "");
+    canvas.rule(
+        Rect {
+            y: area.bottom() - 1,
+            ..first
+        },
+        "",
+    );
     Rect {
         x: area.x + 2,
         y: area.y + 1,
@@ -37,26 +50,48 @@ fn frame(canvas: &mut Canvas<'_>, body: Rect, columns: usize, lines: usize, titl
 }
 
 pub(super) fn question(canvas: &mut Canvas<'_>, body: Rect, lines: &[String]) {
-    let columns = lines.iter().map(|line| width(line)).max().unwrap_or_default();
+    let columns = lines
+        .iter()
+        .map(|line| width(line))
+        .max()
+        .unwrap_or_default();
     let area = frame(canvas, body, columns.max(20), lines.len() + 2, "question");
     let (tone, plain) = (canvas.palette.tone(Tone::Warn), Style::new());
     for (at, (row, line)) in rows(area).zip(lines).enumerate() {
         canvas.text(row, line, if at == 0 { tone } else { plain });
     }
-    let last = Rect { y: area.bottom() - 1, height: 1, ..area };
+    let last = Rect {
+        y: area.bottom() - 1,
+        height: 1,
+        ..area
+    };
     let key = canvas.palette.key();
-    canvas.texts(last, &[("y", key), (" yes   ", plain), ("n", key), (" no", plain)]);
+    canvas.texts(
+        last,
+        &[("y", key), (" yes   ", plain), ("n", key), (" no", plain)],
+    );
 }
 
 pub(super) fn export(canvas: &mut Canvas<'_>, body: Rect, path: &Input, state: &State) {
-    let text = format!("Write the {} rows that are shown, as JSON lines, to:", state.log.len());
+    let text = format!(
+        "Write the {} rows that are shown, as JSON lines, to:",
+        state.log.len()
+    );
     let area = frame(canvas, body, 60, 4, "export");
     canvas.text(area, &text, Style::new());
-    let line = Rect { y: area.y + 1, height: 1, ..area };
+    let line = Rect {
+        y: area.y + 1,
+        height: 1,
+        ..area
+    };
     let strong = canvas.palette.strong();
     canvas.input(line, path, strong);
     let faint = canvas.palette.faint();
-    let last = Rect { y: area.y + 3, height: 1, ..area };
+    let last = Rect {
+        y: area.y + 3,
+        height: 1,
+        ..area
+    };
     canvas.text(last, "A file that is there already is left alone.", faint);
 }
 
@@ -81,7 +116,13 @@ pub(super) fn help(canvas: &mut Canvas<'_>, body: Rect, state: &State) {
     let screen = Screen::ALL.iter().position(|it| *it == state.screen);
     let screen = screen.map_or(0, |at| at + 1);
     let title = format!("help, screen {screen}");
-    let area = frame(canvas, body, usize::from(body.width), usize::from(body.height), &title);
+    let area = frame(
+        canvas,
+        body,
+        usize::from(body.width),
+        usize::from(body.height),
+        &title,
+    );
     canvas.lines(area, Pane::Help, state, &lines);
 }
 

@@ -29,31 +29,61 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     if area.height > count + 6 {
         let columns = usize::from(area.width.saturating_sub(19));
         let file = cut_before(&settings.file, columns);
-        let store = settings.store.as_deref().unwrap_or("nowhere: there is no home folder");
+        let store = settings
+            .store
+            .as_deref()
+            .unwrap_or("nowhere: there is no home folder");
         let store = cut_before(store, columns);
         for (name, text) in [("Watched file", file), ("Stored in", store)] {
             let row = Rect { height: 1, ..rest };
             canvas.cells(row, &[(TITLE, name, faint), (0, &text, Style::new())]);
-            rest = Rect { y: rest.y + 1, height: rest.height - 1, ..rest };
+            rest = Rect {
+                y: rest.y + 1,
+                height: rest.height - 1,
+                ..rest
+            };
         }
-        rest = Rect { y: rest.y + 1, height: rest.height - 1, ..rest };
+        rest = Rect {
+            y: rest.y + 1,
+            height: rest.height - 1,
+            ..rest
+        };
     }
     let heads = [(TITLE, "SETTING"), (VALUE, "VALUE"), (0, "FROM")];
     canvas.heads(Rect { height: 1, ..rest }, &heads);
     let below = rest.height.saturating_sub(count + 1).max(2);
-    let list = Rect { y: rest.y + 1, height: rest.height - 1 - below, ..rest };
+    let list = Rect {
+        y: rest.y + 1,
+        height: rest.height - 1 - below,
+        ..rest
+    };
     let len = settings.settings.len();
-    canvas.list(list, Pane::Settings, state, len, true, |canvas, line, at| {
-        if let Some(setting) = settings.settings.get(at) {
-            row(canvas, line, state, setting);
-        }
-    });
-    let about = Rect { y: list.bottom(), height: below, ..rest };
+    canvas.list(
+        list,
+        Pane::Settings,
+        state,
+        len,
+        true,
+        |canvas, line, at| {
+            if let Some(setting) = settings.settings.get(at) {
+                row(canvas, line, state, setting);
+            }
+        },
+    );
+    let about = Rect {
+        y: list.bottom(),
+        height: below,
+        ..rest
+    };
     // An input line stands in its row; it is not marked over.
     if let Some(Editing::Number { key, input }) = &state.form.editing {
         let at = settings.settings.iter().position(|it| it.key == *key);
         let row = rows(list).nth(at.unwrap_or_default()).unwrap_or(list);
-        let value = Rect { x: row.x + TITLE + 2, width: VALUE, ..row };
+        let value = Rect {
+            x: row.x + TITLE + 2,
+            width: VALUE,
+            ..row
+        };
         let strong = canvas.palette.strong();
         canvas.buffer.set_style(row, Style::reset());
         canvas.text(value, &" ".repeat(usize::from(VALUE)), Style::reset());
@@ -69,7 +99,11 @@ fn row(canvas: &mut Canvas<'_>, line: Rect, state: &State, setting: &Setting) {
         Some(edit) => {
             let edit = shown(&setting.bounds, edit);
             let tone = canvas.palette.tone(Tone::Warn);
-            (format!("{edit} (now {value})"), "not saved".to_owned(), tone)
+            (
+                format!("{edit} (now {value})"),
+                "not saved".to_owned(),
+                tone,
+            )
         }
         None => (value, origin(setting), plain),
     };
@@ -86,10 +120,17 @@ fn describe(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     let Some(setting) = state.form.rows().get(state.list(Pane::Settings).selected) else {
         return;
     };
-    let problem = state.form.problem().map(|it| (it, canvas.palette.tone(Tone::Bad)));
+    let problem = state
+        .form
+        .problem()
+        .map(|it| (it, canvas.palette.tone(Tone::Bad)));
     let may_be = match &setting.bounds {
         Bounds::Boolean => "on or off".to_owned(),
-        Bounds::Seconds { least, most, zero_is_off: true } => {
+        Bounds::Seconds {
+            least,
+            most,
+            zero_is_off: true,
+        } => {
             format!("0 for off, or {least} to {most} seconds")
         }
         Bounds::Seconds { least, most, .. } => format!("{least} to {most} seconds"),
@@ -111,7 +152,10 @@ fn describe(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     let columns = usize::from(area.width);
     // In two rows: what it is, and what it may be.
     let lines: Vec<_> = match area.height {
-        0..=3 => lines.into_iter().map(|(text, style)| (super::cut(&text, columns), style)).collect(),
+        0..=3 => lines
+            .into_iter()
+            .map(|(text, style)| (super::cut(&text, columns), style))
+            .collect(),
         _ => {
             let blank = (String::new(), Style::new());
             let wrapped = lines.iter().flat_map(|(text, style)| {
@@ -134,19 +178,30 @@ fn choice(canvas: &mut Canvas<'_>, area: Rect, state: &State, key: &str, words: 
         key == "detection" && plugins.any(|it| it.name == word && !it.built_in)
     };
     let now = state.form.setting(key).and_then(|it| it.value.as_str());
-    let list = Rect { y: area.y + 2, height: area.height - 2, ..area };
-    canvas.list(list, Pane::Words, state, words.len(), true, |canvas, line, at| {
-        let Some(Word { word, summary }) = words.get(at) else {
-            return;
-        };
-        let mut what = summary.clone();
-        if dropped_in(word) {
-            what = format!("dropped in; {what}");
-        }
-        if now == Some(word) {
-            what = format!("in force; {what}");
-        }
-        let strong = canvas.palette.strong();
-        canvas.cells(line, &[(16, word, strong), (0, &what, Style::new())]);
-    });
+    let list = Rect {
+        y: area.y + 2,
+        height: area.height - 2,
+        ..area
+    };
+    canvas.list(
+        list,
+        Pane::Words,
+        state,
+        words.len(),
+        true,
+        |canvas, line, at| {
+            let Some(Word { word, summary }) = words.get(at) else {
+                return;
+            };
+            let mut what = summary.clone();
+            if dropped_in(word) {
+                what = format!("dropped in; {what}");
+            }
+            if now == Some(word) {
+                what = format!("in force; {what}");
+            }
+            let strong = canvas.palette.strong();
+            canvas.cells(line, &[(16, word, strong), (0, &what, Style::new())]);
+        },
+    );
 }

@@ -37,9 +37,17 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     }
     let left = area.height - used;
     if left > LEAST_EVENTS {
-        let rest = Rect { y: area.y + used, height: left, ..area };
+        let rest = Rect {
+            y: area.y + used,
+            height: left,
+            ..area
+        };
         canvas.rule(Rect { height: 1, ..rest }, "latest events");
-        let rest = Rect { y: rest.y + 1, height: left - 1, ..rest };
+        let rest = Rect {
+            y: rest.y + 1,
+            height: left - 1,
+            ..rest
+        };
         for (row, event) in rows(rest).zip(state.log.rows()) {
             events::row(canvas, row, event);
         }
@@ -50,7 +58,11 @@ fn nobody(state: &State) -> Vec<Told> {
     let Standing { word, why, tone } = state.known.standing(state.now.elapsed);
     vec![
         ("State", format!("{word}: {why}"), Some(tone)),
-        ("", "This screen comes to life as soon as there is one.".to_owned(), None),
+        (
+            "",
+            "This screen comes to life as soon as there is one.".to_owned(),
+            None,
+        ),
     ]
 }
 
@@ -86,16 +98,19 @@ fn of_state(state: &State) -> Told {
 }
 
 fn of_serving(status: &Status) -> Told {
-    let text = status.serves.as_ref().map_or("nothing yet".to_owned(), |it| {
-        format!(
-            "generation {} ({}): {}, {}, {}",
-            it.generation,
-            short(&it.digest),
-            count(it.tools, "tool"),
-            count(it.prompts, "prompt"),
-            count(it.resources, "resource")
-        )
-    });
+    let text = status
+        .serves
+        .as_ref()
+        .map_or("nothing yet".to_owned(), |it| {
+            format!(
+                "generation {} ({}): {}, {}, {}",
+                it.generation,
+                short(&it.digest),
+                count(it.tools, "tool"),
+                count(it.prompts, "prompt"),
+                count(it.resources, "resource")
+            )
+        });
     ("Serves", text, None)
 }
 
@@ -105,9 +120,10 @@ fn of_disk(status: &Status) -> Told {
         (Some(digest), None) if status.on_disk.same => {
             (format!("{}, the same", short(digest)), None)
         }
-        (Some(digest), None) => {
-            (format!("{}, not what serves", short(digest)), Some(Tone::Warn))
-        }
+        (Some(digest), None) => (
+            format!("{}, not what serves", short(digest)),
+            Some(Tone::Warn),
+        ),
         (None, None) => ("unknown".to_owned(), None),
     };
     ("On disk", text, tone)
@@ -128,12 +144,23 @@ fn of_last(state: &State, status: &Status) -> Told {
 }
 
 fn of_detection(status: &Status) -> Told {
-    let Some(Detection { wanted, detector, stands_in, by, degraded, since }) = &status.detection
+    let Some(Detection {
+        wanted,
+        detector,
+        stands_in,
+        by,
+        degraded,
+        since,
+    }) = &status.detection
     else {
         return ("Detection", "not yet".to_owned(), Some(Tone::Busy));
     };
     if status.watching != Watching::On {
-        return ("Detection", format!("{wanted}; nobody looks"), Some(Tone::Quiet));
+        return (
+            "Detection",
+            format!("{wanted}; nobody looks"),
+            Some(Tone::Quiet),
+        );
     }
     let time = since.get(11..19).unwrap_or(since);
     let place = match stands_in {
@@ -147,16 +174,27 @@ fn of_detection(status: &Status) -> Told {
         _ => ("polls", None),
     };
     let tone = tone.or(stands_in.then_some(Tone::Warn));
-    ("Detection", format!("{detector}{place}: {hears}, since {time}"), tone)
+    (
+        "Detection",
+        format!("{detector}{place}: {hears}, since {time}"),
+        tone,
+    )
 }
 
 fn of_debounce(state: &State, status: &Status) -> Told {
     let setting = state.form.setting("debounce");
     let whole = setting.and_then(|it| it.value.as_f64());
-    match (state.known.left(status.settles_in, state.now.elapsed), whole) {
+    match (
+        state.known.left(status.settles_in, state.now.elapsed),
+        whole,
+    ) {
         (Some(left), Some(whole)) if whole > 0.0 => {
             let bar = bar(left / whole);
-            ("Debounce", format!("{bar} {left:.1} s left of {whole} s"), Some(Tone::Busy))
+            (
+                "Debounce",
+                format!("{bar} {left:.1} s left of {whole} s"),
+                Some(Tone::Busy),
+            )
         }
         (Some(left), _) => ("Debounce", format!("{left:.1} s left"), Some(Tone::Busy)),
         (None, Some(whole)) => ("Debounce", format!("{whole} s, nothing waits"), None),
@@ -178,12 +216,17 @@ fn bar(part: f64) -> String {
 fn of_backends(status: &Status) -> Told {
     let of = |state| {
         let all = status.backends.iter();
-        let names = all.filter(move |it| it.state == state).map(|it| it.name.as_str());
+        let names = all
+            .filter(move |it| it.state == state)
+            .map(|it| it.name.as_str());
         names.collect::<Vec<_>>()
     };
     let mut text = format!("{} serving", of(BackendState::Serving).len());
     let mut tone = None;
-    for (state, word) in [(BackendState::Ended, "ended"), (BackendState::Missing, "missing")] {
+    for (state, word) in [
+        (BackendState::Ended, "ended"),
+        (BackendState::Missing, "missing"),
+    ] {
         let names = of(state);
         if !names.is_empty() {
             text += &format!(", {} {word}: {}", names.len(), names.join(", "));
@@ -204,7 +247,10 @@ fn of_clients(status: &Status) -> Told {
 
 fn of_host(state: &State, status: &Status) -> Told {
     let up = since(state, &status.started).map_or(String::new(), |it| format!(", up {it}"));
-    let text = format!("config-sync {}, process {}{up}", status.version, status.process);
+    let text = format!(
+        "config-sync {}, process {}{up}",
+        status.version, status.process
+    );
     ("Host", text, None)
 }
 

@@ -84,7 +84,11 @@ impl State {
     }
 
     /// Something is clicked, or the wheel is turned over it.
-    pub(in crate::tui) fn point(&mut self, kind: MouseEventKind, at: Option<Spot>) -> Option<Effect> {
+    pub(in crate::tui) fn point(
+        &mut self,
+        kind: MouseEventKind,
+        at: Option<Spot>,
+    ) -> Option<Effect> {
         let pane = match at? {
             Spot::Row(pane, _) | Spot::Pane(pane) => Some(pane),
             Spot::Screen(_) | Spot::Key(_) => None,

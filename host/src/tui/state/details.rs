@@ -57,7 +57,10 @@ impl Page {
         }
         if !attempt.phases.is_empty() {
             let phases = attempt.phases.iter();
-            let told: Vec<_> = phases.clone().map(|it| format!("{} {:.2}", it.phase, it.ms)).collect();
+            let told: Vec<_> = phases
+                .clone()
+                .map(|it| format!("{} {:.2}", it.phase, it.ms))
+                .collect();
             let total: f64 = phases.map(|it| it.ms).sum();
             self.line("took", format!("{total:.2} ms: {}", told.join(", ")));
         }
@@ -117,6 +120,8 @@ pub(in crate::tui) fn of_tool(tool: &Tool) -> Vec<Line> {
 
 /// The lines as text.
 pub(in crate::tui) fn text(lines: &[Line]) -> String {
-    let lines = lines.iter().map(|it| format!("{:<10} {}\n", it.name, it.text));
+    let lines = lines
+        .iter()
+        .map(|it| format!("{:<10} {}\n", it.name, it.text));
     lines.collect()
 }

@@ -60,7 +60,9 @@ impl Form {
     /// All that is not saved.
     pub(in crate::tui) fn changes(&self) -> Map<String, Value> {
         let edits = self.edits.iter();
-        edits.map(|(key, value)| (key.clone(), value.clone())).collect()
+        edits
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 
     /// What is in force now. An edit that says the same is done.
@@ -75,7 +77,8 @@ impl Form {
 
     /// These were saved.
     pub(in crate::tui) fn saved(&mut self, changes: &Map<String, Value>) {
-        self.edits.retain(|key, value| changes.get(key) != Some(value));
+        self.edits
+            .retain(|key, value| changes.get(key) != Some(value));
     }
 
     /// Forgets what was changed of this one. False, if nothing was.
@@ -153,7 +156,9 @@ impl Form {
     }
 
     fn read(&self, key: &str, text: &str) -> Result<Value, String> {
-        let setting = self.setting(key).ok_or("the host does not know it any more")?;
+        let setting = self
+            .setting(key)
+            .ok_or("the host does not know it any more")?;
         let Bounds::Seconds {
             least,
             most,
@@ -210,6 +215,8 @@ fn same(one: &Value, other: &Value) -> bool {
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        // 2, not 2.0.
+        Value::Number(number) => number.as_f64().map_or(String::new(), |it| it.to_string()),
         other => other.to_string(),
     }
 }
@@ -219,13 +226,11 @@ pub(in crate::tui) fn shown(bounds: &Bounds, value: &Value) -> String {
     match (bounds, value) {
         (_, Value::Bool(true)) => "on".to_owned(),
         (_, Value::Bool(false)) => "off".to_owned(),
-        (Bounds::Seconds { zero_is_off, .. }, Value::Number(number)) => {
-            match number.as_f64() {
-                Some(0.0) if *zero_is_off => "off".to_owned(),
-                Some(seconds) => format!("{seconds} s"),
-                None => number.to_string(),
-            }
-        }
+        (Bounds::Seconds { zero_is_off, .. }, Value::Number(number)) => match number.as_f64() {
+            Some(0.0) if *zero_is_off => "off".to_owned(),
+            Some(seconds) => format!("{seconds} s"),
+            None => number.to_string(),
+        },
         (_, value) => plain(value),
     }
 }

@@ -113,12 +113,27 @@ mod tests {
     #[test]
     fn each_state_has_its_word() {
         assert_eq!(word(|_| ()), "live: ");
-        assert_eq!(word(|it| it.watching = Watching::Off), "idle: the file is not watched");
-        assert_eq!(word(|it| it.watching = Watching::Paused), "paused: edits are not followed");
-        assert_eq!(word(|it| it.reloading = Some("hangup".into())), "reloading: by hangup");
+        assert_eq!(
+            word(|it| it.watching = Watching::Off),
+            "idle: the file is not watched"
+        );
+        assert_eq!(
+            word(|it| it.watching = Watching::Paused),
+            "paused: edits are not followed"
+        );
+        assert_eq!(
+            word(|it| it.reloading = Some("hangup".into())),
+            "reloading: by hangup"
+        );
         assert_eq!(word(|it| it.retry_in = Some(9.5)), "retrying in 8 s: ");
-        assert_eq!(word(|it| it.settles_in = Some(2.5)), "settling: the file has changed");
-        assert_eq!(word(|it| it.troubles = vec!["no".into(), "nor".into()]), "degraded: no");
+        assert_eq!(
+            word(|it| it.settles_in = Some(2.5)),
+            "settling: the file has changed"
+        );
+        assert_eq!(
+            word(|it| it.troubles = vec!["no".into(), "nor".into()]),
+            "degraded: no"
+        );
         assert_eq!(word(|it| it.state = "stopping".into()), "stopping: ");
     }
 
@@ -128,6 +143,9 @@ mod tests {
         assert_eq!(known.standing(Duration::ZERO).word, "looking");
         known.lost = Some("it has ended".to_owned());
         let Standing { word, why, tone } = known.standing(Duration::ZERO);
-        assert_eq!((word.as_str(), why.as_str(), tone), ("no host", "it has ended", Tone::Bad));
+        assert_eq!(
+            (word.as_str(), why.as_str(), tone),
+            ("no host", "it has ended", Tone::Bad)
+        );
     }
 }

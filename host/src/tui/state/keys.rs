@@ -245,16 +245,30 @@ pub(in crate::tui) fn keys(context: Context) -> &'static [&'static Key] {
         Context::TooSmall => &[&QUIT],
         Context::Status => &[&RELOAD, &PAUSE],
         Context::Events => &[&FILTER, &KIND, &HALT, &OPEN, &COPY, &EXPORT, &CLOSE],
-        Context::Filter => &[&TAKE_FILTER, &DROP_FILTER, &HELP_TYPING, &UP_TYPING, &DOWN_TYPING],
+        Context::Filter => &[
+            &TAKE_FILTER,
+            &DROP_FILTER,
+            &HELP_TYPING,
+            &UP_TYPING,
+            &DOWN_TYPING,
+        ],
         Context::Backends => &[&TOOLS_OF, &SEARCH, &RECONNECT],
         Context::Tools => &[&SCHEMA, &SEARCH, &ALL_TOOLS],
-        Context::Search => &[&TAKE_FILTER, &DROP_FILTER, &HELP_TYPING, &UP_TYPING, &DOWN_TYPING],
+        Context::Search => &[
+            &TAKE_FILTER,
+            &DROP_FILTER,
+            &HELP_TYPING,
+            &UP_TYPING,
+            &DOWN_TYPING,
+        ],
         Context::Tool => &[&TOOLS, &COPY],
         Context::Settings => &[&EDIT, &SAVE, &SAVE_IN_FILE, &RESET],
         Context::Number => &[&ACCEPT, &CANCEL, &HELP_TYPING],
-        Context::Words => &[&ACCEPT, &CANCEL, &HELP, &UP, &DOWN],
+        Context::Words => &[&ACCEPT, &CANCEL, &HELP, &UP, &DOWN, &FIRST, &LAST],
         Context::History => &[&OPEN, &RESTORE, &COPY, &CLOSE],
-        Context::Help => &[&HELP, &BACK, &UP, &DOWN, &PAGE_UP, &PAGE_DOWN, &FIRST, &LAST],
+        Context::Help => &[
+            &HELP, &BACK, &UP, &DOWN, &PAGE_UP, &PAGE_DOWN, &FIRST, &LAST,
+        ],
         Context::Question => &[&YES, &NO],
         Context::Export => &[&WRITE, &CANCEL, &HELP_TYPING],
     }
@@ -283,7 +297,8 @@ pub(in crate::tui) fn everywhere(context: Context) -> &'static [&'static Key] {
 /// What this key does here.
 pub(in crate::tui) fn action(context: Context, code: KeyCode) -> Option<Action> {
     let mut all = keys(context).iter().chain(everywhere(context));
-    all.find(|key| key.codes.contains(&code)).map(|key| key.action)
+    all.find(|key| key.codes.contains(&code))
+        .map(|key| key.action)
 }
 
 #[cfg(test)]
@@ -333,7 +348,10 @@ mod tests {
             let out = |key: &&&Key| matches!(key.action, Action::End | Action::Close);
             assert!(all().any(|key| out(&key)), "{context:?}");
             let letter = |key: &&&Key| key.codes.iter().any(|it| matches!(it, Char(_)));
-            assert!(!context.types() || !all().any(|key| letter(&key)), "{context:?}");
+            assert!(
+                !context.types() || !all().any(|key| letter(&key)),
+                "{context:?}"
+            );
         }
     }
 }

@@ -44,10 +44,7 @@ impl Row {
             return false;
         }
         let holds = |field: &str| field.to_lowercase().contains(text);
-        text.is_empty()
-            || holds(&event.details)
-            || holds(event.kind.as_str())
-            || holds(&event.time)
+        text.is_empty() || holds(&event.details) || holds(event.kind.as_str()) || holds(&event.time)
     }
 }
 

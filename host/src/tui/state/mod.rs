@@ -24,6 +24,8 @@ pub(super) use self::form::{Editing, Form, origin, shown, title};
 pub(super) use self::host::{Known, Standing, Tone};
 pub(super) use self::keys::{Context, EVERYWHERE, Key, Screen, everywhere, keys};
 pub(super) use self::list::List;
+#[cfg(test)]
+pub(super) use self::log::HELD;
 pub(super) use self::log::{Log, Row};
 use super::message::{Effect, Heard, Order};
 use crate::manage::{Backend, Plugin, Reloaded, Told, Tool};
@@ -276,7 +278,10 @@ impl State {
         let wanted = |tool: &&Tool| {
             let of = self.tools_of.as_ref().is_none_or(|it| *it == tool.backend);
             let described = tool.description.as_deref().unwrap_or_default();
-            of && (text.is_empty() || holds(&tool.name) || holds(&tool.original) || holds(described))
+            of && (text.is_empty()
+                || holds(&tool.name)
+                || holds(&tool.original)
+                || holds(described))
         };
         self.tools.iter().filter(wanted).collect()
     }

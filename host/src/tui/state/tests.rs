@@ -94,7 +94,7 @@ pub(in crate::tui) fn event(number: u64, time: &str, kind: EventKind, details: &
 }
 
 /// A state that knows this host, on a screen that has been drawn once.
-fn state() -> State {
+pub(in crate::tui) fn state() -> State {
     let mut state = State::new(false);
     state.size = (80, 24);
     state.hear(Heard::Attached);
@@ -106,7 +106,8 @@ fn state() -> State {
     state
 }
 
-fn press(state: &mut State, keys: &str) -> Option<Effect> {
+/// Presses these keys; says what follows from the last one.
+pub(in crate::tui) fn press(state: &mut State, keys: &str) -> Option<Effect> {
     let mut effect = None;
     for letter in keys.chars() {
         let code = match letter {
@@ -139,7 +140,10 @@ fn change_detection_is_set_in_the_form_and_saved() {
     let save = Order::Save { changes, to };
     assert_eq!(order, Some(Effect::Order(save.clone())));
     state.hear(Heard::Answered(save.clone(), Err("no room".to_owned())));
-    assert!(!state.form.changes().is_empty(), "what was not saved is kept");
+    assert!(
+        !state.form.changes().is_empty(),
+        "what was not saved is kept"
+    );
     state.hear(Heard::Answered(save, Ok("saved".to_owned())));
     assert!(state.form.changes().is_empty());
     assert_eq!(press(&mut state, "s"), None, "nothing is left to save");
@@ -152,7 +156,10 @@ fn the_file_is_written_only_after_a_yes() {
     let Some(Overlay::Question { lines, .. }) = &state.overlay else {
         panic!("no question");
     };
-    assert!(lines[1].contains("sync.enabled: off   (now on)"), "{lines:?}");
+    assert!(
+        lines[1].contains("sync.enabled: off   (now on)"),
+        "{lines:?}"
+    );
     assert_eq!(press(&mut state, "n"), None);
     assert!(state.overlay.is_none());
     let order = press(&mut state, "fy");
@@ -171,7 +178,9 @@ fn reset_drops_the_change_first_and_what_is_stored_then() {
     assert_eq!(press(&mut state, "x"), None, "nothing is stored");
     let mut stored = settings();
     let layer = json!({"origin": "stored", "value": false});
-    stored.settings[0].layers.push(serde_json::from_value(layer).unwrap());
+    stored.settings[0]
+        .layers
+        .push(serde_json::from_value(layer).unwrap());
     state.hear(Heard::Settings(Box::new(stored)));
     let order = press(&mut state, "x");
     let Some(Effect::Order(Order::Save { changes, .. })) = order else {
@@ -193,7 +202,10 @@ fn only_what_was_applied_can_be_restored_and_only_after_a_yes() {
     assert!(state.overlay.is_none() && state.notice.is_some());
     press(&mut state, "↓R");
     assert!(state.overlay.is_some());
-    assert_eq!(press(&mut state, "y"), Some(Effect::Order(Order::Restore(1))));
+    assert_eq!(
+        press(&mut state, "y"),
+        Some(Effect::Order(Order::Restore(1)))
+    );
     // A new attempt comes first; the chosen one stays chosen.
     state.hear(Heard::History(vec![
         attempt(1, "applied"),
@@ -213,7 +225,11 @@ fn leaving_asks_only_where_clients_would_lose_their_host() {
     assert_eq!(press(&mut owner, "n"), None);
     assert_eq!(press(&mut owner, "qy"), Some(Effect::End));
     assert_eq!(ctrl(&mut owner, 'c'), None);
-    assert_eq!(ctrl(&mut owner, 'c'), Some(Effect::End), "the second one means it");
+    assert_eq!(
+        ctrl(&mut owner, 'c'),
+        Some(Effect::End),
+        "the second one means it"
+    );
     owner.overlay = None;
     let mut alone = status();
     alone.serves.as_mut().unwrap().clients = 0;
@@ -236,13 +252,19 @@ fn nothing_is_done_unseen() {
 #[test]
 fn letters_are_text_where_one_types_and_help_is_there_too() {
     let mut state = state();
-    state.hear(Heard::Kept(vec![event(1, "14:00:00", EventKind::Error, "quit? no")], 0));
+    state.hear(Heard::Kept(
+        vec![event(1, "14:00:00", EventKind::Error, "quit? no")],
+        0,
+    ));
     press(&mut state, "2/quit?");
     assert_eq!((state.log.text(), state.log.len()), ("quit?", 1));
     let paste = Event::Paste(" no\n".to_owned());
     state.press(&paste);
     assert_eq!((state.log.text(), state.log.len()), ("quit? no", 1));
-    state.press(&Event::Key(KeyEvent::new(KeyCode::F(1), KeyModifiers::NONE)));
+    state.press(&Event::Key(KeyEvent::new(
+        KeyCode::F(1),
+        KeyModifiers::NONE,
+    )));
     assert_eq!(state.context(), Context::Help);
     press(&mut state, "?");
     assert_eq!(state.context(), Context::Filter);
@@ -272,23 +294,41 @@ fn what_is_shown_is_what_is_copied_and_exported() {
         panic!("nothing is exported");
     };
     assert_eq!(path, "config-sync-events-20261124T140000.jsonl");
-    let lines: Vec<serde_json::Value> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(lines.len(), 2);
-    assert_eq!((&lines[0]["type"], &lines[1]["missed"]), (&json!("changed"), &json!(3)));
+    assert_eq!(
+        (&lines[0]["type"], &lines[1]["missed"]),
+        (&json!("changed"), &json!(3))
+    );
 }
 
 #[test]
 fn a_chosen_row_stays_chosen_while_others_come() {
     let mut state = state();
-    let three = (1..=3).map(|it| event(it, "14:00:00", EventKind::State, "x")).collect();
+    let three = (1..=3)
+        .map(|it| event(it, "14:00:00", EventKind::State, "x"))
+        .collect();
     state.hear(Heard::Kept(three, 0));
     *state.list_mut(Pane::Events) = state.list(Pane::Events).fitted(3, 8);
     press(&mut state, "2↓");
-    let chosen = |state: &State| state.log.event(state.list(Pane::Events).selected).unwrap().number;
+    let chosen = |state: &State| {
+        state
+            .log
+            .event(state.list(Pane::Events).selected)
+            .unwrap()
+            .number
+    };
     assert_eq!(chosen(&state), 2);
     for number in 4..100 {
-        state.hear(Heard::Told(Told::Event(event(number, "14:00:00", EventKind::State, "x"))));
+        state.hear(Heard::Told(Told::Event(event(
+            number,
+            "14:00:00",
+            EventKind::State,
+            "x",
+        ))));
     }
     assert_eq!(chosen(&state), 2);
 }
@@ -317,7 +357,10 @@ fn a_click_goes_to_a_tab_and_the_second_one_on_a_row_opens_it() {
     state.point(click, Some(Spot::Screen(Screen::Backends)));
     assert_eq!(state.screen, Screen::Backends);
     state.point(click, Some(Spot::Row(Pane::Backends, 1)));
-    assert_eq!((state.focus, state.list(Pane::Backends).selected), (Focus::Backends, 1));
+    assert_eq!(
+        (state.focus, state.list(Pane::Backends).selected),
+        (Focus::Backends, 1)
+    );
     state.point(click, Some(Spot::Row(Pane::Backends, 1)));
     assert_eq!(state.tools_of.as_deref(), Some("github"));
     state.point(MouseEventKind::ScrollDown, Some(Spot::Pane(Pane::Backends)));

@@ -13,7 +13,15 @@ use crate::tui::message::{Effect, Order};
 
 impl State {
     pub(super) fn end(&mut self) -> Option<Effect> {
-        let ends = |it: &Overlay| matches!(it, Overlay::Question { effect: Effect::End, .. });
+        let ends = |it: &Overlay| {
+            matches!(
+                it,
+                Overlay::Question {
+                    effect: Effect::End,
+                    ..
+                }
+            )
+        };
         let asked = self.overlay.as_ref().is_some_and(ends);
         let serves = self.known.status.as_ref().and_then(|it| it.serves.as_ref());
         let clients = serves.map_or(0, |it| it.clients);
@@ -23,7 +31,9 @@ impl State {
         self.help = false;
         self.overlay = Some(Overlay::Question {
             lines: vec![
-                format!("The host runs in this terminal, and {clients} of its clients are connected."),
+                format!(
+                    "The host runs in this terminal, and {clients} of its clients are connected."
+                ),
                 "Let their calls end, and stop it?".to_owned(),
             ],
             effect: Effect::End,
@@ -79,7 +89,10 @@ impl State {
         let backend = self.backends().get(chosen)?;
         let name = backend.name.clone();
         if backend.state == BackendState::Serving {
-            self.note(Tone::Warn, format!("{name} serves; to start it anew, change it in the file"));
+            self.note(
+                Tone::Warn,
+                format!("{name} serves; to start it anew, change it in the file"),
+            );
             return None;
         }
         Some(Effect::Order(Order::Reconnect(name)))
@@ -88,7 +101,10 @@ impl State {
     pub(super) fn save(&mut self) -> Option<Effect> {
         let changes = self.form.changes();
         if changes.is_empty() {
-            self.note(Tone::Warn, "nothing is changed; Enter edits the value of this row");
+            self.note(
+                Tone::Warn,
+                "nothing is changed; Enter edits the value of this row",
+            );
             return None;
         }
         let to = SaveTo::Store;
@@ -112,12 +128,17 @@ impl State {
             changes.insert(setting.key.clone(), setting.value.clone());
         }
         let Some(settings) = self.form.settings.as_ref().filter(|_| !changes.is_empty()) else {
-            self.note(Tone::Warn, "nothing is changed; Enter edits the value of this row");
+            self.note(
+                Tone::Warn,
+                "nothing is changed; Enter edits the value of this row",
+            );
             return;
         };
         let mut lines = vec![format!("Write into {}?", settings.file)];
         for (key, value) in &changes {
-            let Some(setting) = self.form.setting(key) else { continue };
+            let Some(setting) = self.form.setting(key) else {
+                continue;
+            };
             let value = form::shown(&setting.bounds, value);
             let now = form::shown(&setting.bounds, &setting.value);
             let now = match now == value {
@@ -141,7 +162,10 @@ impl State {
         let setting = self.form.setting(&key)?;
         if !setting.layers.iter().any(|it| it.origin == Origin::Stored) {
             let from = setting.origin.as_str();
-            self.note(Tone::Warn, format!("nothing is stored of sync.{key}; it is from: {from}"));
+            self.note(
+                Tone::Warn,
+                format!("nothing is stored of sync.{key}; it is from: {from}"),
+            );
             return None;
         }
         let mut changes = Map::new();
@@ -162,7 +186,11 @@ impl State {
             self.note(Tone::Warn, text);
             return;
         }
-        let file = self.known.status.as_ref().map_or("the file", |it| &it.config);
+        let file = self
+            .known
+            .status
+            .as_ref()
+            .map_or("the file", |it| &it.config);
         let digest = attempt.digests.applied.as_deref().unwrap_or_default();
         let digest = digest.get(..8).unwrap_or(digest);
         let lines = vec![

@@ -29,17 +29,37 @@ fn a_number_is_checked_while_it_is_typed_and_taken_only_when_right() {
     let mut form = form();
     for (key, text, said) in [
         ("poll_interval", "0", "it may be 0.01 to 86400 seconds"),
-        ("poll_interval", "two", "a number is needed: 0.01 to 86400 seconds"),
+        (
+            "poll_interval",
+            "two",
+            "a number is needed: 0.01 to 86400 seconds",
+        ),
         ("poll_interval", "nan", "it may be 0.01 to 86400 seconds"),
-        ("safety_interval", "0.05", "it may be 0 for off, or 0.1 to 604800 seconds"),
-        ("debounce", "11", "`max_debounce` is 10, and must not be less"),
-        ("max_debounce", "0.5", "it may be 0 or at least `debounce`, which is 1"),
+        (
+            "safety_interval",
+            "0.05",
+            "it may be 0 for off, or 0.1 to 604800 seconds",
+        ),
+        (
+            "debounce",
+            "11",
+            "`max_debounce` is 10, and must not be less",
+        ),
+        (
+            "max_debounce",
+            "0.5",
+            "it may be 0 or at least `debounce`, which is 1",
+        ),
     ] {
         assert_eq!(typed(&mut form, key, text).as_deref(), Some(said));
         form.accept(0);
         assert!(form.editing.is_some() && form.changes().is_empty());
     }
-    for (key, text) in [("debounce", "0.5"), ("safety_interval", "0"), ("max_debounce", " 20 ")] {
+    for (key, text) in [
+        ("debounce", "0.5"),
+        ("safety_interval", "0"),
+        ("max_debounce", " 20 "),
+    ] {
         assert_eq!(typed(&mut form, key, text), None);
         form.accept(0);
         assert!(form.editing.is_none());
@@ -83,7 +103,11 @@ fn an_edit_lives_until_it_is_in_force() {
     form.accept(1);
     let changes = form.changes();
     form.hear(settings());
-    assert_eq!(form.changes(), changes, "somebody else changed something else");
+    assert_eq!(
+        form.changes(),
+        changes,
+        "somebody else changed something else"
+    );
     let mut after = settings();
     let setting = &mut after.settings[detection];
     setting.value = changes["detection"].clone();
