@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// DESIGN.md's "Rooms", highest rank first.
-const RANKS: [(&str, u32); 17] = [
+const RANKS: [(&str, u32); 18] = [
     ("main", 7),
     ("cli", 6),
     ("service", 5),
@@ -29,6 +29,7 @@ const RANKS: [(&str, u32); 17] = [
     ("target", 1),
     ("events", 1),
     ("state", 1),
+    ("mcp", 1),
     ("lib", 8),
 ];
 

@@ -140,9 +140,8 @@ fn url(text: &str) -> String {
 }
 
 fn fits(place: &str, steps: &[&str]) -> bool {
-    let mut pieces = place.split('.').peekable();
     let mut steps = steps.iter();
-    while let Some(piece) = pieces.next() {
+    for piece in place.split('.') {
         if piece == "**" {
             return steps.next().is_some();
         }

@@ -2,15 +2,18 @@
 //! the MCP server in front of it. A call ends on the snapshot it began on; a new snapshot is
 //! built beside the old one and swapped in by one atomic store. Never reads the file.
 //!
-//! A call's way: `front` (rmcp) → `middleware` chain → `catalog` route → `backend`.
+//! A call's way: `front` (rmcp) → `route` by the catalog → `middleware` chain → `backend`.
 
 mod backend;
 mod call;
 mod candidate;
 mod catalog;
+mod client;
 mod clients;
 mod connector;
 mod door;
+#[cfg(test)]
+mod fake_client;
 #[cfg(test)]
 pub(crate) mod fakes;
 mod front;
@@ -18,6 +21,7 @@ mod listener;
 mod mend;
 mod meter;
 mod middleware;
+mod route;
 mod sessions;
 mod snapshot;
 mod swap;

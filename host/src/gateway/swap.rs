@@ -7,13 +7,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rmcp::service::{Peer, RoleServer};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::backend::{Backend, BackendNotice};
 use super::candidate::Stock;
+use super::client::Client;
 use super::clients::Clients;
 use super::connector::Connector;
 use super::listener::{Listeners, Opened};
@@ -155,7 +155,7 @@ impl Gateway {
     }
 
     /// From now on this client is told what changes.
-    pub(super) fn greet(&self, client: Peer<RoleServer>) {
+    pub(super) fn greet(&self, client: Arc<dyn Client>) {
         self.clients.add(client);
     }
 
@@ -216,9 +216,7 @@ impl Gateway {
             spared: None,
         };
         if changes != Changes::default() {
-            let gateway = Arc::clone(self);
-            self.server_tasks
-                .spawn(async move { gateway.clients.tell(changes).await });
+            self.clients.tell(changes);
         }
         let swapped = Swapped {
             generation,

@@ -108,7 +108,8 @@ async fn settings_plans_and_the_way_back_take_a_body_and_nothing_unknown() {
         };
         assert_eq!(problem.status, status, "{problem:?}");
     }
-    let wrong = client.post_with::<Value>("/restore", &json!({"from": 7}));
+    let from = json!({"from": 7});
+    let wrong = client.post_with::<Value>("/restore", &from);
     assert!(wrong.await.unwrap_err().to_string().contains("`from`"));
     let config = client.get::<Value>("/config").await.unwrap_err();
     assert_eq!(config.to_string(), "nothing serves yet");

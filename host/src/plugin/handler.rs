@@ -138,7 +138,7 @@ impl ReloadHandler for WasmHandler {
                 backend: offer.backend.clone(),
                 kind: to_wit(offer.kind),
                 name: offer.name.clone(),
-                description: offer.description().map(str::to_owned),
+                description: offer.description(),
             })
             .collect();
         let answer = self

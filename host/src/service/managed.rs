@@ -24,7 +24,7 @@ use crate::manage::{
     Restored, SaveTo, Settings, Socket, Status, Tool,
 };
 use crate::memory;
-use crate::plugin::{Described, Library};
+use crate::plugin::{Described, Kind, Library};
 use crate::reload::{Standing, Trigger};
 use crate::settings::LiveSettings;
 use crate::state::StateError;
@@ -355,9 +355,9 @@ impl Managed {
 fn plugin(plugin: &Described) -> Plugin {
     Plugin {
         name: plugin.name.clone(),
-        kind: plugin.is_detector.map(|is_detector| match is_detector {
-            true => PluginKind::Detector,
-            false => PluginKind::Handler,
+        kind: plugin.kind.map(|kind| match kind {
+            Kind::Detector => PluginKind::Detector,
+            Kind::Handler => PluginKind::Handler,
         }),
         summary: plugin.summary.clone(),
         built_in: plugin.built_in,

@@ -185,6 +185,10 @@ impl SettingsStore {
         Ok(Opened { document, told })
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "another process tells nobody when it is done, and this runs off the async threads"
+    )]
     fn hold(&self) -> Result<state::Hold, StoreError> {
         let (tries, pause) = PATIENCE;
         for _ in 1..tries {

@@ -3,7 +3,6 @@
 //! retired backend whose calls do not end is stopped when its drain time is over.
 
 mod child;
-mod lines;
 mod offers;
 mod remote;
 
@@ -20,7 +19,7 @@ use rmcp::service::{
     NotificationContext, Peer, PeerRequestOptions, RoleClient, RunningService, ServiceError,
 };
 use rmcp::{ClientHandler, ServiceExt};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -29,6 +28,7 @@ use super::meter::Meter;
 use super::swap::Ground;
 use super::{Call, CallError, Offer, Origin, Reply};
 use crate::config::{BackendSpec, Connection};
+use crate::mcp::{Members, raw_of};
 
 /// Something that a backend did by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -239,13 +239,9 @@ impl Backend {
         reply
     }
 
-    async fn ask(
-        &self,
-        method: &str,
-        params: Map<String, Value>,
-        cancelled: &CancellationToken,
-    ) -> Reply {
-        let request = CustomRequest::new(method, Some(Value::Object(params)));
+    async fn ask(&self, method: &str, params: Members, cancelled: &CancellationToken) -> Reply {
+        let params: Value = serde_json::from_str(params.to_raw().get()).unwrap_or_default();
+        let request = CustomRequest::new(method, Some(params));
         let request = ClientRequest::CustomRequest(request);
         let mut handle = self
             .peer
@@ -270,9 +266,9 @@ impl Backend {
     fn failed(&self, method: &str, error: ServiceError) -> CallError {
         match error {
             ServiceError::McpError(error) => CallError {
-                code: error.code.0,
+                code: error.code.0.into(),
                 message: error.message.into_owned(),
-                data: error.data,
+                data: error.data.and_then(|it| raw_of(&it).ok()),
                 origin: Origin::Backend,
             },
             other => {
@@ -299,11 +295,11 @@ fn no_mcp(connection: &Connection, error: &dyn fmt::Display) -> String {
 }
 
 fn raw(result: &ServerResult) -> Reply {
-    match result {
-        ServerResult::CustomResult(result) => Ok(result.0.clone()),
-        typed => serde_json::to_value(typed)
-            .map_err(|_| CallError::internal("the backend's answer cannot be written as JSON")),
-    }
+    let raw = match result {
+        ServerResult::CustomResult(result) => raw_of(&result.0),
+        typed => raw_of(typed),
+    };
+    raw.map_err(|_| CallError::internal("the backend's answer cannot be written as JSON"))
 }
 
 /// Keeps the connection until nobody uses it any more, its drain time is over, or it ends by

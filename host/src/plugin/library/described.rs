@@ -1,14 +1,14 @@
 //! What there is, for people: each plugin in the words that it says of itself.
 
-use super::{BuiltIn, HANDLERS, Library, WasmDetector, WasmHandler};
+use super::{BuiltIn, HANDLERS, Kind, Library, WasmDetector, WasmHandler};
 
 /// One plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Described {
     /// As `sync.detection` and the log name it.
     pub name: String,
-    /// A detector, else a handler; nothing, for one that cannot be used.
-    pub is_detector: Option<bool>,
+    /// Nothing, for one that cannot be used.
+    pub kind: Option<Kind>,
     /// Of itself, in one line.
     pub summary: String,
     /// It is a part of the host.
@@ -32,7 +32,7 @@ impl Library {
                         .map(|detector| detector.summary().to_owned())
                         .map_err(|fault| fault.to_string())
                 });
-                described(name, Some(true), built_in, asked)
+                described(name, Some(Kind::Detector), built_in, asked)
             });
         let handlers = self.handlers.iter().cloned();
         let handlers = handlers.map(|(name, pre)| (name, false, Ok(pre)));
@@ -47,7 +47,7 @@ impl Library {
                     .map(|handler| handler.summary().to_owned())
                     .map_err(|fault| fault.to_string())
             });
-            described(name, Some(false), built_in, asked)
+            described(name, Some(Kind::Handler), built_in, asked)
         });
         let refused = self.refused.iter().map(|(path, error)| {
             let name = path.file_stem().unwrap_or(path.as_os_str());
@@ -68,7 +68,7 @@ impl Library {
 
 fn described(
     name: String,
-    is_detector: Option<bool>,
+    kind: Option<Kind>,
     built_in: bool,
     asked: Result<String, String>,
 ) -> Described {
@@ -78,7 +78,7 @@ fn described(
     };
     Described {
         name,
-        is_detector,
+        kind,
         summary,
         built_in,
         refused,

@@ -7,7 +7,7 @@ use crate::config::{self, OnFailure};
 use crate::manage::{
     Bounds, ConfigValue, Configuration, Layer, Origin, Refused, SaveTo, Setting, Settings, Word,
 };
-use crate::plugin::Described;
+use crate::plugin::{self, Described};
 use crate::settings::{self, ChangeError, Document, Effective, Kind, LiveSettings};
 use crate::target::Target;
 use crate::watch::{AUTO, Detectors};
@@ -29,7 +29,9 @@ impl Managed {
     fn detectors(&self) -> Vec<Word> {
         let plugins = self.described.get_or_init(|| self.library.described());
         let summary = |name: &str| {
-            let mut named = plugins.iter().filter(|it| it.is_detector == Some(true));
+            let mut named = plugins
+                .iter()
+                .filter(|it| it.kind == Some(plugin::Kind::Detector));
             let named = named.find(|plugin| plugin.name == name);
             named.map_or_else(String::new, |plugin: &Described| plugin.summary.clone())
         };

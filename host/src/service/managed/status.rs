@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::Managed;
@@ -49,12 +51,13 @@ impl Managed {
 
     pub(super) fn all_tools(&self) -> Vec<Tool> {
         let snapshot = self.gateway.current();
-        let items = snapshot.items(Capability::Tool).into_iter();
-        let mut schemas: HashMap<_, _> = items
-            .filter_map(|mut item| {
-                let name = item.get("name")?.as_str()?.to_owned();
-                Some((name, item.get_mut("inputSchema")?.take()))
-            })
+        let schema = |item: &RawValue| {
+            let item: Value = serde_json::from_str(item.get()).ok()?;
+            item.get("inputSchema").cloned()
+        };
+        let mut schemas: HashMap<_, _> = snapshot
+            .told(Capability::Tool)
+            .filter_map(|(name, item)| Some((name.to_owned(), schema(item)?)))
             .collect();
         let tools = snapshot.entries(Capability::Tool).into_iter();
         let tools = tools.map(|entry| Tool {
