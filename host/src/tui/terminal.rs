@@ -96,7 +96,10 @@ pub(super) fn sleep() -> io::Result<()> {
 pub(super) fn continued(screen: &mut Screen) -> io::Result<()> {
     let _ = disable_raw_mode();
     enter()?;
-    screen.clear()
+    // Not `clear`, which asks the terminal where its cursor is: the keys are read already, and
+    // they would swallow the answer.
+    let size = screen.size()?;
+    screen.resize(size.into())
 }
 
 /// Into the clipboard, by OSC 52.

@@ -131,7 +131,7 @@ impl Canvas<'_> {
         self.more(area, list.seen(), len);
     }
 
-    /// Names and values, wrapped and scrolled.
+    /// Names and values, wrapped and scrolled. A name without a value is a heading.
     pub(super) fn lines(&mut self, area: Rect, pane: Pane, state: &State, lines: &[Line]) {
         let width = usize::from(area.width.saturating_sub(NAME));
         let wrapped = lines.iter().flat_map(|line| {
@@ -145,7 +145,12 @@ impl Canvas<'_> {
         self.drawn.spots.push((area, Spot::Pane(pane)));
         self.drawn.lists.push((pane, list));
         for (line, (name, text)) in rows(area).zip(&wrapped[list.seen()]) {
-            self.named(line, name, &[(text, Style::new())]);
+            if text.is_empty() {
+                let strong = self.palette.strong();
+                self.text(line, name, strong);
+            } else {
+                self.named(line, name, &[(text, Style::new())]);
+            }
         }
         self.more(area, list.seen(), wrapped.len());
     }

@@ -88,7 +88,10 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
             ("following".to_owned(), palette.tone(Tone::Good))
         }
         None => (
-            "following, the chosen row stays".to_owned(),
+            format!(
+                "following, at row {}",
+                state.list(Pane::Events).selected + 1
+            ),
             palette.tone(Tone::Good),
         ),
     };

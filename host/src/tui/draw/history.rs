@@ -10,13 +10,16 @@ use crate::tui::state::{Pane, State, Tone};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     // With the date, where there is room for it.
-    let (time, from) = if area.width < 90 { (8, 11) } else { (19, 0) };
+    let (time, from, trigger) = match area.width < 90 {
+        true => (8, 11, 14),
+        false => (19, 0, 16),
+    };
     canvas.heads(
         Rect { height: 1, ..area },
         &[
             (5, "   ID"),
             (time, "TIME"),
-            (16, "TRIGGER"),
+            (trigger, "TRIGGER"),
             (10, "OUTCOME"),
             (4, " GEN"),
             (0, "WHAT"),
@@ -45,7 +48,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         let cells: [Cell<'_>; 6] = [
             (5, &id, palette.faint()),
             (time, &moment, plain),
-            (16, &cause, plain),
+            (trigger, &cause, plain),
             (10, attempt.ending(), palette.tone(tone(attempt.ending()))),
             (4, &generation, palette.faint()),
             (0, &about, plain),

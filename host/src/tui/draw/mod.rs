@@ -22,6 +22,9 @@ use super::state::{
     keys,
 };
 
+/// Columns from which on there is room between the tabs.
+const WITH_GAPS: u16 = 60;
+
 /// Draws all of it.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &State, palette: Palette) -> Drawn {
     let area = frame.area();
@@ -138,6 +141,7 @@ fn header(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
 
 fn tabs(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     let mut x = area.x;
+    let gap = u16::from(area.width >= WITH_GAPS);
     for (at, screen) in Screen::ALL.into_iter().enumerate() {
         let text = format!(" {} {} ", at + 1, screen.name());
         let columns = u16::try_from(width(&text)).unwrap_or_default();
@@ -152,7 +156,7 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         };
         canvas.text(spot, &text, style);
         canvas.drawn.spots.push((spot, Spot::Screen(screen)));
-        x = spot.right() + 1;
+        x = spot.right() + gap;
     }
     let Some(serves) = state
         .known

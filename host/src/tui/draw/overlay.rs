@@ -2,10 +2,11 @@
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use ratatui::widgets::{Block, Widget as _};
 use tui_input::Input;
 
 use super::canvas::{Canvas, rows, width};
-use crate::tui::state::{EVERYWHERE, Key, Line, Pane, Screen, Spot, State, Tone, everywhere, keys};
+use crate::tui::state::{EVERYWHERE, Key, Line, Pane, Spot, State, Tone, everywhere, keys};
 
 /// Clears a place of this size in the middle of the body, and frames it. What was under it cannot
 /// be clicked any more.
@@ -32,15 +33,11 @@ fn frame(canvas: &mut Canvas<'_>, body: Rect, columns: usize, lines: usize, titl
         canvas.buffer.set_style(row, Style::reset());
         canvas.text(row, &blank, Style::reset());
     }
-    let first = Rect { height: 1, ..area };
-    canvas.rule(first, title);
-    canvas.rule(
-        Rect {
-            y: area.bottom() - 1,
-            ..first
-        },
-        "",
-    );
+    Block::bordered()
+        .title(format!(" {title} "))
+        .border_style(canvas.palette.faint())
+        .title_style(canvas.palette.strong())
+        .render(area, canvas.buffer);
     Rect {
         x: area.x + 2,
         y: area.y + 1,
@@ -99,12 +96,13 @@ pub(super) fn export(canvas: &mut Canvas<'_>, body: Rect, path: &Input, state: &
 pub(super) fn help(canvas: &mut Canvas<'_>, body: Rect, state: &State) {
     let here = state.context_below_help();
     let mut lines = Vec::new();
-    let mut part = |name: &str, keys: &[&'static Key]| {
+    let mut part = |name: &'static str, keys: &[&'static Key]| {
         if !lines.is_empty() {
             lines.push(line("", String::new()));
         }
-        lines.push(line("", name.to_owned()));
-        lines.extend(keys.iter().map(|key| line(key.name, key.long.to_owned())));
+        lines.push(line(name, String::new()));
+        let said = keys.iter().filter(|key| !key.long.is_empty());
+        lines.extend(said.map(|key| line(key.name, key.long.to_owned())));
     };
     part(here.name(), keys(here));
     if !everywhere(here).is_empty() {
@@ -113,15 +111,12 @@ pub(super) fn help(canvas: &mut Canvas<'_>, body: Rect, state: &State) {
     let words = "Colours say nothing that words do not say, too; NO_COLOR takes them away.";
     lines.push(line("", String::new()));
     lines.push(line("", words.to_owned()));
-    let screen = Screen::ALL.iter().position(|it| *it == state.screen);
-    let screen = screen.map_or(0, |at| at + 1);
-    let title = format!("help, screen {screen}");
     let area = frame(
         canvas,
         body,
         usize::from(body.width),
         usize::from(body.height),
-        &title,
+        "help",
     );
     canvas.lines(area, Pane::Help, state, &lines);
 }

@@ -8,19 +8,22 @@ use ratatui::style::Style;
 use super::canvas::{Canvas, rows, wrap};
 use super::{count, events, short};
 use crate::manage::{BackendState, Detection, Status, Watching};
-use crate::tui::state::{Standing, State, Tone};
+use crate::tui::state::{Standing, State, Tone, shown};
 
 /// Columns of the bar that shows the debounce.
 const BAR: usize = 20;
 /// Rows of latest events below which they are left out, with the line above them.
 const LEAST_EVENTS: u16 = 3;
 
+/// Rows below which the file, which the header has, is left out.
+const WITH_FILE: u16 = 13;
+
 /// One row: what it is about, what it says, how grave that is.
 type Told = (&'static str, String, Option<Tone>);
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     let told = match &state.known.status {
-        Some(status) => page(state, status),
+        Some(status) => page(state, status, area.height < WITH_FILE),
         None => nobody(state),
     };
     let columns = usize::from(area.width.saturating_sub(13));
@@ -66,19 +69,21 @@ fn nobody(state: &State) -> Vec<Told> {
     ]
 }
 
-fn page(state: &State, status: &Status) -> Vec<Told> {
-    let mut page = vec![
-        of_state(state),
-        ("File", status.config.clone(), None),
+fn page(state: &State, status: &Status, brief: bool) -> Vec<Told> {
+    let mut page = vec![of_state(state)];
+    if !brief {
+        page.push(("File", status.config.clone(), None));
+    }
+    page.extend([
         of_serving(status),
         of_disk(status),
         of_last(state, status),
-        of_detection(status),
+        of_detection(state, status),
         of_debounce(state, status),
         of_backends(status),
         of_clients(status),
         of_host(state, status),
-    ];
+    ]);
     // The first one is why the state is what it is.
     let rest = status.troubles.iter().skip(1);
     let mut name = "Also";
@@ -143,7 +148,7 @@ fn of_last(state: &State, status: &Status) -> Told {
     ("Last sync", text, tone)
 }
 
-fn of_detection(status: &Status) -> Told {
+fn of_detection(state: &State, status: &Status) -> Told {
     let Some(Detection {
         wanted,
         detector,
@@ -170,13 +175,17 @@ fn of_detection(status: &Status) -> Told {
     };
     let (hears, tone) = match (degraded.is_some(), by.as_str()) {
         (true, _) => ("deaf to events, polls", Some(Tone::Warn)),
-        (_, "events") => ("hears events", None),
+        (_, "events") => ("hears events, looks", None),
         _ => ("polls", None),
     };
+    let interval = state.form.setting("poll_interval");
+    let interval = interval.map_or(String::new(), |it| {
+        format!(" each {}", shown(&it.bounds, &it.value))
+    });
     let tone = tone.or(stands_in.then_some(Tone::Warn));
     (
         "Detection",
-        format!("{detector}{place}: {hears}, since {time}"),
+        format!("{detector}{place}: {hears}{interval}, since {time}"),
         tone,
     )
 }

@@ -175,6 +175,10 @@ fn status_of_a_host_with_troubles() {
         status.on_disk.digest = Some("404ac8e7d0".to_owned());
         let last = status.last_reload.as_mut().unwrap();
         last.outcome = "rejected".to_owned();
+        last.digest = status.on_disk.digest.clone();
+        last.reasons = vec![
+            "config.yaml:20:3: sync.debounse: unknown key; did you mean `debounce`?".to_owned(),
+        ];
         let detection = status.detection.as_mut().unwrap();
         detection.degraded = Some("it is on NFS, whose events do not come".to_owned());
         detection.by = "polling".to_owned();

@@ -30,6 +30,7 @@ pub(in crate::tui) enum Spot {
 impl State {
     /// Something is typed.
     pub(in crate::tui) fn press(&mut self, event: &Event) -> Option<Effect> {
+        self.count_rows();
         let context = self.context();
         if let Event::Key(KeyEvent {
             code, modifiers, ..
@@ -89,6 +90,7 @@ impl State {
         kind: MouseEventKind,
         at: Option<Spot>,
     ) -> Option<Effect> {
+        self.count_rows();
         let pane = match at? {
             Spot::Row(pane, _) | Spot::Pane(pane) => Some(pane),
             Spot::Screen(_) | Spot::Key(_) => None,
@@ -255,10 +257,8 @@ impl State {
 
     fn refilter(&mut self) {
         self.log.filter(self.filter.value());
-        let len = self.log.len();
-        let list = self.list_mut(Pane::Events);
-        list.len = len;
-        list.select(0);
+        self.count_rows();
+        self.list_mut(Pane::Events).select(0);
         self.of_another_row(Pane::Events);
     }
 

@@ -73,13 +73,12 @@ pub(in crate::tui) fn of_event(event: &SyncEvent, attempt: Option<&Attempt>) -> 
     page.line("time", event.timestamp.clone());
     page.line("type", event.kind.as_str());
     page.line("details", event.details.clone());
-    let about = match &event.digest {
-        Some(digest) => format!("{}, about the bytes {digest}", event.generation),
-        None => event.generation.to_string(),
-    };
-    page.line("generation", about);
     if let Some(attempt) = attempt {
         page.attempt(attempt);
+    }
+    page.line("generation", event.generation.to_string());
+    if let Some(digest) = &event.digest {
+        page.line("about", digest.clone());
     }
     page.0
 }

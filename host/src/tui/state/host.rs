@@ -67,7 +67,9 @@ impl Known {
         if let Some(trigger) = &status.reloading {
             return standing("reloading", &format!("by {trigger}"), Tone::Busy);
         }
-        let trouble = status.troubles.first().map_or("", String::as_str);
+        let told = refused(status);
+        let first = status.troubles.first().map_or("", String::as_str);
+        let trouble = told.as_deref().unwrap_or(first);
         if let Some(left) = self.left(status.retry_in, now) {
             let word = format!("retrying in {} s", left.ceil());
             return standing(&word, trouble, Tone::Warn);
@@ -90,6 +92,14 @@ impl Known {
         let since = now.saturating_sub(self.heard).as_secs_f64();
         Some((told? - since).max(0.0))
     }
+}
+
+/// Why what the file holds does not serve, in fewer words than the trouble has.
+fn refused(status: &Status) -> Option<String> {
+    let last = status.last_reload.as_ref();
+    let last = last.filter(|last| !status.on_disk.same && last.digest == status.on_disk.digest)?;
+    let reason = last.reasons.first()?;
+    (last.outcome != "applied").then(|| format!("{}: {reason}", last.outcome))
 }
 
 #[cfg(test)]

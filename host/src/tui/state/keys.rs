@@ -170,7 +170,7 @@ pub(in crate::tui) struct Key {
     pub(in crate::tui) name: &'static str,
     /// What it does, for the footer; empty, where that is only in the help.
     pub(in crate::tui) short: &'static str,
-    /// What it does.
+    /// What it does; empty, where another key says it, too.
     pub(in crate::tui) long: &'static str,
     /// The same, for us.
     pub(in crate::tui) action: Action,
@@ -194,13 +194,13 @@ keys! {
     HELP: Char('?'), F(1) => "?" "help" "this help, and out of it" Action::Help;
     HELP_TYPING: F(1) => "F1" "help" "this help" Action::Help;
     QUIT: Char('q') => "q" "quit" "leave (Ctrl-C does, too)" Action::End;
-    RIGHT: Tab => "Tab" "next" "the next screen; Shift-Tab, 1 to 5 or a click for another" Action::Right;
+    RIGHT: Tab => "Tab" "next" "the next screen; a click on its name does, too" Action::Right;
     LEFT: BackTab => "Shift-Tab" "" "the screen before" Action::Left;
-    ONE: Char('1') => "1" "" "Status" Action::Show(Screen::Status);
-    TWO: Char('2') => "2" "" "Events" Action::Show(Screen::Events);
-    THREE: Char('3') => "3" "" "Backends" Action::Show(Screen::Backends);
-    FOUR: Char('4') => "4" "" "Settings" Action::Show(Screen::Settings);
-    FIVE: Char('5') => "5" "" "History" Action::Show(Screen::History);
+    ONE: Char('1') => "1 to 5" "" "Status, Events, Backends, Settings, History" Action::Show(Screen::Status);
+    TWO: Char('2') => "2" "" "" Action::Show(Screen::Events);
+    THREE: Char('3') => "3" "" "" Action::Show(Screen::Backends);
+    FOUR: Char('4') => "4" "" "" Action::Show(Screen::Settings);
+    FIVE: Char('5') => "5" "" "" Action::Show(Screen::History);
     UP: Up, Char('k') => "Up, k" "" "one row up; the wheel does, too" Action::Step(-1);
     DOWN: Down, Char('j') => "Down, j" "" "one row down" Action::Step(1);
     UP_TYPING: Up => "Up" "" "one row up" Action::Step(-1);

@@ -183,6 +183,24 @@ impl State {
         &mut self.lists[pane as usize]
     }
 
+    /// How many rows there are in each list, which may not have been drawn since they came.
+    fn count_rows(&mut self) {
+        let words = match &self.form.editing {
+            Some(Editing::Word { words, .. }) => words.len(),
+            _ => 0,
+        };
+        for (pane, len) in [
+            (Pane::Events, self.log.len()),
+            (Pane::Backends, self.backends().len()),
+            (Pane::Tools, self.tools_shown().len()),
+            (Pane::Settings, self.form.rows().len()),
+            (Pane::Words, words),
+            (Pane::History, self.history.len()),
+        ] {
+            self.list_mut(pane).len = len;
+        }
+    }
+
     /// Time passes.
     pub(super) fn tick(&mut self, now: Now) {
         self.now = now;

@@ -93,16 +93,13 @@ pub(in crate::tui) fn event(number: u64, time: &str, kind: EventKind, details: &
     event
 }
 
-/// A state that knows this host, on a screen that has been drawn once.
+/// A state that knows this host.
 pub(in crate::tui) fn state() -> State {
     let mut state = State::new(false);
     state.size = (80, 24);
     state.hear(Heard::Attached);
     state.hear(Heard::Status(Box::new(status())));
     state.hear(Heard::Settings(Box::new(settings())));
-    for pane in [Pane::Settings, Pane::Backends, Pane::Words] {
-        *state.list_mut(pane) = List::default().fitted(8, 8);
-    }
     state
 }
 
@@ -197,7 +194,6 @@ fn only_what_was_applied_can_be_restored_and_only_after_a_yes() {
     };
     let history = vec![attempt(1, "applied"), attempt(2, "rejected")];
     state.hear(Heard::History(history));
-    *state.list_mut(Pane::History) = List::default().fitted(2, 8);
     press(&mut state, "5R");
     assert!(state.overlay.is_none() && state.notice.is_some());
     press(&mut state, "↓R");
@@ -283,7 +279,6 @@ fn what_is_shown_is_what_is_copied_and_exported() {
         0,
     ));
     state.hear(Heard::Told(Told::Missed(3)));
-    *state.list_mut(Pane::Events) = state.list(Pane::Events).fitted(3, 8);
     press(&mut state, "2↓");
     let copied = press(&mut state, "c");
     let expected = "2026-11-24T14:00:01.000+00:00 error 12 rejected";
@@ -312,7 +307,6 @@ fn a_chosen_row_stays_chosen_while_others_come() {
         .map(|it| event(it, "14:00:00", EventKind::State, "x"))
         .collect();
     state.hear(Heard::Kept(three, 0));
-    *state.list_mut(Pane::Events) = state.list(Pane::Events).fitted(3, 8);
     press(&mut state, "2↓");
     let chosen = |state: &State| {
         state
@@ -364,7 +358,7 @@ fn a_click_goes_to_a_tab_and_the_second_one_on_a_row_opens_it() {
     state.point(click, Some(Spot::Row(Pane::Backends, 1)));
     assert_eq!(state.tools_of.as_deref(), Some("github"));
     state.point(MouseEventKind::ScrollDown, Some(Spot::Pane(Pane::Backends)));
-    assert_eq!(state.list(Pane::Backends).selected, 4);
+    assert_eq!(state.list(Pane::Backends).selected, 1, "there are no more");
     assert_eq!(state.point(click, None), None);
 }
 
