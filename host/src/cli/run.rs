@@ -7,13 +7,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::Map;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::find_config::{self, ConfigArgument};
 use super::find_state::StateArgument;
 use super::folders;
 use super::logging::{self, Format};
+use super::sync_flags::SyncFlags;
 use super::{sync_variables, tui};
 use crate::config::{self, Load, PluginSettings};
 use crate::manage::{Client, Place, Status};
@@ -39,6 +39,8 @@ pub(super) struct Run {
     /// Show the host on this terminal; the log goes to `host.log` in the state folder meanwhile
     #[arg(long)]
     tui: bool,
+    #[command(flatten)]
+    sync: SyncFlags,
 }
 
 /// What a signal asks for.
@@ -103,7 +105,7 @@ impl Run {
             place: Some(place.clone()),
             state,
             settings: folders::settings(),
-            said: [sync_variables::read()?, Map::new()],
+            said: [sync_variables::read()?, self.sync.read()?],
         };
         let mut service = SentinelService::new(options);
         if self.tui {
