@@ -245,7 +245,6 @@ impl<B: Backend> Motor<B> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn said(error: impl std::error::Error) -> io::Error {
     io::Error::other(error.to_string())
 }
