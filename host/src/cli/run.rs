@@ -109,11 +109,14 @@ impl Run {
         };
         let mut service = SentinelService::new(options);
         if self.tui {
-            show(place, &mut service, &mut signals).await?;
-            eprintln!(
-                "stopping: calls may end, for {} seconds at most",
-                DRAIN.as_secs()
-            );
+            let shown = show(place, &mut service, &mut signals).await;
+            if shown.is_err() {
+                // What has started ends, whatever became of the terminal.
+                service.stop(DRAIN).await;
+            }
+            shown?;
+            let seconds = DRAIN.as_secs();
+            eprintln!("stopping: calls may end, for {seconds} seconds at most");
         } else {
             if !start(&mut service, &mut signals).await? {
                 return Ok(true);
