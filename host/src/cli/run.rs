@@ -1,6 +1,6 @@
-//! `config-sync run`: the host, until a signal ends it. SIGTERM and SIGINT drain, a second one
-//! does not wait; SIGHUP reloads. With `--tui` the UI stands before it in the same process: who
-//! leaves it ends the host as SIGTERM would.
+//! `config-sync run`: the host, until a signal ends it, or the client that has started it leaves.
+//! SIGTERM and SIGINT drain, a second one does not wait; SIGHUP reloads. With `--tui` the UI stands
+//! before it in the same process: who leaves it ends the host as SIGTERM would.
 
 use std::fs::File;
 use std::path::Path;
@@ -15,7 +15,7 @@ use super::folders;
 use super::logging::{self, Format};
 use super::sync_flags::SyncFlags;
 use super::{sync_variables, tui};
-use crate::config::{self, Load, PluginSettings};
+use crate::config::{self, Load, PluginSettings, Transport};
 use crate::manage::{Client, Place, Status};
 use crate::memory;
 use crate::reload::Trigger;
@@ -36,8 +36,12 @@ pub(super) struct Run {
     /// How the log on standard error is written
     #[arg(long, value_enum, default_value_t)]
     log: Format,
-    /// Show the host on this terminal; the log goes to `host.log` in the state folder meanwhile
+    /// Serve the client that starts the host, on standard input and output, and end with it; an
+    /// address is opened only if the file names one (as does `server.transport: stdio`)
     #[arg(long)]
+    stdio: bool,
+    /// Show the host on this terminal; the log goes to `host.log` in the state folder meanwhile
+    #[arg(long, conflicts_with = "stdio")]
     tui: bool,
     #[command(flatten)]
     sync: SyncFlags,
@@ -96,11 +100,20 @@ impl Run {
         self.start_log(state.as_deref(), &path)?;
         // From the first moment on, so that a signal during the start is not lost.
         let mut signals = Signals::listen().map_err(|error| error.to_string())?;
-        let plugins = plugins(&path, state.as_deref())?;
+        let Beforehand { plugins, transport } = beforehand(&path, state.as_deref())?;
+        let stdio = self.stdio || transport == Transport::Stdio;
+        if stdio && self.tui {
+            return Err(
+                "server.transport is stdio, so the client has this input and output; leave --tui \
+                 out, and see the host by `config-sync tui` in another terminal"
+                    .to_owned(),
+            );
+        }
         let place = Place::of(folders::runtime().as_deref(), state.as_deref(), &path);
         let options = Options {
             config: path.clone(),
             plugins,
+            stdio,
             cache: folders::cache(),
             place: Some(place.clone()),
             state,
@@ -121,13 +134,7 @@ impl Run {
             if !start(&mut service, &mut signals).await? {
                 return Ok(true);
             }
-            if let Some(address) = service.address() {
-                println!(
-                    "Serving MCP at http://{address}/mcp ({})",
-                    service.summary()
-                );
-            }
-            println!("Watching {}", path.display());
+            announce(&service, &path, stdio);
             follow(&service, &mut signals, || true).await;
         }
         Ok(tokio::select! {
@@ -159,6 +166,28 @@ async fn start(service: &mut SentinelService, signals: &mut Signals) -> Result<b
     tokio::select! {
         started = service.start() => started.map(|()| true).map_err(|lines| lines.join("\n")),
         () = signals.end() => Ok(false),
+    }
+}
+
+/// Says where it serves, and what it watches.
+fn announce(service: &SentinelService, path: &Path, stdio: bool) {
+    let summary = service.summary();
+    let mut lines = Vec::new();
+    if stdio {
+        lines.push(format!(
+            "Serving MCP on standard input and output ({summary})"
+        ));
+    }
+    if let Some(address) = service.address() {
+        lines.push(format!("Serving MCP at http://{address}/mcp ({summary})"));
+    }
+    lines.push(format!("Watching {}", path.display()));
+    for line in lines {
+        // What is no message of MCP's has no place on its standard output.
+        match stdio {
+            true => eprintln!("{line}"),
+            false => println!("{line}"),
+        }
     }
 }
 
@@ -207,10 +236,16 @@ fn has_terminal() -> bool {
     File::open("/dev/tty").is_ok()
 }
 
-/// The section that must be known before anything can be loaded. Where the file will not do, it
+/// What must be known before anything can be loaded.
+struct Beforehand {
+    plugins: PluginSettings,
+    transport: Transport,
+}
+
+/// What must be known before anything can be loaded. Where the file will not do, it
 /// is that of the last good configuration, which is what will serve; else problems as `check`
 /// shows them.
-fn plugins(path: &Path, state: Option<&Path>) -> Result<PluginSettings, String> {
+fn beforehand(path: &Path, state: Option<&Path>) -> Result<Beforehand, String> {
     let name = path.display().to_string();
     let of_bytes =
         |bytes: &[u8]| match config::load(&name, bytes, &|name| std::env::var(name).ok(), &[]) {
@@ -218,13 +253,16 @@ fn plugins(path: &Path, state: Option<&Path>) -> Result<PluginSettings, String> 
                 "{name}: it is empty; see README.md for a first configuration"
             )),
             Load::Invalid(problems) => Err(problems.pretty(false)),
-            Load::Valid { config, .. } => Ok(config.plugins.clone()),
+            Load::Valid { config, .. } => Ok(Beforehand {
+                plugins: config.plugins.clone(),
+                transport: config.server.transport,
+            }),
         };
     find_config::read(path)
         .and_then(|bytes| of_bytes(&bytes))
         .or_else(|report| {
             let good = state.and_then(|root| memory::last_good(root, path));
-            let plugins = good.and_then(|good| of_bytes(&good.bytes).ok());
-            plugins.ok_or(report)
+            let good = good.and_then(|good| of_bytes(&good.bytes).ok());
+            good.ok_or(report)
         })
 }
