@@ -5,7 +5,7 @@
 //! lower rank; `host/tests/rooms.rs` checks it):
 //!
 //! 1. [`target`]: the watched file; [`config`]: what its bytes mean; [`events`]: what happened;
-//!    [`state`]: what is kept on disk;
+//!    [`state`]: what is kept on disk; [`secrets`]: what placeholders stand for;
 //! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
 //!    [`manage`]: answers how the host is, and takes orders;
 //! 3. [`reload`]: one transaction from settled change to new snapshot;
@@ -26,6 +26,7 @@ pub mod manage;
 pub mod memory;
 pub mod plugin;
 pub mod reload;
+pub mod secrets;
 pub mod service;
 pub mod state;
 pub mod target;

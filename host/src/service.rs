@@ -23,7 +23,7 @@ use crate::memory::DiskMemory;
 use crate::plugin::{Library, Limits, PluginEngine};
 use crate::reload::{Forgetful, Handlers, Memory, Ports, Reloader, Standing, Trigger};
 use crate::target::LocalFile;
-use crate::watch::{ConfigWatcher, Detectors, Hearing, Inbox, NativeEvents, Scope, Wires};
+use crate::watch::{ConfigWatcher, Hearing, Inbox, NativeEvents, Scope, Wires};
 
 /// Where the service is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,11 +180,11 @@ impl SentinelService {
                 format!("plugin {}: {error}", path.display()),
             );
         }
-        let library: Arc<dyn Detectors> = Arc::new(library);
+        let library = Arc::new(library);
 
         let target = Arc::new(LocalFile::new(path.clone()));
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let (gateway, notices) = Gateway::new(base);
+        let (gateway, notices) = Gateway::new(base, library.clone(), self.bus.clone());
         let memory: Box<dyn Memory> = match self.remember(state.clone(), path.clone()).await {
             Some(memory) => {
                 gateway.count_from(memory.generation());
@@ -218,7 +218,7 @@ impl SentinelService {
             target: target.clone(),
             gateway: Arc::clone(&gateway),
             handlers: Handlers::new(handlers),
-            detectors: Arc::clone(&library),
+            detectors: library.clone(),
             bus: self.bus.clone(),
             orders,
             standing: self.standing.clone(),

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// DESIGN.md's "Rooms", highest rank first.
-const RANKS: [(&str, u32); 16] = [
+const RANKS: [(&str, u32); 17] = [
     ("main", 7),
     ("cli", 6),
     ("service", 5),
@@ -26,6 +26,7 @@ const RANKS: [(&str, u32); 16] = [
     ("config", 1),
     ("target", 1),
     ("events", 1),
+    ("secrets", 1),
     ("state", 1),
     ("lib", 8),
 ];

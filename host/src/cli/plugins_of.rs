@@ -1,15 +1,17 @@
 //! The plugins that a host with this configuration would have, for commands that ask them
 //! something and start no host.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::folders;
-use crate::config::{self, Load, PluginSettings};
+use crate::config::{self, Known, Load, PluginSettings};
 use crate::plugin::{Library, PluginEngine};
 use crate::reload::Handlers;
+use crate::secrets::value_of;
 
 pub(super) struct Plugins {
-    pub(super) library: Library,
+    pub(super) library: Arc<Library>,
     pub(super) handlers: Handlers,
 }
 
@@ -17,23 +19,31 @@ impl Plugins {
     /// Those that the section `plugins` of these bytes names, beside `watched`; the built-in ones
     /// where the bytes are not right.
     pub(super) async fn of(watched: &Path, bytes: &[u8]) -> Result<Self, String> {
-        let settings = match config::load("", bytes, &|name| std::env::var(name).ok(), &[]) {
-            Load::Valid { config, .. } => config.plugins.clone(),
-            Load::Empty | Load::Invalid(_) => PluginSettings::default(),
-        };
-        let base = watched.parent().map(PathBuf::from).unwrap_or_default();
+        let (watched, bytes) = (watched.to_owned(), bytes.to_owned());
         let load = move || {
-            let engine = PluginEngine::new(settings.limits.into(), folders::cache())
-                .map_err(|error| format!("{error:#}"))?;
-            let library = Library::load(engine, &base.join(&settings.dir));
-            for (path, error) in library.refused() {
-                eprintln!("config-sync: plugin {}: {error}", path.display());
-            }
+            let library = Self::library(&watched, &bytes)?;
             let handlers = Handlers::new(library.handlers()?);
+            let library = Arc::new(library);
             Ok(Self { library, handlers })
         };
         tokio::task::spawn_blocking(load)
             .await
             .map_err(|error| error.to_string())?
+    }
+
+    /// As [`Plugins::of`], and no handler is asked anything.
+    pub(super) fn library(watched: &Path, bytes: &[u8]) -> Result<Library, String> {
+        let settings = match config::load("", bytes, &value_of, Known::default()) {
+            Load::Valid { config, .. } => config.plugins.clone(),
+            Load::Empty | Load::Invalid(_) => PluginSettings::default(),
+        };
+        let base = watched.parent().unwrap_or(Path::new(""));
+        let engine = PluginEngine::new(settings.limits.into(), folders::cache())
+            .map_err(|error| format!("{error:#}"))?;
+        let library = Library::load(engine, &base.join(&settings.dir));
+        for (path, error) in library.refused() {
+            eprintln!("config-sync: plugin {}: {error}", path.display());
+        }
+        Ok(library)
     }
 }

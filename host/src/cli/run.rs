@@ -11,10 +11,11 @@ use super::find_config::{self, ConfigArgument};
 use super::find_state::StateArgument;
 use super::folders;
 use super::logging::{self, Format};
-use crate::config::{self, Load, PluginSettings};
+use crate::config::{self, Known, Load, PluginSettings};
 use crate::manage::Place;
 use crate::memory;
 use crate::reload::Trigger;
+use crate::secrets::value_of;
 use crate::service::{Options, SentinelService};
 
 /// How long calls and backends have to end. Below the 30 s (Kubernetes) and 90 s (systemd)
@@ -134,14 +135,13 @@ impl Run {
 /// shows them.
 fn plugins(path: &Path, state: Option<&Path>) -> Result<PluginSettings, String> {
     let name = path.display().to_string();
-    let of_bytes =
-        |bytes: &[u8]| match config::load(&name, bytes, &|name| std::env::var(name).ok(), &[]) {
-            Load::Empty => Err(format!(
-                "{name}: it is empty; see README.md for a first configuration"
-            )),
-            Load::Invalid(problems) => Err(problems.pretty(false)),
-            Load::Valid { config, .. } => Ok(config.plugins.clone()),
-        };
+    let of_bytes = |bytes: &[u8]| match config::load(&name, bytes, &value_of, Known::default()) {
+        Load::Empty => Err(format!(
+            "{name}: it is empty; see README.md for a first configuration"
+        )),
+        Load::Invalid(problems) => Err(problems.pretty(false)),
+        Load::Valid { config, .. } => Ok(config.plugins.clone()),
+    };
     find_config::read(path)
         .and_then(|bytes| of_bytes(&bytes))
         .or_else(|report| {

@@ -35,10 +35,11 @@ mod yaml;
 pub use backend::{BackendSpec, Connection, Timeouts};
 pub use difference::{Difference, DifferenceKind, differences};
 pub use document::Document;
-pub use load::{Draft, Load, load, parse};
+pub use load::{Draft, Known, Load, load, parse};
 pub use middleware::{
     AuditSettings, AuthSettings, BreakerSettings, ConcurrencySettings, MiddlewareSettings,
-    MiddlewareSpec, Names, OnFault, Per, RateSettings, RedactSettings, RetrySettings,
+    MiddlewareSpec, Names, OnFault, Per, PluggedEntry, PluggedSettings, RateSettings,
+    RedactSettings, RetrySettings, is_own_middleware,
 };
 pub use patterns::{Expressions, Globs};
 pub use plugins::{PluginLimits, PluginSettings};

@@ -124,9 +124,7 @@ impl<'a> Value<'a> {
         };
         if !self.forgive_unset {
             for missing in template.missing(self.findings.env) {
-                let name = &missing.name;
-                let help = format!("set it, or write `${{{name}:-default}}`");
-                self.error(missing.to_string(), Some(help));
+                self.error(missing.to_string(), Some(missing.help()));
             }
         }
         Some(template)

@@ -10,7 +10,9 @@ use wasmtime::component::{Component, InstancePre};
 use super::detector::WasmDetector;
 use super::engine::{MAX_COMPONENT, PluginEngine};
 use super::handler::WasmHandler;
+use super::middleware;
 use super::state::State;
+use crate::config::is_own_middleware;
 use crate::reload::ReloadHandler;
 use crate::watch::{Detector, Detectors};
 
@@ -30,9 +32,11 @@ const HANDLERS: [(&str, &[u8]); 3] = [
     builtin!("middleware"),
     builtin!("tools"),
 ];
+const MIDDLEWARE: [(&str, &[u8]); 1] = [builtin!("arguments")];
 const LAST_RESORT: (&str, &[u8]) = builtin!("hash");
 const DETECTOR: &str = "config-sync:plugin/detector@0.1.0";
 const HANDLER: &str = "config-sync:plugin/reload-handler@0.1.0";
+const MIDDLEWARE_EXPORT: &str = "config-sync:plugin/middleware@0.1.0";
 
 /// The plugins that can be used.
 pub struct Library {
@@ -43,6 +47,8 @@ pub struct Library {
     detectors: BTreeMap<String, InstancePre<State>>,
     /// Dropped in, in the order in which they are asked.
     handlers: Vec<(String, InstancePre<State>)>,
+    built_in_middleware: BTreeMap<String, BuiltIn>,
+    middleware: BTreeMap<String, InstancePre<State>>,
     /// What was found and cannot be used, with the remedy.
     refused: Vec<(PathBuf, String)>,
 }
@@ -78,6 +84,7 @@ impl BuiltIn {
 enum Kind {
     Detector,
     Handler,
+    Middleware,
 }
 
 impl Library {
@@ -94,13 +101,15 @@ impl Library {
 
     /// The built-in plugins alone.
     pub fn built_in(engine: PluginEngine) -> Self {
-        let built_in = DETECTORS.map(|plugin| (plugin.0.to_owned(), BuiltIn::new(plugin)));
+        let built_in = |plugin: (&'static str, _)| (plugin.0.to_owned(), BuiltIn::new(plugin));
         Self {
             engine,
             last_resort: BuiltIn::new(LAST_RESORT),
-            built_in: built_in.into(),
+            built_in: DETECTORS.map(built_in).into(),
             detectors: BTreeMap::new(),
             handlers: Vec::new(),
+            built_in_middleware: MIDDLEWARE.map(built_in).into(),
+            middleware: BTreeMap::new(),
             refused: Vec::new(),
         }
     }
@@ -114,7 +123,7 @@ impl Library {
         if self.detectors.contains_key(&name) {
             Ok(name)
         } else {
-            Err(format!("{} is a handler, not a detector", path.display()))
+            Err(format!("{} is no detector", path.display()))
         }
     }
 
@@ -146,6 +155,38 @@ impl Library {
                     .map_err(|fault| fault.to_string())
             })
             .collect()
+    }
+
+    pub(super) fn engine(&self) -> &PluginEngine {
+        &self.engine
+    }
+
+    pub(super) fn middleware_names(&self) -> Vec<String> {
+        let all = self
+            .built_in_middleware
+            .keys()
+            .chain(self.middleware.keys());
+        let mut names: Vec<_> = all.cloned().collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The middleware of this name.
+    ///
+    /// # Errors
+    /// Why there is none, and what to do about it.
+    pub(super) fn middleware(&self, name: &str) -> Result<InstancePre<State>, String> {
+        if let Some(dropped_in) = self.middleware.get(name) {
+            return Ok(dropped_in.clone());
+        }
+        let built_in = self.built_in_middleware.get(name).ok_or_else(|| {
+            format!(
+                "there is no middleware `{name}` among the plugins; known are {}",
+                self.middleware_names().join(", ")
+            )
+        })?;
+        built_in.get(&self.engine)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -186,6 +227,16 @@ impl Library {
                     .map_err(|fault| fault.to_string())?;
                 self.handlers.push((name.to_owned(), pre));
             }
+            Kind::Middleware => {
+                if is_own_middleware(name) {
+                    return Err(format!(
+                        "the host has a middleware `{name}` of its own; give the file another name"
+                    ));
+                }
+                middleware::describe(name, &self.engine, &pre)
+                    .map_err(|fault| fault.to_string())?;
+                self.middleware.insert(name.to_owned(), pre);
+            }
         }
         Ok(())
     }
@@ -200,9 +251,12 @@ impl Library {
             Ok(Kind::Detector)
         } else if exports.iter().any(|name| name == HANDLER) {
             Ok(Kind::Handler)
+        } else if exports.iter().any(|name| name == MIDDLEWARE_EXPORT) {
+            Ok(Kind::Middleware)
         } else {
             Err(format!(
-                "it exports neither `{DETECTOR}` nor `{HANDLER}` but [{}]; build it against the `wit/` of this version",
+                "it exports neither `{DETECTOR}` nor `{HANDLER}` nor `{MIDDLEWARE_EXPORT}` but [{}]; \
+                 build it against the `wit/` of this version",
                 exports.join(", ")
             ))
         }

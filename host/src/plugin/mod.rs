@@ -1,5 +1,5 @@
 //! WASM plugins on wasmtime: engine, compile cache, limits, and the components behind the ports
-//! `watch::Detector` and `reload::ReloadHandler`. Lower rooms see those traits and never this
+//! `watch::Detector`, `reload::ReloadHandler` and `gateway::MiddlewarePlugin`. Lower rooms see those traits and never this
 //! room. A plugin gets no files, no network, no environment and no time to waste.
 
 mod bindings;
@@ -9,6 +9,7 @@ mod fault;
 mod handler;
 mod instance;
 mod library;
+mod middleware;
 mod output;
 mod state;
 mod watchdog;

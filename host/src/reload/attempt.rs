@@ -80,6 +80,7 @@ impl Attempt<'_> {
             source: self.source,
             sections: self.handlers.sections(),
             detectors: self.detectors,
+            middleware: self.gateway.plugins(),
         };
         let checked = known.check(Arc::clone(&bytes), course).await;
         if let Some(applied) = self.applied {

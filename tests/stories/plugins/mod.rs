@@ -3,6 +3,7 @@
 
 mod detectors;
 mod handlers;
+mod middleware;
 
 use std::fs;
 

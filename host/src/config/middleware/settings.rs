@@ -7,6 +7,8 @@ use super::super::patterns::{Expressions, Globs};
 use super::super::reader::MapReader;
 use super::super::server::Token;
 use super::super::value::Value;
+use serde_json::{Map, Value as Json};
+
 use super::Kind;
 
 const DEFAULT_AUDIT_FILE: &str = "audit.jsonl";
@@ -32,6 +34,8 @@ pub enum MiddlewareSettings {
     ConcurrencyLimit(ConcurrencySettings),
     /// So many calls in a time.
     RateLimit(RateSettings),
+    /// What a plugin makes of it.
+    Plugged(PluggedSettings),
     /// Turns a panic into an error of the one call. It is always on, and outermost.
     Recovery,
     /// Takes secrets out of what passes.
@@ -115,6 +119,28 @@ pub struct ConcurrencySettings {
     pub tools: Option<Globs>,
 }
 
+/// An entry that a plugin serves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PluggedSettings {
+    /// The plugin's name.
+    pub plugin: String,
+    /// What it is told, placeholders as written.
+    pub settings: Map<String, Json>,
+    /// `closed`, unless the file says otherwise.
+    pub fail: OnFault,
+}
+
+impl PluggedSettings {
+    /// With no settings.
+    pub(super) fn new(plugin: &str) -> Self {
+        Self {
+            plugin: plugin.to_owned(),
+            settings: Map::new(),
+            fail: OnFault::Closed,
+        }
+    }
+}
+
 /// `rate-limit`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RateSettings {
@@ -185,9 +211,25 @@ const ON_FAULT: [(&str, OnFault); 2] = [("closed", OnFault::Closed), ("open", On
 
 const DAY: f64 = 86_400.0;
 
-/// Reads the keys of `kind`. Without a result there is a problem that says why.
+/// What a plugin is told: everything but the keys that are the host's.
+pub(super) fn plugged(plugin: &str, map: &mut MapReader<'_>, json: Json) -> MiddlewareSettings {
+    let mut settings = match json {
+        Json::Object(settings) => settings,
+        _ => Map::new(),
+    };
+    settings.retain(|key, _| !["name", "type", "fail"].contains(&key.as_str()));
+    MiddlewareSettings::Plugged(PluggedSettings {
+        settings,
+        fail: map.one_of("fail", &ON_FAULT, OnFault::Closed),
+        ..PluggedSettings::new(plugin)
+    })
+}
+
+/// Reads the keys of `kind`, which is one of the host's own. Without a result there is a problem
+/// that says why.
 pub(super) fn read(kind: Kind, map: &mut MapReader<'_>) -> Option<MiddlewareSettings> {
     Some(match kind {
+        Kind::Plugged => return None,
         Kind::Allow => MiddlewareSettings::Allow(names(map)?),
         Kind::Deny => MiddlewareSettings::Deny(names(map)?),
         Kind::Audit => MiddlewareSettings::Audit(audit(map)),

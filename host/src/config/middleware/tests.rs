@@ -29,7 +29,8 @@ fn section(list: Json) -> String {
     let node = super::super::node::Node::from_json(&json!({ "middleware": list }));
     let findings = Findings::new(&env, Vec::new());
     let root = Value::new(&node, String::new(), None, &findings);
-    check(&mut root.map().unwrap());
+    let plugins = || vec!["quota".to_owned()];
+    check(&mut root.map().unwrap(), Some(&plugins));
     drop(root);
     let lines = findings
         .into_problems()
@@ -73,10 +74,6 @@ fn a_bad_proposal_is_refused_with_every_problem() {
         "middleware.timeout.seconds: expected 0.001 to 86400 seconds, found 0\n\
          middleware.timeout.file: unknown key; known keys: name, type, seconds"
     );
-    assert_eq!(
-        spec("timout", json!({})).unwrap_err(),
-        "middleware.timout: unknown middleware; did you mean `timeout`?"
-    );
     assert!(spec("audit", json!({"file": " "})).is_err());
     assert!(spec("audit", json!("x")).is_err());
 }
@@ -100,7 +97,7 @@ fn every_bad_entry_is_found() {
         "middleware[1]: this middleware is there already; keep one of them, or give one a `name` of its \
          own beside its `type`\n\
          middleware[2]: `audti` is none of audit, auth, allow, deny, rate-limit, concurrency-limit, \
-         timeout, retry, circuit-breaker, redact, recovery; did you mean `audit`?\n\
+         timeout, retry, circuit-breaker, redact, recovery, quota; did you mean `audit`?\n\
          middleware[3].timeout.second: unknown key; did you mean `seconds`?\n\
          middleware[4].x: unknown key; known keys: name, type\n\
          middleware[5]: expected a name or a map, found a number\n\
@@ -110,6 +107,38 @@ fn every_bad_entry_is_found() {
          its settings below\n\
          middleware[8].audti: unknown middleware; did you mean `audit`?\n\
          middleware[9]: expected a name or a map, found nothing"
+    );
+}
+
+#[test]
+fn what_is_none_of_ours_is_a_plugin_s_and_keeps_its_settings_as_written() {
+    let settings = json!({"type": "x", "fail": "open", "limit": "${NOT}", "deep": {"name": 1}});
+    let plugged = |settings: Json, fail| {
+        Ok(MiddlewareSettings::Plugged(PluggedSettings {
+            plugin: "quota".to_owned(),
+            settings: settings.as_object().unwrap().clone(),
+            fail,
+        }))
+    };
+    let told = json!({"limit": "${NOT}", "deep": {"name": 1}});
+    assert_eq!(spec("quota", settings), plugged(told, OnFault::Open));
+    assert_eq!(
+        spec("quota", json!(null)),
+        plugged(json!({}), OnFault::Closed)
+    );
+    assert_eq!(
+        spec("quota", json!({"fail": "shut"})).unwrap_err(),
+        "middleware.quota.fail: `shut` is none of closed, open"
+    );
+    let list = json!(["quota", {"second": {"type": "quota", "limit": 1}}, {"name": "third", "type": "quota"}]);
+    assert_eq!(section(list), "");
+    assert_eq!(
+        section(json!([{"name": "x", "type": "quote"}, {"nothing-like-it": {}}])),
+        "middleware[0].type: `quote` is none of audit, auth, allow, deny, rate-limit, \
+         concurrency-limit, timeout, retry, circuit-breaker, redact, recovery, quota; did you mean `quota`?\n\
+         middleware[1].nothing-like-it: unknown middleware; there are audit, auth, allow, deny, \
+         rate-limit, concurrency-limit, timeout, retry, circuit-breaker, redact, recovery, quota; \
+         others go as NAME.wasm into the plugins folder"
     );
 }
 

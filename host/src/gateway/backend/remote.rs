@@ -7,6 +7,7 @@ use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 
 use crate::config::{Connection, Template};
+use crate::secrets::value_of;
 
 /// The transport to a [`Connection::StreamableHttp`]. Connects at the first message.
 pub(super) fn connect(
@@ -17,7 +18,7 @@ pub(super) fn connect(
     };
     let resolve = |template: &Template| {
         template
-            .resolve(&|name| std::env::var(name).ok())
+            .resolve(&value_of)
             .map_err(|error| error.to_string())
     };
     let url = resolve(url)?;

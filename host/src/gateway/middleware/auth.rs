@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use super::{Middleware, Next};
 use crate::config::AuthSettings;
 use crate::gateway::{Call, Reply};
+use crate::secrets::value_of;
 
 pub(in crate::gateway) struct Auth {
     /// Name and token.
@@ -18,11 +19,10 @@ pub(in crate::gateway) struct Auth {
 impl Auth {
     /// With what the tokens stand for in the environment.
     pub(super) fn new(settings: &AuthSettings) -> Result<Self, String> {
-        let env = |name: &str| std::env::var(name).ok();
         let tokens = settings.tokens.iter().map(|(name, token)| {
             let text = token
                 .0
-                .resolve(&env)
+                .resolve(&value_of)
                 .map_err(|missing| missing.to_string())?;
             Ok((name.clone(), text.into_bytes().into_boxed_slice()))
         });

@@ -4,7 +4,7 @@
 //! No answer: the connection is gone, or a `timeout` further in ended the call. An error that the
 //! backend itself gives is an answer. A backend that is started anew begins with a closed breaker.
 
-mod machine;
+pub(super) mod machine;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

@@ -8,6 +8,8 @@ mod circuit_breaker;
 mod concurrency_limit;
 mod gate;
 mod key;
+mod plugged;
+mod plugin;
 mod rate_limit;
 mod recovery;
 mod redact;
@@ -28,6 +30,11 @@ pub(super) use auth::Auth;
 use circuit_breaker::CircuitBreaker;
 use concurrency_limit::ConcurrencyLimit;
 use gate::Gate;
+use plugged::Plugged;
+pub use plugin::{
+    Decision, MiddlewarePlugin, MiddlewarePlugins, NoPlugins, Refusal, Revision, Shown, Unusable,
+    Ways,
+};
 use rate_limit::RateLimit;
 use redact::Redact;
 use retry::Retry;
@@ -153,9 +160,29 @@ fn set_up(spec: &MiddlewareSpec, ground: &Ground) -> Result<Option<Arc<dyn Middl
         }
         MiddlewareSettings::ConcurrencyLimit(settings) => Arc::new(ConcurrencyLimit::new(settings)),
         MiddlewareSettings::RateLimit(settings) => Arc::new(RateLimit::new(settings)),
+        MiddlewareSettings::Plugged(settings) => {
+            let plugin = ground.plugins.plugin(settings).map_err(told)?;
+            Arc::new(Plugged::new(
+                &spec.name,
+                plugin,
+                settings,
+                ground.bus.clone(),
+            ))
+        }
         MiddlewareSettings::Recovery => return Ok(None),
         MiddlewareSettings::Redact(settings) => Arc::new(Redact::new(settings)),
         MiddlewareSettings::Retry(settings) => Arc::new(Retry::new(*settings)),
         MiddlewareSettings::Timeout { after } => Arc::new(Timeout::new(*after)),
     }))
+}
+
+/// Why there is no plugin, in one line.
+fn told(unusable: Unusable) -> String {
+    match unusable {
+        Unusable::Fault(fault) => fault.to_string(),
+        Unusable::Problems(problems) => {
+            let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            lines.join("; ")
+        }
+    }
 }
