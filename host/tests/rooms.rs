@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// DESIGN.md's "Rooms", highest rank first.
-const RANKS: [(&str, u32); 17] = [
+const RANKS: [(&str, u32); 19] = [
     ("main", 7),
     ("cli", 6),
     ("service", 5),
@@ -23,11 +23,13 @@ const RANKS: [(&str, u32); 17] = [
     ("watch", 2),
     ("gateway", 2),
     ("manage", 2),
+    ("settings", 2),
     ("config", 1),
     ("target", 1),
     ("events", 1),
     ("secrets", 1),
     ("state", 1),
+    ("mcp", 1),
     ("lib", 8),
 ];
 

@@ -19,7 +19,8 @@ use super::state::State;
 use crate::config::{PluggedSettings, Problem};
 use crate::events::{Fault, FaultKind};
 use crate::gateway::{
-    Decision, Method, MiddlewarePlugin, MiddlewarePlugins, Refusal, Revision, Shown, Unusable, Ways,
+    Capability, Decision, MiddlewarePlugin, MiddlewarePlugins, Refusal, Revision, Shown, Unusable,
+    Ways,
 };
 
 /// Bytes of JSON that one answer may have. It stands in the host's memory, not in the guest's.
@@ -41,31 +42,40 @@ pub(super) struct WasmMiddleware {
     idle: Mutex<Vec<Instance<MiddlewareWorld>>>,
 }
 
-/// Which way this component wants to be asked about: all that it says before it is configured.
+/// What a component says of itself before it is configured.
+pub(super) struct Descriptor {
+    pub(super) summary: String,
+    ways: Ways,
+}
+
+/// Asks the component what it is.
 pub(super) fn describe(
     name: &str,
     engine: &PluginEngine,
     pre: &InstancePre<State>,
-) -> Result<Ways, Fault> {
+) -> Result<Descriptor, Fault> {
     let mut instance = Instance::<MiddlewareWorld>::new(name, engine.clone(), pre.clone());
     let descriptor = instance.call("describe", |world, store| {
         world.config_sync_plugin_middleware().call_describe(store)
     })?;
-    Ok(Ways {
-        request: descriptor.ways.contains(wit::Ways::REQUEST),
-        response: descriptor.ways.contains(wit::Ways::RESPONSE),
+    Ok(Descriptor {
+        ways: Ways {
+            request: descriptor.ways.contains(wit::Ways::REQUEST),
+            response: descriptor.ways.contains(wit::Ways::RESPONSE),
+        },
+        summary: cut(descriptor.summary),
     })
 }
 
 impl WasmMiddleware {
     /// A middleware of this component, once it has taken its settings.
-    fn new(
+    pub(super) fn new(
         name: &str,
         engine: PluginEngine,
         pre: InstancePre<State>,
         settings: &serde_json::Map<String, Value>,
     ) -> Result<Self, Unusable> {
-        let ways = describe(name, &engine, &pre).map_err(Unusable::Fault)?;
+        let ways = describe(name, &engine, &pre).map_err(Unusable::Fault)?.ways;
         let middleware = Self {
             name: name.to_owned(),
             engine,
@@ -208,10 +218,10 @@ fn request(call: &Shown) -> wit::Request {
         id: call.id,
         client: call.client.clone(),
         caller: call.caller.clone(),
-        method: match call.method {
-            Method::CallTool => wit::Method::CallTool,
-            Method::GetPrompt => wit::Method::GetPrompt,
-            Method::ReadResource => wit::Method::ReadResource,
+        method: match call.method.capability() {
+            Capability::Tool => wit::Method::CallTool,
+            Capability::Prompt => wit::Method::GetPrompt,
+            Capability::Resource | Capability::ResourceTemplate => wit::Method::ReadResource,
         },
         name: call.name.clone(),
         backend: call.backend.clone(),

@@ -9,7 +9,7 @@ use crate::harness::{Client, Host};
 const MIDDLEWARE: &str = env!("HOSTILE_MIDDLEWARE");
 
 /// What a middleware does on the way there or back, and what is told of it.
-const SINS: [(&str, &str, &str); 13] = [
+const SINS: [(&str, &str, &str); 12] = [
     ("trap", "trapped", LONG),
     ("recursion", "trapped", LONG),
     ("exit", "trapped", LONG),
@@ -19,7 +19,6 @@ const SINS: [(&str, &str, &str); 13] = [
     ("rant", "refused", LONG),
     ("garbage", "gave an answer that makes no sense", LONG),
     ("list", "gave an answer that makes no sense", LONG),
-    ("deep", "gave an answer that makes no sense", LONG),
     ("loop", "ran past its deadline", SHORT),
     ("log", "ran past its deadline", SHORT),
     ("print", "ran past its deadline", SHORT),

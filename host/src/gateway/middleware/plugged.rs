@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,7 @@ use super::{Middleware, Next};
 use crate::config::{BreakerSettings, OnFault, PluggedSettings};
 use crate::events::{EventBus, EventKind, Fault, FaultKind};
 use crate::gateway::{Call, CallError, Origin, Reply};
+use crate::mcp::Members;
 
 /// A plugin that has so many faults in a row is left alone for so long.
 const REST: BreakerSettings = BreakerSettings {
@@ -217,6 +218,9 @@ impl Drop for Trial<'_> {
 
 impl Middleware for Plugged {
     fn handle<'a>(&'a self, mut call: Call, next: Next<'a>) -> BoxFuture<'a, Reply> {
+        if !call.method.is_call() {
+            return next.run(call);
+        }
         Box::pin(async move {
             let ways = self.plugin.ways();
             let cancelled = call.cancelled.clone();
@@ -255,7 +259,7 @@ impl Middleware for Plugged {
 /// What follows from a decision.
 enum Step {
     Pass,
-    Change(Map<String, Value>),
+    Change(Members),
     End(Reply),
 }
 
@@ -264,9 +268,7 @@ impl Step {
         Ok(match decision {
             Decision::Pass => Self::Pass,
             Decision::Change(params) => Self::Change(object("the parameters", &params)?),
-            Decision::Answer(result) => {
-                Self::End(Ok(Value::Object(object("the result", &result)?)))
-            }
+            Decision::Answer(result) => Self::End(Ok(object("the result", &result)?.to_raw())),
             Decision::Refuse(refusal) => Self::End(Err(refused(refusal)?)),
         })
     }
@@ -276,14 +278,14 @@ impl Step {
 fn revised(revision: Revision) -> Result<Option<Reply>, String> {
     Ok(match revision {
         Revision::Pass => None,
-        Revision::Change(result) => Some(Ok(Value::Object(object("the result", &result)?))),
+        Revision::Change(result) => Some(Ok(object("the result", &result)?.to_raw())),
         Revision::Refuse(refusal) => Some(Err(refused(refusal)?)),
     })
 }
 
 fn refused(refusal: Refusal) -> Result<CallError, String> {
     let data = refusal.data.map(|data| {
-        serde_json::from_str(&data).map_err(|error| format!("the data of the error: {error}"))
+        RawValue::from_string(data).map_err(|error| format!("the data of the error: {error}"))
     });
     Ok(CallError {
         code: refusal.code,
@@ -293,8 +295,8 @@ fn refused(refusal: Refusal) -> Result<CallError, String> {
     })
 }
 
-fn object(what: &str, json: &str) -> Result<Map<String, Value>, String> {
-    serde_json::from_str(json).map_err(|error| format!("{what} must be a JSON object: {error}"))
+fn object(what: &str, json: &str) -> Result<Members, String> {
+    Members::parse(json).map_err(|error| format!("{what} must be a JSON object: {error}"))
 }
 
 fn astray(plugin: &dyn MiddlewarePlugin, call: &'static str, message: String) -> Fault {
@@ -309,32 +311,30 @@ fn astray(plugin: &dyn MiddlewarePlugin, call: &'static str, message: String) ->
 fn show(call: &Call) -> Shown {
     Shown {
         id: call.id,
-        client: call.client.clone(),
+        client: call.client.name().to_owned(),
         caller: call.caller.clone(),
         method: call.method,
         name: call.shown_as.clone(),
         backend: call.backend.clone(),
-        params: Value::Object(call.params.clone()).to_string(),
+        params: String::from(Box::<str>::from(call.params.to_raw())),
     }
 }
 
 /// Other parameters for the same thing: where the call goes is decided already.
-fn put(call: &mut Call, params: Map<String, Value>) {
-    let key = call.method.name_key();
-    let name = call.params.remove(key);
-    call.params = params;
-    if let Some(name) = name {
-        call.params.insert(key.to_owned(), name);
+fn put(call: &mut Call, mut params: Members) {
+    if let Some(name) = call.method.name_in(&call.params) {
+        call.method.rename(&mut params, &name);
     }
+    call.params = params;
 }
 
 fn written(reply: &Reply) -> Result<String, Refusal> {
     match reply {
-        Ok(result) => Ok(result.to_string()),
+        Ok(result) => Ok(result.get().to_owned()),
         Err(error) => Err(Refusal {
             code: error.code,
             message: error.message.clone(),
-            data: error.data.as_ref().map(Value::to_string),
+            data: error.data.as_ref().map(|data| data.get().to_owned()),
         }),
     }
 }

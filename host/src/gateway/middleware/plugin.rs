@@ -39,7 +39,7 @@ pub struct Shown {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// As on the wire.
-    pub code: i32,
+    pub code: i64,
     /// For the client.
     pub message: String,
     /// JSON.
