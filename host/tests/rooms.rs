@@ -34,12 +34,13 @@ const RANKS: [(&str, u32); 19] = [
 ];
 
 /// One foreign crate, one room (and the command line's demo server, which is an MCP server too).
-const FOREIGN: [(&str, &[&str]); 13] = [
+const FOREIGN: [(&str, &[&str]); 14] = [
     ("annotate_snippets", &["config"]),
     ("axum", &["gateway", "manage", "cli"]),
     ("clap", &["cli"]),
     ("directories", &["cli"]),
     ("globset", &["config"]),
+    ("jsonwebtoken", &["gateway"]),
     ("notify", &["watch"]),
     ("regex", &["config"]),
     ("reqwest", &["gateway", "manage"]),

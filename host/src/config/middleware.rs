@@ -5,6 +5,7 @@
 //! none of ours is a plugin's, and its settings are for that to read. Read from the file to check
 //! it, and from a plugin's proposal to use it.
 
+mod jwt;
 mod settings;
 
 use std::collections::HashSet;
@@ -17,6 +18,7 @@ use super::reader::{MapReader, join, read_json};
 use super::template::Environment;
 use super::value::Value;
 
+pub use jwt::{JwtSettings, KeyPlace, SignatureAlgorithm};
 pub use settings::{
     AuditSettings, AuthSettings, BreakerSettings, ConcurrencySettings, MiddlewareSettings, Names,
     OnFault, Per, PluggedSettings, RateSettings, RedactSettings, RetrySettings,

@@ -38,9 +38,9 @@ pub use difference::{Difference, DifferenceKind, differences};
 pub use document::Document;
 pub use load::{Draft, Known, Load, load, parse};
 pub use middleware::{
-    AuditSettings, AuthSettings, BreakerSettings, ConcurrencySettings, MiddlewareSettings,
-    MiddlewareSpec, Names, OnFault, Per, PluggedEntry, PluggedSettings, RateSettings,
-    RedactSettings, RetrySettings, is_own_middleware,
+    AuditSettings, AuthSettings, BreakerSettings, ConcurrencySettings, JwtSettings, KeyPlace,
+    MiddlewareSettings, MiddlewareSpec, Names, OnFault, Per, PluggedEntry, PluggedSettings,
+    RateSettings, RedactSettings, RetrySettings, SignatureAlgorithm, is_own_middleware,
 };
 pub use patterns::{Expressions, Globs};
 pub use plugins::{PluginLimits, PluginSettings};

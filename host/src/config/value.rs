@@ -97,6 +97,11 @@ impl<'a> Value<'a> {
         Some(values.collect())
     }
 
+    /// Whether a list stands here.
+    pub(super) fn written_list(&self) -> bool {
+        matches!(self.node.kind, Kind::List(_))
+    }
+
     /// Text as written, placeholders and all.
     pub(super) fn written_text(&self) -> Option<&'a str> {
         match &self.node.kind {

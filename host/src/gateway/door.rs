@@ -1,5 +1,5 @@
 //! The door: who is let in to the MCP server. Where the configuration has `auth`, every request
-//! must show a token; it goes no further than this. An address that others can reach lets nobody
+//! must show a token; it goes no further than this. Only where to get one is told to everybody. An address that others can reach lets nobody
 //! in without `auth`, whatever the configuration was when the connection was made. Nor is anyone
 //! let in with more than one may carry, or where all places are taken.
 
@@ -9,11 +9,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::middleware::{METADATA, Refused};
 use super::sessions::Sessions;
 use super::{Gateway, Snapshot};
 use crate::config::ServerLimits;
@@ -41,16 +42,13 @@ pub(super) struct Door {
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
     LetIn(Option<Caller>),
-    /// The challenge for `WWW-Authenticate`.
-    Refused(&'static str),
+    /// With the challenge for `WWW-Authenticate`.
+    Refused(Option<Refused>, String),
     Closed,
 }
 
-const NO_TOKEN: &str = r#"Bearer realm="config-sync""#;
-const WRONG_TOKEN: &str = r#"Bearer realm="config-sync", error="invalid_token""#;
-
 impl Door {
-    fn answer(&self, snapshot: &Snapshot, headers: &HeaderMap) -> Answer {
+    async fn answer(&self, snapshot: &Snapshot, headers: &HeaderMap) -> Answer {
         let Some(guard) = snapshot.guard() else {
             return if self.is_local {
                 Answer::LetIn(None)
@@ -58,13 +56,14 @@ impl Door {
                 Answer::Closed
             };
         };
-        match headers.get(AUTHORIZATION) {
-            None => Answer::Refused(NO_TOKEN),
-            Some(header) => match guard.admit(header.as_bytes()) {
-                Some(name) => Answer::LetIn(Some(Caller(name.to_owned()))),
-                None => Answer::Refused(WRONG_TOKEN),
+        let refused = match headers.get(AUTHORIZATION) {
+            None => None,
+            Some(header) => match guard.admit(header.as_bytes()).await {
+                Ok(name) => return Answer::LetIn(Some(Caller(name))),
+                Err(refused) => Some(refused),
             },
-        }
+        };
+        Answer::Refused(refused, guard.challenge(refused))
     }
 
     /// The request, if it is not too much.
@@ -97,18 +96,17 @@ impl Door {
 }
 
 pub(super) async fn pass(State(door): State<Door>, mut request: Request, next: Next) -> Response {
-    match door.answer(&door.gateway.current(), request.headers()) {
+    match door
+        .answer(&door.gateway.current(), request.headers())
+        .await
+    {
         Answer::LetIn(caller) => {
             request.headers_mut().remove(AUTHORIZATION);
             if let Some(caller) = caller {
                 request.extensions_mut().insert(caller);
             }
         }
-        Answer::Refused(challenge) => {
-            let challenge = [(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))];
-            let say = "a bearer token is needed\n";
-            return (StatusCode::UNAUTHORIZED, challenge, say).into_response();
-        }
+        Answer::Refused(refused, challenge) => return refusal(refused, &challenge),
         Answer::Closed => {
             let say = "this address is closed: the configuration has no `auth`\n";
             return (StatusCode::FORBIDDEN, say).into_response();
@@ -117,6 +115,50 @@ pub(super) async fn pass(State(door): State<Door>, mut request: Request, next: N
     match door.measure(request).await {
         Ok(request) => next.run(request).await,
         Err(refusal) => refusal,
+    }
+}
+
+fn refusal(refused: Option<Refused>, challenge: &str) -> Response {
+    let (status, say) = match refused {
+        None => (
+            StatusCode::UNAUTHORIZED,
+            "a bearer token is needed\n".to_owned(),
+        ),
+        Some(Refused::Invalid(why)) => (
+            StatusCode::UNAUTHORIZED,
+            format!("this token lets nobody in: {why}\n"),
+        ),
+        Some(Refused::TooLittle) => (
+            StatusCode::FORBIDDEN,
+            "this token is not good for what is needed here\n".to_owned(),
+        ),
+        Some(Refused::NoKeys) => {
+            let say = "the keys to check tokens with cannot be had\n";
+            let later = [(RETRY_AFTER, HeaderValue::from_static("10"))];
+            return (StatusCode::SERVICE_UNAVAILABLE, later, say).into_response();
+        }
+    };
+    let mut response = (status, say).into_response();
+    if let Ok(challenge) = HeaderValue::from_str(challenge) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// Whatever is not MCP: where to get a token, for those who need one.
+pub(super) async fn elsewhere(State(door): State<Door>, uri: Uri) -> Response {
+    let path = uri.path();
+    let asked = path.strip_prefix(METADATA);
+    let snapshot = door.gateway.current();
+    let metadata = asked
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+        .and_then(|_| snapshot.guard()?.metadata());
+    match metadata {
+        Some(metadata) => {
+            let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+            (json, metadata.to_string()).into_response()
+        }
+        None => (StatusCode::NOT_FOUND, "MCP is served at /mcp\n").into_response(),
     }
 }
 
@@ -149,12 +191,12 @@ mod tests {
         }
     }
 
-    fn answer(door: &Door, authorization: Option<&str>) -> Answer {
+    async fn answer(door: &Door, authorization: Option<&str>) -> Answer {
         let mut headers = HeaderMap::new();
         if let Some(value) = authorization {
             headers.insert(AUTHORIZATION, value.parse().unwrap());
         }
-        door.answer(&door.gateway.current(), &headers)
+        door.answer(&door.gateway.current(), &headers).await
     }
 
     #[tokio::test]
@@ -163,22 +205,26 @@ mod tests {
             let door = door(is_local, true).await;
             let right = format!("Bearer {TOKEN}");
             let alice = Answer::LetIn(Some(Caller("alice".into())));
-            assert_eq!(answer(&door, Some(&right)), alice);
-            assert_eq!(answer(&door, None), Answer::Refused(NO_TOKEN));
-            let wrong = answer(&door, Some("Bearer 0123456789abcdeF"));
-            assert_eq!(wrong, Answer::Refused(WRONG_TOKEN));
+            assert_eq!(answer(&door, Some(&right)).await, alice);
+            let realm = r#"Bearer realm="config-sync""#;
+            let none = Answer::Refused(None, realm.to_owned());
+            assert_eq!(answer(&door, None).await, none);
+            let wrong = answer(&door, Some("Bearer 0123456789abcdeF")).await;
+            let Answer::Refused(Some(Refused::Invalid(_)), challenge) = wrong else {
+                panic!("{wrong:?}")
+            };
+            assert!(challenge.starts_with(&format!("{realm}, error=\"invalid_token\"")));
         }
     }
 
     #[tokio::test]
     async fn without_auth_only_this_machine_is_let_in() {
-        assert_eq!(answer(&door(true, false).await, None), Answer::LetIn(None));
+        let here = door(true, false).await;
+        assert_eq!(answer(&here, None).await, Answer::LetIn(None));
         let door = door(false, false).await;
-        assert_eq!(answer(&door, None), Answer::Closed);
+        assert_eq!(answer(&door, None).await, Answer::Closed);
         // What was a token before says nothing now.
-        assert_eq!(
-            answer(&door, Some("Bearer 0123456789abcdef")),
-            Answer::Closed
-        );
+        let token = answer(&door, Some("Bearer 0123456789abcdef")).await;
+        assert_eq!(token, Answer::Closed);
     }
 }

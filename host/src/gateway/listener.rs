@@ -13,6 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use axum::routing::any;
 use axum::serve::ListenerExt;
 use futures::StreamExt;
 use rmcp::transport::StreamableHttpServerConfig;
@@ -120,8 +121,8 @@ impl Listeners {
         let router = Router::new()
             .nest_service("/mcp", mcp)
             .layer(from_fn_with_state(self.answers.clone(), track))
-            .layer(from_fn_with_state(door, door::pass))
-            .fallback(|| async { (axum::http::StatusCode::NOT_FOUND, "MCP is served at /mcp\n") });
+            .layer(from_fn_with_state(door.clone(), door::pass))
+            .fallback_service(any(door::elsewhere).with_state(door));
         // Answers are small: waiting to fill a packet (Nagle) costs each of them 40 ms.
         let listener = listener.tap_io(|stream| {
             let _ = stream.set_nodelay(true);

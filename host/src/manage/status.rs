@@ -134,7 +134,7 @@ pub struct Backend {
     pub process: Option<u32>,
     /// How many of the tools that clients see are its own.
     pub tools: usize,
-    /// Why it does not serve.
+    /// Why it does not serve, or why its calls are refused though it does.
     pub reason: Option<String>,
     /// How its calls go; kept over its restarts and over reloads.
     #[serde(default)]

@@ -137,6 +137,7 @@ impl Home {
             .env("XDG_CACHE_HOME", CACHE)
             .env("CONFIG_SYNC_STATE", &self.state)
             .env("CONFIG_SYNC_SETTINGS", self.settings())
+            .env("CONFIG_SYNC_SECRETS", self.folder().join("secrets"))
             .env("XDG_RUNTIME_DIR", self.runtime.path())
             .env("CONFIG_SYNC_LOG", self.filter);
         command

@@ -10,6 +10,7 @@ use super::super::value::Value;
 use serde_json::{Map, Value as Json};
 
 use super::Kind;
+use super::jwt::{self, JwtSettings};
 
 const DEFAULT_AUDIT_FILE: &str = "audit.jsonl";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -91,6 +92,8 @@ pub struct AuditSettings {
 pub struct AuthSettings {
     /// By the name of who has it.
     pub tokens: Vec<(String, Token)>,
+    /// Tokens that somebody else issues.
+    pub jwt: Option<JwtSettings>,
 }
 
 /// `circuit-breaker`.
@@ -281,8 +284,9 @@ fn auth(map: &mut MapReader<'_>) -> Option<AuthSettings> {
     let mut tokens = Vec::new();
     let one = map.get("token");
     let many = map.get("tokens").and_then(|value| value.map());
-    if one.is_none() && many.is_none() {
-        let help = "write `token: \"${MCP_TOKEN}\"`, or `tokens:` with a name for each";
+    let jwt = map.get("jwt").map(|value| jwt::read(&value));
+    if one.is_none() && many.is_none() && jwt.is_none() {
+        let help = "write `token: \"${MCP_TOKEN}\"`, or `tokens:` with a name for each, or `jwt:`";
         map.error("nobody is let in", Some(help.to_owned()));
         return None;
     }
@@ -294,11 +298,15 @@ fn auth(map: &mut MapReader<'_>) -> Option<AuthSettings> {
             .map(|(name, value)| read(name, &value)),
     );
     let tokens: Vec<_> = tokens.into_iter().collect::<Option<_>>()?;
-    if tokens.is_empty() {
+    if tokens.is_empty() && jwt.is_none() {
         map.error("`tokens` is empty: nobody is let in", None);
         return None;
     }
-    Some(AuthSettings { tokens })
+    let jwt = match jwt {
+        Some(read) => Some(read?),
+        None => None,
+    };
+    Some(AuthSettings { tokens, jwt })
 }
 
 /// A token that is worth the name. No message quotes it.

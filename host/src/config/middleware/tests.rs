@@ -265,3 +265,56 @@ fn a_token_comes_from_a_variable_is_long_and_in_no_message() {
     let spec = spec("auth", json!({"token": "0123456789abcdef"})).unwrap();
     assert!(!format!("{spec:?}").contains("0123"));
 }
+
+#[test]
+fn signed_tokens_need_to_be_by_somebody_for_somebody_and_never_with_a_secret() {
+    let auth = |jwt: Json| spec("auth", json!({ "jwt": jwt }));
+    let jwt = |jwks: &str| {
+        auth(
+            json!({"jwks": jwks, "issuer": "https://issuer", "audience": ["x", "https://here/mcp"]}),
+        )
+    };
+    let Ok(MiddlewareSettings::Auth(settings)) = jwt("https://issuer/keys") else {
+        panic!()
+    };
+    let read = settings.jwt.unwrap();
+    assert_eq!(read.keys, KeyPlace::Url("https://issuer/keys".into()));
+    assert_eq!(read.issuers, ["https://issuer"]);
+    assert_eq!(read.resource.as_deref(), Some("https://here/mcp"));
+    assert_eq!(read.caller, "sub");
+    assert_eq!(read.leeway, Duration::from_secs(60));
+    for here in [
+        "http://127.0.0.1:1/k",
+        "http://localhost/k",
+        "http://[::1]:1/k",
+        "keys.json",
+    ] {
+        assert!(jwt(here).is_ok(), "{here}");
+    }
+    for there in [
+        "http://issuer/k",
+        "http://localhost:x@issuer/k",
+        "http://127.0.0.1.issuer/k",
+    ] {
+        let problem = jwt(there).unwrap_err();
+        assert!(
+            problem.contains("keys that come over http can be anybody's"),
+            "{problem}"
+        );
+    }
+    assert_eq!(
+        auth(json!({"algorithms": ["HS256", "none"], "leeway": 999, "resource": "here"}))
+            .unwrap_err(),
+        "middleware.auth.jwt: `jwks` is missing; name the file or the https:// address of the key set\n\
+         middleware.auth.jwt: `issuer` is missing; write it as it stands in the tokens' `iss`\n\
+         middleware.auth.jwt: `audience` is missing; name what tokens for this server have in `aud`; \
+         most often its own address\n\
+         middleware.auth.jwt.algorithms[0]: `HS256` is none of RS256, RS384, RS512, PS256, PS384, \
+         PS512, ES256, ES384, EdDSA; did you mean `RS256`?\n\
+         middleware.auth.jwt.algorithms[1]: `none` is none of RS256, RS384, RS512, PS256, PS384, \
+         PS512, ES256, ES384, EdDSA\n\
+         middleware.auth.jwt.leeway: expected 0 (off) or 1 to 300 seconds, found 999\n\
+         middleware.auth.jwt.resource: expected the address of this server; such as \
+         `https://tools.example.com/mcp`"
+    );
+}

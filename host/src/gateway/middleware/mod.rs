@@ -19,14 +19,16 @@ mod tests;
 mod timeout;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use super::backend::Backend;
 use super::swap::Ground;
 use super::{Call, Capability, Reply, Snapshot};
 use crate::config::{MiddlewareSettings, MiddlewareSpec};
 use audit::Audit;
-pub(super) use auth::Auth;
+pub(super) use auth::{Auth, METADATA, Refused};
 use circuit_breaker::CircuitBreaker;
 use concurrency_limit::ConcurrencyLimit;
 use gate::Gate;
@@ -48,6 +50,11 @@ pub(super) trait Middleware: Send + Sync {
     /// Whether clients see what has this name.
     fn shows(&self, _kind: Capability, _name: &str) -> bool {
         true
+    }
+
+    /// How much longer it refuses the calls of this backend, if it does.
+    fn left_alone(&self, _backend: &Arc<Backend>) -> Option<Duration> {
+        None
     }
 
     /// Who stands at the door, if that is its work.
@@ -114,7 +121,8 @@ impl Chain {
                 links.push(link.clone());
                 continue;
             }
-            let Some(middleware) = set_up(spec, ground).map_err(|error| (index, error))? else {
+            let Some(middleware) = set_up(spec, before, ground).map_err(|error| (index, error))?
+            else {
                 continue;
             };
             links.push(Link {
@@ -129,6 +137,14 @@ impl Chain {
     pub(super) fn shows(&self, kind: Capability, name: &str) -> bool {
         let mut links = self.links.iter();
         links.all(|link| link.middleware.shows(kind, name))
+    }
+
+    /// How much longer calls of this backend are refused, if they are.
+    pub(super) fn left_alone(&self, backend: &Arc<Backend>) -> Option<Duration> {
+        let links = self.links.iter();
+        links
+            .filter_map(|link| link.middleware.left_alone(backend))
+            .max()
     }
 
     /// Who stands at the door.
@@ -146,7 +162,11 @@ impl Chain {
 }
 
 /// The middleware that `spec` asks for; recovery is always there.
-fn set_up(spec: &MiddlewareSpec, ground: &Ground) -> Result<Option<Arc<dyn Middleware>>, String> {
+fn set_up(
+    spec: &MiddlewareSpec,
+    before: &Chain,
+    ground: &Ground,
+) -> Result<Option<Arc<dyn Middleware>>, String> {
     Ok(Some(match &spec.settings {
         MiddlewareSettings::Allow(names) => Arc::new(Gate::allow(names)),
         MiddlewareSettings::Deny(names) => Arc::new(Gate::deny(names)),
@@ -154,7 +174,13 @@ fn set_up(spec: &MiddlewareSpec, ground: &Ground) -> Result<Option<Arc<dyn Middl
             let path = ground.base.join(&settings.file);
             Arc::new(Audit::open(&path, settings, &ground.tasks)?)
         }
-        MiddlewareSettings::Auth(settings) => Arc::new(Auth::new(settings)?),
+        MiddlewareSettings::Auth(settings) => {
+            let auth = Auth::new(settings, before.guard(), &ground.base, &ground.bus)?;
+            if let Some(work) = auth.prepare() {
+                ground.tasks.spawn(work);
+            }
+            Arc::new(auth)
+        }
         MiddlewareSettings::CircuitBreaker(settings) => {
             Arc::new(CircuitBreaker::new(*settings, ground.notices.clone()))
         }

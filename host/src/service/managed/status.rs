@@ -18,6 +18,18 @@ use crate::service::State;
 use crate::target::Target;
 use crate::watch::{AUTO, Hearing, Orders};
 
+/// What a circuit breaker does, in words.
+fn left_alone(time: Duration) -> String {
+    let seconds = time.as_secs_f64().ceil();
+    match time.is_zero() {
+        true => "it gave no answer lately; one call may try it (circuit-breaker)".to_owned(),
+        false => format!(
+            "it gave no answer lately, and its calls are refused for {seconds} s more \
+             (circuit-breaker)"
+        ),
+    }
+}
+
 impl Managed {
     pub(super) fn all_backends(&self) -> Vec<Backend> {
         let snapshot = self.gateway.current();
@@ -34,7 +46,10 @@ impl Managed {
                 },
                 process: process.filter(|_| !ended),
                 tools: tools_of(name),
-                reason: ended.then(|| "it ended by itself, and is started again".to_owned()),
+                reason: match ended {
+                    true => Some("it ended by itself, and is started again".to_owned()),
+                    false => snapshot.left_alone(name).map(left_alone),
+                },
                 load: self.load(name),
             }
         });

@@ -105,6 +105,15 @@ impl Machine {
         }
     }
 
+    /// How much longer calls are refused, if they are; nothing is left when one may try, or does.
+    pub(in crate::gateway::middleware) fn left_alone(&self, now: Instant) -> Option<Duration> {
+        match self.state {
+            State::Closed { .. } => None,
+            State::Open { until } => Some(until.saturating_duration_since(now)),
+            State::HalfOpen => Some(Duration::ZERO),
+        }
+    }
+
     fn open(&mut self, now: Instant) {
         let until = now + self.settings.open;
         self.state = State::Open { until };
