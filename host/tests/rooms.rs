@@ -17,6 +17,7 @@ const RANKS: [(&str, u32); 19] = [
     ("service", 5),
     ("follow", 4),
     ("conformance", 5),
+    ("testkit", 5),
     ("plugin", 4),
     ("memory", 4),
     ("reload", 3),
@@ -49,6 +50,7 @@ const FOREIGN: [(&str, &[&str]); 14] = [
     ("sha2", &["state", "target"]),
     ("subtle", &["gateway"]),
     ("wasmtime", &["plugin"]),
+    ("yaml_edit", &["settings"]),
 ];
 
 /// Longer files usually hold two things.

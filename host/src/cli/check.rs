@@ -4,9 +4,11 @@ use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use super::find_config::{self, ConfigArgument};
 use super::plugins_of::Plugins;
-use crate::config::{self, Known, Load};
+use crate::config::{self, Known, Load, Problem};
 use crate::gateway::MiddlewarePlugins;
 use crate::reload::{Refused, check_middleware};
 use crate::secrets::value_of;
@@ -21,10 +23,23 @@ pub(super) struct Check {
     /// Print the configuration as the host understands it
     #[arg(long)]
     show: bool,
+    /// Write what was found as JSON
+    #[arg(long, conflicts_with = "show")]
+    json: bool,
 }
 
 impl Check {
     pub(super) fn run(&self) -> ExitCode {
+        if self.json {
+            return match self.found() {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::FAILURE,
+                Err(report) => {
+                    eprintln!("{report}");
+                    ExitCode::FAILURE
+                }
+            };
+        }
         match self.check() {
             Ok(()) => ExitCode::SUCCESS,
             Err(report) => {
@@ -34,11 +49,12 @@ impl Check {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// What is to be checked, by its name, and what became of it, with the plugins that a host on
+    /// it would have.
+    fn load(&self) -> Result<(String, Load), String> {
         let path = self.config.find()?;
         let bytes = find_config::read(&path)?;
         let name = path.display().to_string();
-        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let library = OnceCell::new();
         let library = || library.get_or_init(|| Plugins::library(&path, &bytes));
         let names = || {
@@ -49,24 +65,57 @@ impl Check {
             sections: &[],
             middleware: Some(&names),
         };
-        match config::load(&name, &bytes, &value_of, known) {
+        let load = config::load(&name, &bytes, &value_of, known);
+        if let Load::Valid {
+            config, document, ..
+        } = &load
+            && !config.plugged.is_empty()
+        {
+            let library = library().as_ref().map_err(Clone::clone)?;
+            match check_middleware(&config.plugged, library) {
+                Ok(()) => {}
+                Err(Refused::Fault(fault)) => return Err(fault.to_string()),
+                Err(Refused::Problems(problems)) => {
+                    return Ok((name, Load::Invalid(document.locate(problems))));
+                }
+            }
+        }
+        Ok((name, load))
+    }
+
+    /// Whether it is right.
+    fn found(&self) -> Result<bool, String> {
+        let (name, load) = self.load()?;
+        let (valid, problems) = match &load {
+            Load::Empty => (false, Vec::new()),
+            Load::Invalid(problems) => (false, problems.iter().map(shown).collect()),
+            Load::Valid { warnings, .. } => (
+                !self.strict || warnings.is_empty(),
+                warnings.iter().map(shown).collect::<Vec<_>>(),
+            ),
+        };
+        let found = json!({
+            "file": name,
+            "valid": valid,
+            "empty": matches!(load, Load::Empty),
+            "problems": problems,
+        });
+        let text = serde_json::to_string_pretty(&found).map_err(|error| error.to_string())?;
+        println!("{text}");
+        Ok(valid)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let (name, load) = self.load()?;
+        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        match load {
             Load::Empty => Err(format!(
                 "{name}: it is empty; a configuration has at least `version` and `backends`"
             )),
             Load::Invalid(problems) => Err(problems.pretty(colours)),
             Load::Valid {
-                config,
-                warnings,
-                document,
+                config, warnings, ..
             } => {
-                if !config.plugged.is_empty() {
-                    let library = library().as_ref().map_err(Clone::clone)?;
-                    let checked = check_middleware(&config.plugged, library);
-                    checked.map_err(|refused| match refused {
-                        Refused::Problems(problems) => document.locate(problems).pretty(colours),
-                        Refused::Fault(fault) => fault.to_string(),
-                    })?;
-                }
                 if !warnings.is_empty() {
                     let report = warnings.pretty(colours);
                     if self.strict {
@@ -84,4 +133,16 @@ impl Check {
             }
         }
     }
+}
+
+fn shown(problem: &Problem) -> Value {
+    let place = problem.place.as_ref();
+    json!({
+        "severity": if problem.is_error() { "error" } else { "warning" },
+        "path": problem.path,
+        "line": place.map(|place| place.line),
+        "column": place.map(|place| place.column),
+        "message": problem.message,
+        "help": problem.help,
+    })
 }

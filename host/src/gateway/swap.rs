@@ -26,7 +26,6 @@ use crate::events::EventBus;
 /// Serves MCP clients from the current [`Snapshot`].
 pub struct Gateway {
     current: ArcSwap<Snapshot>,
-    clients: Clients,
     calls: AtomicU64,
     listeners: Listeners,
     pub(super) ground: Arc<Ground>,
@@ -41,6 +40,8 @@ pub(super) struct Ground {
     pub(super) plugins: Arc<dyn MiddlewarePlugins>,
     pub(super) bus: EventBus,
     pub(super) notices: mpsc::UnboundedSender<BackendNotice>,
+    /// Whom backends may have something to say to.
+    pub(super) clients: Clients,
     /// Stands in for processes and the net.
     pub(super) connector: Option<Arc<dyn Connector>>,
     /// How calls go, by the names of backends.
@@ -122,7 +123,6 @@ impl Gateway {
         let (notices, heard) = mpsc::unbounded_channel();
         let gateway = Self {
             current: ArcSwap::default(),
-            clients: Clients::default(),
             calls: AtomicU64::new(1),
             listeners: Listeners::default(),
             ground: Arc::new(Ground {
@@ -130,6 +130,7 @@ impl Gateway {
                 plugins,
                 bus,
                 notices,
+                clients: Clients::default(),
                 connector,
                 meters: Meters::default(),
                 tasks: TaskTracker::new(),
@@ -159,7 +160,7 @@ impl Gateway {
 
     /// How many clients are connected.
     pub fn clients(&self) -> usize {
-        self.clients.count()
+        self.ground.clients.count()
     }
 
     /// How the calls of the backends of this name have gone.
@@ -174,7 +175,7 @@ impl Gateway {
 
     /// From now on this client is told what changes.
     pub(super) fn greet(&self, client: Arc<dyn Client>) {
-        self.clients.add(client);
+        self.ground.clients.add(client);
     }
 
     pub(super) fn next_call(&self) -> u64 {
@@ -234,7 +235,7 @@ impl Gateway {
             spared: None,
         };
         if changes != Changes::default() {
-            self.clients.tell(changes);
+            self.ground.clients.tell(changes);
         }
         let swapped = Swapped {
             generation,

@@ -157,7 +157,7 @@ impl WasmMiddleware {
     fn refusal(&self, call: &'static str, refusal: wit::Refusal) -> Result<Refusal, Fault> {
         let data = refusal.data.map(|data| self.json(call, data));
         Ok(Refusal {
-            code: refusal.code,
+            code: refusal.code.into(),
             message: cut(refusal.message),
             data: data.transpose()?,
         })
@@ -195,7 +195,7 @@ impl MiddlewarePlugin for WasmMiddleware {
         let reply = match reply {
             Ok(result) => wit::Reply::Result(result),
             Err(error) => wit::Reply::Error(wit::Refusal {
-                code: error.code,
+                code: error.code.clamp(i32::MIN.into(), i32::MAX.into()) as i32,
                 message: error.message,
                 data: error.data,
             }),

@@ -11,12 +11,12 @@ mod instance;
 mod isolation;
 mod library;
 mod middleware;
-mod opened;
 mod output;
+mod prepared;
 mod state;
 mod watchdog;
 
 pub use engine::{Limits, PluginEngine};
 pub use isolation::{Isolation, Used};
 pub use library::{Described, Kind, Library};
-pub use opened::{Opened, OpenedMiddleware};
+pub use prepared::{Opened, OpenedMiddleware, Prepared};

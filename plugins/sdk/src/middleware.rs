@@ -108,7 +108,7 @@ impl Revision {
 
 impl Refusal {
     /// An error for the client. Servers have the codes from -32099 to -32000 for themselves.
-    pub fn new(code: i64, message: impl Into<String>) -> Self {
+    pub fn new(code: i32, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
