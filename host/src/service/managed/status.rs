@@ -38,6 +38,8 @@ impl Managed {
         let ended: Vec<_> = snapshot.ended().collect();
         let serving = snapshot.backends().map(|(name, process)| {
             let ended = ended.contains(&name);
+            let health = snapshot.health(name).filter(|_| !ended);
+            let unwell = health.as_ref().and_then(|it| it.reason());
             Backend {
                 name: name.to_owned(),
                 state: match ended {
@@ -48,8 +50,12 @@ impl Managed {
                 tools: tools_of(name),
                 reason: match ended {
                     true => Some("it ended by itself, and is started again".to_owned()),
-                    false => snapshot.left_alone(name).map(left_alone),
+                    false => {
+                        let alone = snapshot.left_alone(name).map(left_alone);
+                        alone.or_else(|| unwell.map(str::to_owned))
+                    }
                 },
+                health: health.as_ref().map_or("down", |it| it.as_str()).to_owned(),
                 load: self.load(name),
             }
         });
@@ -59,6 +65,7 @@ impl Managed {
             process: None,
             tools: 0,
             reason: Some(absent.reason.clone()),
+            health: "down".to_owned(),
             load: self.load(&absent.name),
         });
         serving.chain(missing).collect()
