@@ -5,7 +5,8 @@
 //! lower rank; `host/tests/rooms.rs` checks it):
 //!
 //! 1. [`target`]: the watched file; [`config`]: what its bytes mean; [`events`]: what happened;
-//!    [`state`]: what is kept on disk; [`mcp`]: the protocol on the wire;
+//!    [`state`]: what is kept on disk; [`secrets`]: what placeholders stand for; [`mcp`]: the
+//!    protocol on the wire;
 //! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
 //!    [`settings`]: who has a say in `sync`, and what is stored;
 //!    [`manage`]: answers how the host is, and takes orders;
@@ -29,6 +30,7 @@ pub mod mcp;
 pub mod memory;
 pub mod plugin;
 pub mod reload;
+pub mod secrets;
 pub mod service;
 pub mod settings;
 pub mod state;

@@ -221,7 +221,7 @@ impl SentinelService {
 
         let target = Arc::new(LocalFile::new(path.clone()));
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let (gateway, notices) = Gateway::new(base.clone());
+        let (gateway, notices) = Gateway::new(base.clone(), library.clone(), self.bus.clone());
         if stdio {
             gateway.only_named_addresses();
         }

@@ -29,6 +29,8 @@ mod drain;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod jwt;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod load;
@@ -52,6 +54,8 @@ mod quiet;
 mod random_edits;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod server;
 mod settings;

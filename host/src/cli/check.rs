@@ -1,12 +1,17 @@
 //! `config-sync check`: every problem of a configuration at once, with its line.
 
+use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::find_config::{self, ConfigArgument};
-use crate::config::{self, Load, Problem};
+use super::plugins_of::Plugins;
+use crate::config::{self, Known, Load, Problem};
+use crate::gateway::MiddlewarePlugins;
+use crate::reload::{Refused, check_middleware};
+use crate::secrets::value_of;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
@@ -44,12 +49,43 @@ impl Check {
         }
     }
 
-    /// Whether it is right.
-    fn found(&self) -> Result<bool, String> {
+    /// What is to be checked, by its name, and what became of it, with the plugins that a host on
+    /// it would have.
+    fn load(&self) -> Result<(String, Load), String> {
         let path = self.config.find()?;
         let bytes = find_config::read(&path)?;
         let name = path.display().to_string();
-        let load = config::load(&name, &bytes, &|name| std::env::var(name).ok(), &[]);
+        let library = OnceCell::new();
+        let library = || library.get_or_init(|| Plugins::library(&path, &bytes));
+        let names = || {
+            let library = library().as_ref().map(MiddlewarePlugins::names);
+            library.unwrap_or_default()
+        };
+        let known = Known {
+            sections: &[],
+            middleware: Some(&names),
+        };
+        let load = config::load(&name, &bytes, &value_of, known);
+        if let Load::Valid {
+            config, document, ..
+        } = &load
+            && !config.plugged.is_empty()
+        {
+            let library = library().as_ref().map_err(Clone::clone)?;
+            match check_middleware(&config.plugged, library) {
+                Ok(()) => {}
+                Err(Refused::Fault(fault)) => return Err(fault.to_string()),
+                Err(Refused::Problems(problems)) => {
+                    return Ok((name, Load::Invalid(document.locate(problems))));
+                }
+            }
+        }
+        Ok((name, load))
+    }
+
+    /// Whether it is right.
+    fn found(&self) -> Result<bool, String> {
+        let (name, load) = self.load()?;
         let (valid, problems) = match &load {
             Load::Empty => (false, Vec::new()),
             Load::Invalid(problems) => (false, problems.iter().map(shown).collect()),
@@ -70,11 +106,9 @@ impl Check {
     }
 
     fn check(&self) -> Result<(), String> {
-        let path = self.config.find()?;
-        let bytes = find_config::read(&path)?;
-        let name = path.display().to_string();
+        let (name, load) = self.load()?;
         let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        match config::load(&name, &bytes, &|name| std::env::var(name).ok(), &[]) {
+        match load {
             Load::Empty => Err(format!(
                 "{name}: it is empty; a configuration has at least `version` and `backends`"
             )),

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::find_config::{self, ConfigArgument};
 use super::find_state::StateArgument;
 use super::plugins_of::Plugins;
+use crate::gateway::MiddlewarePlugins;
 use crate::memory;
 use crate::reload::{Plan as Planned, Planner, Renamed, Tool};
 
@@ -56,10 +58,12 @@ impl Plan {
         let (serving, origin) = self.serving(&watched)?;
         let plugins = Plugins::of(&watched, &serving).await?;
         let source = file.display().to_string();
+        let middleware: Arc<dyn MiddlewarePlugins> = plugins.library.clone();
         let planner = Planner {
             source: &source,
             handlers: &plugins.handlers,
-            detectors: &plugins.library,
+            detectors: plugins.library.as_ref(),
+            middleware: &middleware,
             connect_in: self
                 .connect
                 .then(|| watched.parent().map(PathBuf::from).unwrap_or_default()),

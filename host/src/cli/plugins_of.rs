@@ -1,15 +1,17 @@
 //! The plugins that a host with this configuration would have, for commands that ask them
 //! something and start no host.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::folders;
-use crate::config::{self, Load, PluginSettings};
+use crate::config::{self, Known, Load, PluginSettings};
 use crate::plugin::{Library, PluginEngine};
 use crate::reload::Handlers;
+use crate::secrets::value_of;
 
 pub(super) struct Plugins {
-    pub(super) library: Library,
+    pub(super) library: Arc<Library>,
     pub(super) handlers: Handlers,
 }
 
@@ -26,25 +28,32 @@ impl Plugins {
 
     /// As [`Self::of`], for who tells himself which cannot be used.
     pub(super) async fn quietly(watched: &Path, bytes: &[u8]) -> Result<Self, String> {
-        let settings = match config::load("", bytes, &|name| std::env::var(name).ok(), &[]) {
-            Load::Valid { config, .. } => config.plugins.clone(),
-            Load::Empty | Load::Invalid(_) => PluginSettings::default(),
-        };
-        let base = watched.parent().map(PathBuf::from).unwrap_or_default();
+        let (watched, bytes) = (watched.to_owned(), bytes.to_owned());
         let load = move || {
-            let engine = PluginEngine::new(settings.limits.into(), folders::cache())
-                .map_err(|error| format!("{error:#}"))?;
-            let beside = base.join(&settings.dir);
-            let folders: Vec<_> = [Some(beside), folders::plugins()]
-                .into_iter()
-                .flatten()
-                .collect();
-            let library = Library::load(engine, &folders);
+            let library = Self::library(&watched, &bytes)?;
             let handlers = Handlers::new(library.handlers()?);
+            let library = Arc::new(library);
             Ok(Self { library, handlers })
         };
         tokio::task::spawn_blocking(load)
             .await
             .map_err(|error| error.to_string())?
+    }
+
+    /// As [`Plugins::of`], and no handler is asked anything.
+    pub(super) fn library(watched: &Path, bytes: &[u8]) -> Result<Library, String> {
+        let settings = match config::load("", bytes, &value_of, Known::default()) {
+            Load::Valid { config, .. } => config.plugins.clone(),
+            Load::Empty | Load::Invalid(_) => PluginSettings::default(),
+        };
+        let base = watched.parent().unwrap_or(Path::new(""));
+        let beside = base.join(&settings.dir);
+        let folders: Vec<_> = [Some(beside), folders::plugins()]
+            .into_iter()
+            .flatten()
+            .collect();
+        let engine = PluginEngine::new(settings.limits.into(), folders::cache())
+            .map_err(|error| format!("{error:#}"))?;
+        Ok(Library::load(engine, &folders))
     }
 }

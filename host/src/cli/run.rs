@@ -15,10 +15,11 @@ use super::folders;
 use super::logging::{self, Format};
 use super::sync_flags::SyncFlags;
 use super::{sync_variables, tui};
-use crate::config::{self, Load, PluginSettings, Transport};
+use crate::config::{self, Known, Load, PluginSettings, Transport};
 use crate::manage::{Client, Place, Status};
 use crate::memory;
 use crate::reload::Trigger;
+use crate::secrets::value_of;
 use crate::service::{Options, SentinelService};
 use crate::state::{self, Folder};
 use crate::tui as ui;
@@ -248,17 +249,16 @@ struct Beforehand {
 /// shows them.
 fn beforehand(path: &Path, state: Option<&Path>) -> Result<Beforehand, String> {
     let name = path.display().to_string();
-    let of_bytes =
-        |bytes: &[u8]| match config::load(&name, bytes, &|name| std::env::var(name).ok(), &[]) {
-            Load::Empty => Err(format!(
-                "{name}: it is empty; see README.md for a first configuration"
-            )),
-            Load::Invalid(problems) => Err(problems.pretty(false)),
-            Load::Valid { config, .. } => Ok(Beforehand {
-                plugins: config.plugins.clone(),
-                transport: config.server.transport,
-            }),
-        };
+    let of_bytes = |bytes: &[u8]| match config::load(&name, bytes, &value_of, Known::default()) {
+        Load::Empty => Err(format!(
+            "{name}: it is empty; see README.md for a first configuration"
+        )),
+        Load::Invalid(problems) => Err(problems.pretty(false)),
+        Load::Valid { config, .. } => Ok(Beforehand {
+            plugins: config.plugins.clone(),
+            transport: config.server.transport,
+        }),
+    };
     find_config::read(path)
         .and_then(|bytes| of_bytes(&bytes))
         .or_else(|report| {

@@ -236,7 +236,7 @@ impl Asleep {
     fn check_detector(&self, change: &Map<String, Value>) -> Result<(), String> {
         match change.get("detection") {
             Some(Value::String(name)) if !name.contains("${") => {
-                known_detector(name, &self.plugins.library)
+                known_detector(name, self.plugins.library.as_ref())
             }
             _ => Ok(()),
         }

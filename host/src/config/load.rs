@@ -61,21 +61,26 @@ pub enum Load {
     },
 }
 
+/// What the plugins have, for those who know it.
+#[derive(Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// The top-level sections that handlers read.
+    pub sections: &'a [String],
+    /// The middleware of plugins; asked for where the file names some. Without it every name may
+    /// be a plugin's.
+    pub middleware: Option<&'a dyn Fn() -> Vec<String>>,
+}
+
 /// Reads `bytes`, up to 16 MiB of UTF-8, and checks them.
 ///
 /// `source_name` is what problems call the source: `config.yaml`. `env` is asked for the
 /// variables of values that are used right here, and whether the others are set; what it answers
-/// is in no message. `claimed_sections` are the top-level sections that handlers read.
+/// is in no message.
 ///
 /// No input makes it panic or run long.
-pub fn load(
-    source_name: &str,
-    bytes: &[u8],
-    env: Environment<'_>,
-    claimed_sections: &[String],
-) -> Load {
+pub fn load(source_name: &str, bytes: &[u8], env: Environment<'_>, known: Known<'_>) -> Load {
     match parse(source_name, bytes) {
-        Ok(draft) => draft.validate(env, claimed_sections),
+        Ok(draft) => draft.validate(env, known),
         Err(load) => load,
     }
 }
@@ -149,10 +154,10 @@ impl Draft {
     }
 
     /// Checks it: the second half of [`load`].
-    pub fn validate(self, env: Environment<'_>, claimed_sections: &[String]) -> Load {
+    pub fn validate(self, env: Environment<'_>, known: Known<'_>) -> Load {
         let Self { document, problems } = self;
         let findings = Findings::new(env, problems);
-        let config = check(&document, &findings, claimed_sections);
+        let config = check(&document, &findings, known);
         let problems = document.locate(findings.into_problems());
         if problems.has_errors() {
             return Load::Invalid(problems);
@@ -165,25 +170,22 @@ impl Draft {
     }
 }
 
-fn check(
-    document: &Document,
-    findings: &Findings<'_>,
-    claimed_sections: &[String],
-) -> SentinelConfig {
+fn check(document: &Document, findings: &Findings<'_>, known: Known<'_>) -> SentinelConfig {
     let mut map = MapReader::new(document.sections(), String::new(), None, findings, false);
     version::check(&mut map, findings);
     let backend_names = backends::check(&mut map);
     conflict_resolution::check(&mut map, &backend_names);
-    let middleware = middleware::check(&mut map);
+    let middleware = middleware::check(&mut map, known.middleware);
     let config = SentinelConfig {
         server: server::read(&mut map, middleware.has_auth),
         plugins: plugins::read(&mut map),
         sync: sync::read(&mut map),
         sections: to_object(document.sections()),
         backend_names,
+        plugged: middleware.plugged,
     };
     for (name, value) in map.values() {
-        check_section_name(name, &value, claimed_sections, &config.sections);
+        check_section_name(name, &value, known.sections, &config.sections);
     }
     config
 }

@@ -1,9 +1,11 @@
 //! `middleware`: what every call passes through, outermost first.
 //!
 //! An entry is a name, a one-key map `{name: settings}`, or a map with `name` beside its
-//! settings. Where two are of one kind, `type` says which, and the name tells them apart. Read
-//! from the file to check it, and from a plugin's proposal to use it.
+//! settings. Where two are of one kind, `type` says which, and the name tells them apart. What is
+//! none of ours is a plugin's, and its settings are for that to read. Read from the file to check
+//! it, and from a plugin's proposal to use it.
 
+mod jwt;
 mod settings;
 
 use std::collections::HashSet;
@@ -16,9 +18,10 @@ use super::reader::{MapReader, join, read_json};
 use super::template::Environment;
 use super::value::Value;
 
+pub use jwt::{JwtSettings, KeyPlace, SignatureAlgorithm};
 pub use settings::{
     AuditSettings, AuthSettings, BreakerSettings, ConcurrencySettings, MiddlewareSettings, Names,
-    OnFault, Per, RateSettings, RedactSettings, RetrySettings,
+    OnFault, Per, PluggedSettings, RateSettings, RedactSettings, RetrySettings,
 };
 
 /// One step that every call passes through.
@@ -39,6 +42,7 @@ enum Kind {
     CircuitBreaker,
     ConcurrencyLimit,
     RateLimit,
+    Plugged,
     Recovery,
     Redact,
     Retry,
@@ -59,12 +63,24 @@ const NAMES: [(&str, Kind); 11] = [
     ("recovery", Kind::Recovery),
 ];
 
+const OTHERS: &str = "others go as NAME.wasm into the plugins folder";
+
+/// Whether the host itself has a middleware of this name, so that no plugin can.
+pub fn is_own_middleware(name: &str) -> bool {
+    NAMES.iter().any(|(own, _)| *own == name)
+}
+
 impl Kind {
     /// Whether its name alone says all.
     fn has_defaults(self) -> bool {
         matches!(
             self,
-            Self::Audit | Self::Recovery | Self::Timeout | Self::Retry | Self::CircuitBreaker
+            Self::Audit
+                | Self::CircuitBreaker
+                | Self::Plugged
+                | Self::Recovery
+                | Self::Retry
+                | Self::Timeout
         )
     }
 }
@@ -78,23 +94,38 @@ impl MiddlewareSpec {
         json: &Json,
         env: Environment<'_>,
     ) -> Result<Self, Vec<Problem>> {
+        let word = kind;
+        let kind = own(word).unwrap_or(Kind::Plugged);
         let settings = read_json(&join("middleware", name), json, env, |value| {
-            read(named(kind, value)?, value)
+            read(kind, word, value)
         })?;
         let name = name.to_owned();
         Ok(Self { name, settings })
     }
 }
 
+/// An entry that a plugin serves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PluggedEntry {
+    /// Where its settings stand: `middleware[2].quota`.
+    pub path: String,
+    /// What the plugin can be told.
+    pub settings: PluggedSettings,
+}
+
 /// What the section says beyond its own entries.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Checked {
     /// Whether clients must show a token.
     pub(super) has_auth: bool,
+    pub(super) plugged: Vec<PluggedEntry>,
 }
 
+/// The middleware that plugins have; nothing, where that is not known.
+pub(super) type Plugins<'a> = Option<&'a dyn Fn() -> Vec<String>>;
+
 /// Checks the section.
-pub(super) fn check(root: &mut MapReader<'_>) -> Checked {
+pub(super) fn check(root: &mut MapReader<'_>, plugins: Plugins<'_>) -> Checked {
     let items = root
         .get("middleware")
         .and_then(|value| value.list("a list"))
@@ -104,8 +135,9 @@ pub(super) fn check(root: &mut MapReader<'_>) -> Checked {
         let Some(Entry {
             name,
             kind,
+            word,
             settings,
-        }) = entry(&item)
+        }) = entry(&item, plugins)
         else {
             continue;
         };
@@ -120,10 +152,18 @@ pub(super) fn check(root: &mut MapReader<'_>) -> Checked {
                 Some("keep one of them, or give one a `name` of its own beside its `type`".into()),
             );
         }
-        match settings {
-            Some(settings) => {
-                read(kind, &settings);
+        match &settings {
+            Some(value) => {
+                let read = read(kind, &word, value);
+                if let Some(MiddlewareSettings::Plugged(settings)) = read {
+                    let path = value.path.clone();
+                    checked.plugged.push(PluggedEntry { path, settings });
+                }
             }
+            None if kind == Kind::Plugged => checked.plugged.push(PluggedEntry {
+                path: item.path.clone(),
+                settings: PluggedSettings::new(&word),
+            }),
             None if kind.has_defaults() => {}
             None => {
                 let help = "write them below it, as `- NAME: {...}`".to_owned();
@@ -138,17 +178,21 @@ pub(super) fn check(root: &mut MapReader<'_>) -> Checked {
 struct Entry<'a> {
     name: String,
     kind: Kind,
+    /// What says the kind.
+    word: String,
     /// Where its settings stand, if it has any.
     settings: Option<Value<'a>>,
 }
 
-fn entry<'a>(item: &Value<'a>) -> Option<Entry<'a>> {
+fn entry<'a>(item: &Value<'a>, plugins: Plugins<'_>) -> Option<Entry<'a>> {
     let entries = match &item.node().kind {
         node::Kind::Map(entries) => entries,
-        node::Kind::Text(name) => {
+        node::Kind::Text(_) => {
+            let (kind, word) = kind(item, plugins)?;
             return Some(Entry {
-                name: name.clone(),
-                kind: item.one_of(&NAMES)?,
+                name: word.clone(),
+                kind,
+                word,
                 settings: None,
             });
         }
@@ -159,12 +203,13 @@ fn entry<'a>(item: &Value<'a>) -> Option<Entry<'a>> {
         }
     };
     let mut map = item.map()?;
-    let (name, kind) = (map.get("name"), map.get("type"));
-    if let Some(kind_value) = kind.as_ref().or(name.as_ref()) {
-        let kind = kind_value.one_of(&NAMES)?;
+    let (name, of_kind) = (map.get("name"), map.get("type"));
+    if let Some(value) = of_kind.as_ref().or(name.as_ref()) {
+        let (kind, word) = kind(value, plugins)?;
         return Some(Entry {
-            name: name.as_ref().unwrap_or(kind_value).filled_text()?,
+            name: name.as_ref().unwrap_or(value).filled_text()?,
             kind,
+            word,
             settings: Some(item.clone()),
         });
     }
@@ -174,36 +219,69 @@ fn entry<'a>(item: &Value<'a>) -> Option<Entry<'a>> {
         return None;
     }
     let (name, settings) = map.values().next()?;
-    let kind = match &settings.node().kind {
+    let of_kind = match &settings.node().kind {
         node::Kind::Map(_) => settings.map()?.get("type"),
         _ => None,
     };
-    let kind = match kind {
-        Some(kind) => kind.one_of(&NAMES)?,
-        None => named(name, &settings)?,
+    let (kind, word) = match of_kind {
+        Some(value) => kind(&value, plugins)?,
+        None => {
+            let kind = known(name, plugins).or_else(|| {
+                let names = names(plugins);
+                let help = settings.did_you_mean_key(name, names.iter().map(|it| &**it));
+                let all = || format!("there are {}; {OTHERS}", names.join(", "));
+                settings.key_error("unknown middleware", help.or_else(|| Some(all())));
+                None
+            });
+            (kind?, name.to_owned())
+        }
     };
     Some(Entry {
         name: name.to_owned(),
         kind,
+        word,
         settings: Some(settings),
     })
 }
 
-fn named(name: &str, value: &Value<'_>) -> Option<Kind> {
-    let known = NAMES.iter().find(|(known, _)| *known == name);
-    if known.is_none() {
-        let names = NAMES.map(|(name, _)| name);
-        let help = value
-            .did_you_mean_key(name, names)
-            .unwrap_or_else(|| format!("known middleware: {}", names.join(", ")));
-        value.key_error("unknown middleware", Some(help));
+/// The kind that a text names, and the text.
+fn kind(value: &Value<'_>, plugins: Plugins<'_>) -> Option<(Kind, String)> {
+    let word = value.filled_text()?;
+    let kind = known(&word, plugins);
+    if kind.is_none() {
+        let names = names(plugins);
+        let help = value.did_you_mean(names.iter().map(|it| &**it));
+        let message = format!("{} is none of {}", value.quoted(), names.join(", "));
+        value.error(message, help.or_else(|| Some(OTHERS.to_owned())));
     }
-    known.map(|(_, kind)| *kind)
+    Some((kind?, word))
 }
 
-/// Reads the settings; nothing at all stands for the defaults.
-fn read(kind: Kind, value: &Value<'_>) -> Option<MiddlewareSettings> {
+fn own(word: &str) -> Option<Kind> {
+    let own = NAMES.iter().find(|(name, _)| *name == word);
+    own.map(|(_, kind)| *kind)
+}
+
+fn known(word: &str, plugins: Plugins<'_>) -> Option<Kind> {
+    own(word).or_else(|| {
+        let is_there = plugins.is_none_or(|plugins| plugins().iter().any(|name| name == word));
+        is_there.then_some(Kind::Plugged)
+    })
+}
+
+/// All that an entry may name.
+fn names(plugins: Plugins<'_>) -> Vec<String> {
+    let own = NAMES.iter().map(|(name, _)| (*name).to_owned());
+    let plugins = plugins.map(|plugins| plugins()).unwrap_or_default();
+    own.chain(plugins).collect()
+}
+
+/// Reads the settings; nothing at all stands for the defaults. `word` is what names the kind.
+fn read(kind: Kind, word: &str, value: &Value<'_>) -> Option<MiddlewareSettings> {
     let mut map = value.map()?;
+    if kind == Kind::Plugged {
+        return Some(settings::plugged(word, &mut map, value.node().to_json()));
+    }
     map.know(&["name", "type"]);
     let settings = settings::read(kind, &mut map);
     map.finish();

@@ -40,10 +40,11 @@ pub use difference::{Difference, DifferenceKind, differences};
 pub use document::Document;
 pub use host_grant::{HostGrant, is_public};
 pub(crate) use load::read_with;
-pub use load::{Draft, Load, load, parse};
+pub use load::{Draft, Known, Load, load, parse};
 pub use middleware::{
-    AuditSettings, AuthSettings, BreakerSettings, ConcurrencySettings, MiddlewareSettings,
-    MiddlewareSpec, Names, OnFault, Per, RateSettings, RedactSettings, RetrySettings,
+    AuditSettings, AuthSettings, BreakerSettings, ConcurrencySettings, JwtSettings, KeyPlace,
+    MiddlewareSettings, MiddlewareSpec, Names, OnFault, Per, PluggedEntry, PluggedSettings,
+    RateSettings, RedactSettings, RetrySettings, SignatureAlgorithm, is_own_middleware,
 };
 pub use patterns::{Expressions, Globs};
 pub use plugin_file::{PluginFile, PluginGrants, SignalGrant, plugin_file};

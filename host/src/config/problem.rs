@@ -77,6 +77,15 @@ impl Problem {
         self
     }
 
+    /// The same, where `path` is the root of its own path.
+    #[must_use]
+    pub fn below(mut self, path: &str) -> Self {
+        let step = self.path.is_empty() || self.path.starts_with('[');
+        let dot = if step { "" } else { "." };
+        self.path = format!("{path}{dot}{}", self.path);
+        self
+    }
+
     /// Whether it refuses the configuration.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error

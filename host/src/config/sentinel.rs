@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value as Json};
 
+use super::middleware::PluggedEntry;
 use super::plugins::PluginSettings;
 use super::server::ServerSettings;
 use super::sync::SyncSettings;
@@ -26,6 +27,8 @@ pub struct SentinelConfig {
     pub sections: Map<String, Json>,
     /// The names of the backends, in the order of the file, disabled ones too.
     pub backend_names: Vec<String>,
+    /// The middleware that plugins serve. Whether they take its settings is not known here.
+    pub plugged: Vec<PluggedEntry>,
 }
 
 impl SentinelConfig {

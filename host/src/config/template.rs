@@ -1,16 +1,22 @@
-//! A text that may hold `${VAR}`. It is kept as written, and never holds what a variable holds:
-//! that is asked for where it is used.
+//! A text that may hold `${VAR}` and `${secret:NAME}`. It is kept as written, and never holds what
+//! a variable or secret holds: that is asked for where it is used.
 
 use std::fmt;
 
 /// Whoever lacks more variables has another problem, and a hostile text can name a million.
 const MOST_MISSING: usize = 20;
 
-/// Looks up an environment variable; `None` when it is not set.
+/// How a placeholder says that it is a secret.
+const SECRET: &str = "secret:";
+/// Names of secrets are names of files.
+const LONGEST_SECRET: usize = 128;
+
+/// Looks up an environment variable, or a secret by `secret:NAME`; `None` when there is none.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A text with placeholders: `${VAR}`, `${VAR:-default}` (the default stands in when the variable
-/// is not set or empty), and `$${` for a literal `${`. A `$` alone is itself.
+/// is not set or empty), `${secret:NAME}`, and `$${` for a literal `${`. A `$` alone is itself.
+/// `secret:NAME` as the whole text is short for `${secret:NAME}`.
 ///
 /// `Display` and `Debug` show it as written; two templates are equal when written alike.
 #[derive(Clone)]
@@ -36,7 +42,8 @@ pub enum TemplateError {
     Unclosed,
     /// What stands in the braces does not begin with a variable's name.
     #[error(
-        "`${{` must be followed by the name of a variable: letters, digits and `_`, no digit first"
+        "`${{` must be followed by the name of a variable (letters, digits and `_`, no digit \
+         first), or by `secret:` and a name (also `-` and `.`)"
     )]
     BadName,
     /// A default that holds a placeholder itself.
@@ -44,18 +51,45 @@ pub enum TemplateError {
     Nested,
 }
 
-/// A variable that is not set and has no default.
+/// A variable that is not set, or a secret that is not there, and has no default.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("environment variable `{name}` is not set")]
+#[error("{}", Self::message(name))]
 pub struct MissingVariable {
-    /// The variable's name.
+    /// The variable's name; `secret:NAME` for a secret.
     pub name: String,
+}
+
+impl MissingVariable {
+    fn message(name: &str) -> String {
+        match name.strip_prefix(SECRET) {
+            Some(secret) => format!("there is no secret `{secret}`"),
+            None => format!("environment variable `{name}` is not set"),
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> String {
+        let name = &self.name;
+        match name.strip_prefix(SECRET) {
+            Some(secret) => format!(
+                "put it into a file `{secret}` in the folder that CREDENTIALS_DIRECTORY (systemd) \
+                 or CONFIG_SYNC_SECRETS names, or in /run/secrets; or set it in the environment"
+            ),
+            None => format!("set it, or write `${{{name}:-default}}`"),
+        }
+    }
 }
 
 impl Template {
     /// Reads `text`; the error says what is wrong with its placeholders.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let mut parts = Vec::new();
+        if is_secret(text) {
+            let (name, default) = (text.to_owned(), None);
+            parts.push(Part::Variable { name, default });
+            let text = text.to_owned();
+            return Ok(Self { text, parts });
+        }
         let mut literal = String::new();
         let mut rest = text;
         while let Some(at) = rest.find("${") {
@@ -139,7 +173,7 @@ fn variable(inner: &str) -> Result<Part, TemplateError> {
         Some((name, default)) => (name, Some(default)),
         None => (inner, None),
     };
-    if !is_variable_name(name) {
+    if !is_variable_name(name) && !is_secret(name) {
         return Err(TemplateError::BadName);
     }
     if default.is_some_and(|default| default.contains("${")) {
@@ -156,6 +190,16 @@ fn is_variable_name(name: &str) -> bool {
         && name
             .chars()
             .all(|character| character.is_ascii_alphanumeric() || character == '_')
+}
+
+/// `secret:` and a name that leads out of no folder.
+fn is_secret(text: &str) -> bool {
+    text.strip_prefix(SECRET).is_some_and(|name| {
+        let legal = |letter: char| letter.is_ascii_alphanumeric() || "_-.".contains(letter);
+        (1..=LONGEST_SECRET).contains(&name.len())
+            && !name.starts_with('.')
+            && name.chars().all(legal)
+    })
 }
 
 impl fmt::Display for Template {
@@ -186,6 +230,7 @@ mod tests {
         match name {
             "SET" => Some("value".into()),
             "EMPTY" => Some(String::new()),
+            "secret:api-key.v2" => Some("hush".into()),
             "TRICKY" => Some("${SET}".into()),
             _ => None,
         }
@@ -243,6 +288,28 @@ mod tests {
         let names: Vec<_> = template.missing(&env).into_iter().map(|m| m.name).collect();
         assert_eq!(names, ["B", "A"]);
         assert_eq!(template.resolve(&env).unwrap_err().name, "B");
+    }
+
+    #[test]
+    fn a_secret_is_a_placeholder_or_the_whole_text() {
+        assert_eq!(resolved("secret:api-key.v2"), "hush");
+        assert_eq!(resolved("Bearer ${secret:api-key.v2}"), "Bearer hush");
+        assert_eq!(resolved("${secret:none:-x}"), "x");
+        assert!(Template::parse("secret:a").unwrap().has_variables());
+        for literal in [
+            "secret:",
+            "secret: a",
+            " secret:a",
+            "secret:../a",
+            "secret:a/b",
+        ] {
+            assert_eq!(resolved(literal), literal);
+        }
+        let bad = Template::parse("${secret:../a}");
+        assert_eq!(bad, Err(TemplateError::BadName));
+        let missing = Template::parse("secret:none").unwrap().missing(&env);
+        assert_eq!(missing[0].to_string(), "there is no secret `none`");
+        assert!(missing[0].help().contains("a file `none`"));
     }
 
     #[test]

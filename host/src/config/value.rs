@@ -109,6 +109,11 @@ impl<'a> Value<'a> {
         Some(values.collect())
     }
 
+    /// Whether a list stands here.
+    pub(super) fn written_list(&self) -> bool {
+        matches!(self.node.kind, Kind::List(_))
+    }
+
     /// Text as written, placeholders and all.
     pub(crate) fn written_text(&self) -> Option<&'a str> {
         match &self.node.kind {
@@ -136,9 +141,7 @@ impl<'a> Value<'a> {
         };
         if !self.forgive_unset {
             for missing in template.missing(self.findings.env) {
-                let name = &missing.name;
-                let help = format!("set it, or write `${{{name}:-default}}`");
-                self.error(missing.to_string(), Some(help));
+                self.error(missing.to_string(), Some(missing.help()));
             }
         }
         Some(template)

@@ -2,6 +2,7 @@
 //! `auth`, every request must show a token; it goes no further than this. An address that others
 //! can reach lets nobody in without `auth`, whatever the configuration was when the connection
 //! was made; one that only this machine reaches lets no page of a foreign site in (DNS rebinding).
+//! Where to get a token is told to everybody who comes so far.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,13 +10,15 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{
-    AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderValue, ORIGIN, WWW_AUTHENTICATE,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, ORIGIN, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 
 use super::front::Arrived;
+use super::middleware::{METADATA, Refused};
 use super::{Gateway, Snapshot};
 use crate::config::ServerLimits;
 
@@ -43,16 +46,13 @@ pub(super) struct Door {
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
     LetIn(Option<Caller>),
-    /// The challenge for `WWW-Authenticate`.
-    Refused(&'static str),
+    /// With the challenge for `WWW-Authenticate`.
+    Refused(Option<Refused>, String),
     Closed,
 }
 
-const NO_TOKEN: &str = r#"Bearer realm="config-sync""#;
-const WRONG_TOKEN: &str = r#"Bearer realm="config-sync", error="invalid_token""#;
-
 impl Door {
-    fn answer(&self, snapshot: &Snapshot, headers: &HeaderMap) -> Answer {
+    async fn answer(&self, snapshot: &Snapshot, headers: &HeaderMap) -> Answer {
         let Some(guard) = snapshot.guard() else {
             return if self.is_local {
                 Answer::LetIn(None)
@@ -60,13 +60,25 @@ impl Door {
                 Answer::Closed
             };
         };
-        match headers.get(AUTHORIZATION) {
-            None => Answer::Refused(NO_TOKEN),
-            Some(header) => match guard.admit(header.as_bytes()) {
-                Some(name) => Answer::LetIn(Some(Caller(name.to_owned()))),
-                None => Answer::Refused(WRONG_TOKEN),
+        let refused = match headers.get(AUTHORIZATION) {
+            None => None,
+            Some(header) => match guard.admit(header.as_bytes()).await {
+                Ok(name) => return Answer::LetIn(Some(Caller(name))),
+                Err(refused) => Some(refused),
             },
+        };
+        Answer::Refused(refused, guard.challenge(refused))
+    }
+
+    /// Where to get a token, if that is what this path asks for (RFC 9728, section 3).
+    fn metadata(&self, path: &str) -> Option<Response> {
+        let rest = path.strip_prefix(METADATA)?;
+        if !rest.is_empty() && !rest.starts_with('/') {
+            return None;
         }
+        let metadata = self.gateway.current().guard()?.metadata()?;
+        let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        Some((json, metadata.to_string()).into_response())
     }
 
     /// Lets a request in, whole, or says why not.
@@ -88,13 +100,12 @@ impl Door {
             let say = "only this machine is served: `Host` and `Origin` must name it\n";
             return Err((StatusCode::FORBIDDEN, say).into_response());
         }
-        let caller = match self.answer(&self.gateway.current(), &headers) {
+        if let Some(metadata) = self.metadata(parts.uri.path()) {
+            return Err(metadata);
+        }
+        let caller = match self.answer(&self.gateway.current(), &headers).await {
             Answer::LetIn(caller) => caller,
-            Answer::Refused(challenge) => {
-                let challenge = [(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))];
-                let say = "a bearer token is needed\n";
-                return Err((StatusCode::UNAUTHORIZED, challenge, say).into_response());
-            }
+            Answer::Refused(refused, challenge) => return Err(refusal(refused, &challenge)),
             Answer::Closed => {
                 let say = "this address is closed: the configuration has no `auth`\n";
                 return Err((StatusCode::FORBIDDEN, say).into_response());
@@ -124,6 +135,33 @@ impl Door {
             caller,
         })
     }
+}
+
+fn refusal(refused: Option<Refused>, challenge: &str) -> Response {
+    let (status, say) = match refused {
+        None => (
+            StatusCode::UNAUTHORIZED,
+            "a bearer token is needed\n".to_owned(),
+        ),
+        Some(Refused::Invalid(why)) => (
+            StatusCode::UNAUTHORIZED,
+            format!("this token lets nobody in: {why}\n"),
+        ),
+        Some(Refused::TooLittle) => (
+            StatusCode::FORBIDDEN,
+            "this token is not good for what is needed here\n".to_owned(),
+        ),
+        Some(Refused::NoKeys) => {
+            let say = "the keys to check tokens with cannot be had\n";
+            let later = [(RETRY_AFTER, HeaderValue::from_static("10"))];
+            return (StatusCode::SERVICE_UNAVAILABLE, later, say).into_response();
+        }
+    };
+    let mut response = (status, say).into_response();
+    if let Ok(challenge) = HeaderValue::from_str(challenge) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
 }
 
 /// Whether a request is let in.
@@ -221,12 +259,12 @@ mod tests {
         Door { gateway, is_local }
     }
 
-    fn answer(door: &Door, authorization: Option<&str>) -> Answer {
+    async fn answer(door: &Door, authorization: Option<&str>) -> Answer {
         let mut headers = HeaderMap::new();
         if let Some(value) = authorization {
             headers.insert(AUTHORIZATION, value.parse().unwrap());
         }
-        door.answer(&door.gateway.current(), &headers)
+        door.answer(&door.gateway.current(), &headers).await
     }
 
     #[tokio::test]
@@ -235,23 +273,27 @@ mod tests {
             let door = door(is_local, true).await;
             let right = format!("Bearer {TOKEN}");
             let alice = Answer::LetIn(Some(Caller("alice".into())));
-            assert_eq!(answer(&door, Some(&right)), alice);
-            assert_eq!(answer(&door, None), Answer::Refused(NO_TOKEN));
-            let wrong = answer(&door, Some("Bearer 0123456789abcdeF"));
-            assert_eq!(wrong, Answer::Refused(WRONG_TOKEN));
+            assert_eq!(answer(&door, Some(&right)).await, alice);
+            let realm = r#"Bearer realm="config-sync""#;
+            let none = Answer::Refused(None, realm.to_owned());
+            assert_eq!(answer(&door, None).await, none);
+            let wrong = answer(&door, Some("Bearer 0123456789abcdeF")).await;
+            let Answer::Refused(Some(Refused::Invalid(_)), challenge) = wrong else {
+                panic!("{wrong:?}")
+            };
+            assert!(challenge.starts_with(&format!("{realm}, error=\"invalid_token\"")));
         }
     }
 
     #[tokio::test]
     async fn without_auth_only_this_machine_is_let_in() {
-        assert_eq!(answer(&door(true, false).await, None), Answer::LetIn(None));
+        let here = door(true, false).await;
+        assert_eq!(answer(&here, None).await, Answer::LetIn(None));
         let door = door(false, false).await;
-        assert_eq!(answer(&door, None), Answer::Closed);
+        assert_eq!(answer(&door, None).await, Answer::Closed);
         // What was a token before says nothing now.
-        assert_eq!(
-            answer(&door, Some("Bearer 0123456789abcdef")),
-            Answer::Closed
-        );
+        let token = answer(&door, Some("Bearer 0123456789abcdef")).await;
+        assert_eq!(token, Answer::Closed);
     }
 
     #[test]

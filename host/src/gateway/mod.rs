@@ -33,5 +33,9 @@ pub use connector::Connector;
 pub use listener::Opened;
 pub use mend::{Mended, Restarted};
 pub use meter::Measured;
+pub use middleware::{
+    Decision, MiddlewarePlugin, MiddlewarePlugins, NoPlugins, Refusal, Revision, Shown, Unusable,
+    Ways,
+};
 pub use snapshot::{Absent, Snapshot};
 pub use swap::{Before, Gateway, Swapped};

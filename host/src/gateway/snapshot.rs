@@ -1,6 +1,7 @@
 //! What serves at one moment: immutable, numbered, shared by every call that began on it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 
@@ -80,6 +81,12 @@ impl Snapshot {
         self.backends
             .iter()
             .map(|backend| (backend.name(), backend.process()))
+    }
+
+    /// How much longer the calls of this backend are refused because it gave no answer, if they
+    /// are.
+    pub fn left_alone(&self, backend: &str) -> Option<Duration> {
+        self.chain.left_alone(self.backend(backend)?)
     }
 
     /// How the backends want to be used; under their names, where more than one says so.

@@ -21,8 +21,10 @@ use super::connector::Connector;
 use super::front::serve_stdio;
 use super::listener::{Listeners, Opened};
 use super::meter::Meters;
+use super::middleware::{MiddlewarePlugins, NoPlugins};
 use super::{Candidate, Changes, Measured, Snapshot, Wanted};
 use crate::config::{Problem, ServerSettings};
+use crate::events::EventBus;
 
 /// Serves MCP clients from the current [`Snapshot`].
 pub struct Gateway {
@@ -35,10 +37,11 @@ pub struct Gateway {
 }
 
 /// What backends and middleware are built on.
-#[derive(Debug)]
 pub(super) struct Ground {
     /// The folder that relative paths in the configuration start from.
     pub(super) base: PathBuf,
+    pub(super) plugins: Arc<dyn MiddlewarePlugins>,
+    pub(super) bus: EventBus,
     pub(super) notices: mpsc::UnboundedSender<BackendNotice>,
     pub(super) subscriptions: AllSubscriptions,
     /// Whom backends may have something to say to.
@@ -97,21 +100,29 @@ impl Drop for Before {
 
 impl Gateway {
     /// A gateway that serves nothing yet. Relative paths in the configuration start from
-    /// `base`. What backends do by themselves comes out of the receiver.
-    pub fn new(base: PathBuf) -> (Arc<Self>, mpsc::UnboundedReceiver<BackendNotice>) {
-        Self::make(base, None)
+    /// `base`. What backends do by themselves comes out of the receiver, what befalls middleware
+    /// goes to `bus`.
+    pub fn new(
+        base: PathBuf,
+        plugins: Arc<dyn MiddlewarePlugins>,
+        bus: EventBus,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<BackendNotice>) {
+        Self::make(base, None, plugins, bus)
     }
 
     /// A gateway whose backends are reached by `connector` and by nothing else.
     pub fn connected_by(
         connector: Arc<dyn Connector>,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<BackendNotice>) {
-        Self::make(PathBuf::from("/"), Some(connector))
+        let (plugins, bus) = (Arc::new(NoPlugins), EventBus::default());
+        Self::make(PathBuf::from("/"), Some(connector), plugins, bus)
     }
 
-    fn make(
+    pub(super) fn make(
         base: PathBuf,
         connector: Option<Arc<dyn Connector>>,
+        plugins: Arc<dyn MiddlewarePlugins>,
+        bus: EventBus,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<BackendNotice>) {
         let (notices, heard) = mpsc::unbounded_channel();
         let server_tasks = TaskTracker::new();
@@ -121,6 +132,8 @@ impl Gateway {
             listeners: Listeners::new(&server_tasks),
             ground: Arc::new(Ground {
                 base,
+                plugins,
+                bus,
                 notices,
                 subscriptions: AllSubscriptions::default(),
                 clients: Clients::default(),
@@ -144,6 +157,11 @@ impl Gateway {
     /// What serves now.
     pub fn current(&self) -> Arc<Snapshot> {
         self.current.load_full()
+    }
+
+    /// Where middleware from plugins comes from.
+    pub fn plugins(&self) -> &Arc<dyn MiddlewarePlugins> {
+        &self.ground.plugins
     }
 
     /// How many clients are connected.

@@ -54,6 +54,8 @@ pub enum PluginKind {
     Detector,
     /// Says what a change means.
     Handler,
+    /// Stands on the way of every call.
+    Middleware,
 }
 
 /// Whether a plugin can be used.
@@ -79,6 +81,7 @@ impl PluginKind {
         match self {
             Self::Detector => "detector",
             Self::Handler => "handler",
+            Self::Middleware => "middleware",
         }
     }
 }

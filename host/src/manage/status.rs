@@ -134,7 +134,7 @@ pub struct Backend {
     pub process: Option<u32>,
     /// How many of the tools that clients see are its own.
     pub tools: usize,
-    /// Why it does not serve, or is not well.
+    /// Why it does not serve, is not well, or has its calls refused.
     pub reason: Option<String>,
     /// `ready`; `degraded`: it did not answer when it was last asked how it is; `down`: it ended or
     /// did not start, and waits for its next start.

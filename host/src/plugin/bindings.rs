@@ -31,3 +31,15 @@ pub(super) mod granted {
         imports: { default: trappable },
     });
 }
+
+pub(super) mod middleware {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "middleware-plugin",
+        imports: { default: trappable },
+        with: {
+            "config-sync:plugin/log": crate::plugin::bindings::detector::config_sync::plugin::log,
+            "config-sync:plugin/types": crate::plugin::bindings::detector::config_sync::plugin::types,
+        },
+    });
+}

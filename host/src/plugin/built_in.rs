@@ -25,6 +25,7 @@ pub(super) const HANDLERS: [(&str, &[u8]); 3] = [
     embedded!("middleware"),
     embedded!("tools"),
 ];
+pub(super) const MIDDLEWARE: [(&str, &[u8]); 1] = [embedded!("arguments")];
 pub(super) const LAST_RESORT: (&str, &[u8]) = embedded!("hash");
 
 pub(super) struct BuiltIn {

@@ -15,8 +15,10 @@ use super::handler::WasmHandler;
 use super::health::Health;
 use super::isolation::Isolation;
 use super::limits::Limits;
+use super::middleware::WasmMiddleware;
 use super::state::State;
 use crate::config::{PluginFile, PluginGrants};
+use crate::gateway::Ways;
 use crate::target::Digest;
 use crate::watch::Wakes;
 
@@ -34,6 +36,12 @@ pub(super) enum Description {
         summary: String,
         sections: Vec<String>,
     },
+    Middleware {
+        summary: String,
+        ways: Ways,
+        /// The one that names it.
+        section: [String; 1],
+    },
 }
 
 /// What a component is, by what it exports.
@@ -41,12 +49,14 @@ pub(super) enum Description {
 pub(super) enum Kind {
     Detector,
     Handler,
+    Middleware,
 }
 
 /// Each kind with the interface that its components export.
-pub(super) const KINDS: [(Kind, &str); 2] = [
+pub(super) const KINDS: [(Kind, &str); 3] = [
     (Kind::Detector, "detector"),
     (Kind::Handler, "reload-handler"),
+    (Kind::Middleware, "middleware"),
 ];
 
 impl Kind {
@@ -54,6 +64,7 @@ impl Kind {
         match self {
             Self::Detector => "detector",
             Self::Handler => "handler",
+            Self::Middleware => "middleware",
         }
     }
 }
@@ -172,6 +183,7 @@ impl Edition {
         let description = match kind {
             Kind::Detector => WasmDetector::describe(&edition),
             Kind::Handler => WasmHandler::describe(&edition),
+            Kind::Middleware => WasmMiddleware::describe(&edition),
         }
         .map_err(|fault| fault.to_string())?;
         edition.description.get_or_init(|| description);
@@ -188,10 +200,11 @@ impl Edition {
         self.digest == *digest && self.file == *file
     }
 
-    /// The sections of the configuration that it reads.
+    /// The sections of the configuration that it reads, or that it stands in.
     pub(super) fn sections(&self) -> &[String] {
         match self.description.get() {
             Some(Description::Handler { sections, .. }) => sections,
+            Some(Description::Middleware { section, .. }) => section,
             _ => &[],
         }
     }
@@ -207,11 +220,24 @@ impl Edition {
         }
     }
 
+    /// Which way it is asked about a call; a middleware always says.
+    pub(super) fn ways(&self) -> Ways {
+        match self.description.get() {
+            Some(Description::Middleware { ways, .. }) => *ways,
+            _ => Ways {
+                request: true,
+                response: true,
+            },
+        }
+    }
+
     pub(super) fn summary(&self) -> &str {
         match self.description.get() {
-            Some(Description::Handler { summary, .. } | Description::Detector { summary, .. }) => {
-                summary
-            }
+            Some(
+                Description::Handler { summary, .. }
+                | Description::Detector { summary, .. }
+                | Description::Middleware { summary, .. },
+            ) => summary,
             None => "",
         }
     }

@@ -193,17 +193,19 @@ fn difference(difference: wit::Difference) -> Difference {
 }
 
 fn problems(found: Vec<types::Problem>) -> Refused {
-    let found = found.into_iter().map(|problem| {
-        let made = match problem.severity {
-            types::Severity::Error => Problem::error(cut(problem.path), cut(problem.message)),
-            types::Severity::Warning => Problem::warning(cut(problem.path), cut(problem.message)),
-        };
-        match problem.help {
-            Some(help) => made.help(cut(help)),
-            None => made,
-        }
-    });
-    Refused::Problems(found.collect())
+    Refused::Problems(found.into_iter().map(problem).collect())
+}
+
+/// What a guest finds wrong, cut to what people read.
+pub(super) fn problem(problem: types::Problem) -> Problem {
+    let made = match problem.severity {
+        types::Severity::Error => Problem::error(cut(problem.path), cut(problem.message)),
+        types::Severity::Warning => Problem::warning(cut(problem.path), cut(problem.message)),
+    };
+    match problem.help {
+        Some(help) => made.help(cut(help)),
+        None => made,
+    }
 }
 
 fn to_wit(kind: Capability) -> wit::Capability {

@@ -27,7 +27,7 @@ pub struct Inspected {
     pub size: usize,
     /// SHA-256 in hex, to pin it by.
     pub digest: String,
-    /// `detector` or `handler`; absent, where it is nothing of ours.
+    /// `detector`, `handler` or `middleware`; absent, where it is nothing of ours.
     pub kind: Option<String>,
     /// The version of `config-sync:plugin` that it was built for.
     pub built_for: Option<String>,

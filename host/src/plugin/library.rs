@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use tokio::time::Instant;
 
-use super::built_in::{BuiltIn, DETECTORS, HANDLERS, LAST_RESORT};
+use super::built_in::{BuiltIn, DETECTORS, HANDLERS, LAST_RESORT, MIDDLEWARE};
 use super::detector::WasmDetector;
 use super::edition::{Edition, Kind};
 use super::engine::PluginEngine;
 use super::handler::WasmHandler;
 use super::load;
 use super::shelf::{Found, Shelf, Step};
-use crate::config::PluginLimits;
+use crate::config::{PluginLimits, is_own_middleware};
 use crate::reload::ReloadHandler;
 use crate::watch::{Detector, Detectors};
 
@@ -24,6 +24,7 @@ pub struct Library {
     last_resort: BuiltIn,
     detectors: Vec<BuiltIn>,
     handlers: Vec<BuiltIn>,
+    middleware: Vec<BuiltIn>,
     /// Held through a whole look at the folders: one at a time.
     shelf: Mutex<Shelf>,
     now: RwLock<Now>,
@@ -64,7 +65,7 @@ pub struct Change {
 pub enum Changed {
     /// It is there, or another one in its place.
     Loaded {
-        /// `detector` or `handler`.
+        /// `detector`, `handler` or `middleware`.
         kind: &'static str,
         /// Where it lies.
         path: PathBuf,
@@ -126,6 +127,7 @@ impl Library {
             last_resort: BuiltIn::new(LAST_RESORT),
             detectors: DETECTORS.map(BuiltIn::new).into(),
             handlers: HANDLERS.map(BuiltIn::new).into(),
+            middleware: MIDDLEWARE.map(BuiltIn::new).into(),
             shelf: Mutex::default(),
             now: RwLock::new(Now {
                 engine,
@@ -144,7 +146,11 @@ impl Library {
         let engine = self.read().engine.clone();
         let edition = load::edition(&name, path, &engine, None)?.ok_or("it is there already")?;
         if edition.kind != Kind::Detector {
-            return Err(format!("{} is a handler, not a detector", path.display()));
+            return Err(format!(
+                "{} is a {}, not a detector",
+                path.display(),
+                edition.kind.as_str()
+            ));
         }
         let here = DroppedIn {
             path: path.to_owned(),
@@ -215,7 +221,9 @@ impl Library {
     /// Every plugin of its own that the host has, used or not.
     pub(super) fn all_built_in(&self) -> impl Iterator<Item = (Kind, &BuiltIn)> {
         let detectors = self.detectors.iter().map(|it| (Kind::Detector, it));
-        detectors.chain(self.handlers.iter().map(|it| (Kind::Handler, it)))
+        let handlers = self.handlers.iter().map(|it| (Kind::Handler, it));
+        let middleware = self.middleware.iter().map(|it| (Kind::Middleware, it));
+        detectors.chain(handlers).chain(middleware)
     }
 
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Now> {
@@ -245,7 +253,8 @@ impl Library {
         drop(now);
         // The lock is not held meanwhile: a component of Python takes seconds to compile.
         let loaded = load::name_of(&path)
-            .and_then(|name| load::edition(&name, &path, &engine, before.as_deref()));
+            .and_then(|name| load::edition(&name, &path, &engine, before.as_deref()))
+            .and_then(not_our_own);
         let mut sections = before.as_ref().map_or(&[][..], |it| it.sections()).to_vec();
         let mut now = self.write();
         let here = now.dropped_in.entry(name.clone()).or_default();
@@ -325,6 +334,17 @@ impl Library {
     }
 }
 
+/// A middleware of a name that the host's own has would never be asked.
+fn not_our_own(edition: Option<Arc<Edition>>) -> Result<Option<Arc<Edition>>, String> {
+    match edition {
+        Some(it) if it.kind == Kind::Middleware && is_own_middleware(&it.name) => Err(format!(
+            "the host has a middleware `{}` of its own; give the file another name",
+            it.name
+        )),
+        edition => Ok(edition),
+    }
+}
+
 impl DroppedIn {
     /// Whether something would be missing without it. Every handler is held ready; one whose
     /// sections nobody writes is none the less of no use.
@@ -334,7 +354,7 @@ impl DroppedIn {
         };
         match edition.kind {
             Kind::Handler => edition.sections().iter().any(|section| is_wanted(section)),
-            Kind::Detector => self.is_in_use(),
+            Kind::Detector | Kind::Middleware => self.is_in_use(),
         }
     }
 }
@@ -353,6 +373,41 @@ impl Now {
 }
 
 impl Library {
+    /// The names of all middleware.
+    pub(super) fn middleware_names(&self) -> Vec<String> {
+        let now = self.read();
+        let dropped_in = now.dropped_in.iter().filter_map(|(name, it)| {
+            let edition = it.edition.as_ref()?;
+            (edition.kind == Kind::Middleware).then(|| name.clone())
+        });
+        let built_in = self.middleware.iter().map(|it| it.name.to_owned());
+        let mut names: Vec<_> = dropped_in.chain(built_in).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The middleware of this name.
+    ///
+    /// # Errors
+    /// Why there is none, and what to do about it.
+    pub(super) fn middleware_edition(&self, name: &str) -> Result<Arc<Edition>, String> {
+        let now = self.read();
+        if let Some(edition) = now.dropped_in(name, Kind::Middleware) {
+            return Ok(edition);
+        }
+        let built_in = self.middleware.iter().find(|it| it.name == name);
+        built_in.map_or_else(
+            || {
+                Err(format!(
+                    "there is no middleware `{name}` among the plugins; known are {}",
+                    self.middleware_names().join(", ")
+                ))
+            },
+            |it| it.get(&now.engine),
+        )
+    }
+
     fn detector_edition(&self, name: &str) -> Option<Result<Arc<Edition>, String>> {
         let now = self.read();
         if let Some(edition) = now.dropped_in(name, Kind::Detector) {

@@ -70,6 +70,7 @@ fn listed(name: &str, kind: Option<Kind>, edition: Option<&Edition>) -> Plugin {
         kind: kind.map(|kind| match kind {
             Kind::Detector => PluginKind::Detector,
             Kind::Handler => PluginKind::Handler,
+            Kind::Middleware => PluginKind::Middleware,
         }),
         summary: edition.map_or_else(String::new, |it| it.summary().to_owned()),
         built_in: false,

@@ -1,6 +1,6 @@
 //! WASM plugins on wasmtime: the folders they lie in, engine, compile cache, grants, limits,
-//! faults, and the components behind the ports `watch::Detector` and `reload::ReloadHandler`.
-//! Lower rooms see those traits and never this room. A plugin gets no files, no network, no
+//! faults, and the components behind the ports `watch::Detector`, `reload::ReloadHandler` and
+//! `gateway::MiddlewarePlugin`. Lower rooms see those traits and never this room. A plugin gets no files, no network, no
 //! environment and no clock that its user has not granted it, and no time to waste.
 
 mod bindings;
@@ -20,6 +20,7 @@ mod library;
 mod limits;
 mod list;
 mod load;
+mod middleware;
 mod output;
 mod prepared;
 mod shelf;
@@ -33,4 +34,4 @@ pub use inspect::{Inspected, inspect};
 pub use isolation::{Isolation, Used};
 pub use library::{Change, Changed, Library};
 pub use limits::Limits;
-pub use prepared::{Opened, Prepared};
+pub use prepared::{Opened, OpenedMiddleware, Prepared};

@@ -1,11 +1,17 @@
 //! One component by itself, without a library: for whoever tries a plugin out.
 
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
 use super::detector::WasmDetector;
 use super::edition::{Edition, Kind, Linked};
 use super::engine::PluginEngine;
 use super::handler::WasmHandler;
 use super::limits::Limits;
+use super::middleware::WasmMiddleware;
 use crate::config::PluginFile;
+use crate::gateway::{MiddlewarePlugin, Unusable};
 use crate::reload::ReloadHandler;
 use crate::watch::Detector;
 
@@ -23,6 +29,25 @@ pub enum Opened {
     Detector(Box<dyn Detector>),
     /// Of the world `reload-handler-plugin`.
     Handler(Box<dyn ReloadHandler>),
+    /// Of the world `middleware-plugin`.
+    Middleware(OpenedMiddleware),
+}
+
+/// A middleware that has no settings yet.
+pub struct OpenedMiddleware(Arc<Edition>);
+
+impl OpenedMiddleware {
+    /// Gives it the settings of an entry.
+    ///
+    /// # Errors
+    /// What is wrong with them, or the plugin's fault.
+    pub fn configure(
+        &self,
+        settings: &Map<String, Value>,
+    ) -> Result<Box<dyn MiddlewarePlugin>, Unusable> {
+        let middleware = WasmMiddleware::new(Arc::clone(&self.0), settings)?;
+        Ok(Box::new(middleware))
+    }
 }
 
 impl Prepared {
@@ -53,6 +78,7 @@ impl Prepared {
         Ok(match edition.kind {
             Kind::Detector => Opened::Detector(Box::new(WasmDetector::new(edition))),
             Kind::Handler => Opened::Handler(Box::new(WasmHandler::new(edition))),
+            Kind::Middleware => Opened::Middleware(OpenedMiddleware(edition)),
         })
     }
 }

@@ -84,6 +84,7 @@ impl Attempt<'_> {
             sections: &sections,
             detectors: self.detectors,
             plugins: self.applied.map(|applied| &applied.checked.config.plugins),
+            middleware: self.gateway.plugins(),
         };
         let checked = known.check(Arc::clone(&bytes), course).await;
         if let Some(applied) = self.applied {

@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use super::course::Course;
 use super::{Outcome, Phase, Refused};
-use crate::config::{self, Document, Load, PluginSettings, Problem, SentinelConfig};
+use crate::config::{
+    self, Document, Load, PluggedEntry, PluginSettings, Problem, SentinelConfig,
+};
+use crate::gateway::{MiddlewarePlugins, Unusable};
+use crate::secrets::value_of;
 use crate::watch::{AUTO, Detectors};
 
 /// A configuration that is right in itself, and the text it stands in.
@@ -49,6 +53,8 @@ pub(super) struct Known<'a> {
     pub(super) detectors: &'a dyn Detectors,
     /// With which these were found; absent, where with those of the file that is checked.
     pub(super) plugins: Option<&'a PluginSettings>,
+    /// What `middleware` may name beside the host's own.
+    pub(super) middleware: &'a Arc<dyn MiddlewarePlugins>,
 }
 
 impl Known<'_> {
@@ -69,8 +75,16 @@ impl Known<'_> {
             Ok(draft) => {
                 course.enter(Phase::Validate);
                 course.sections = Some(draft.sections());
-                let claimed = self.sections.to_vec();
-                aside(move || draft.validate(&|name| std::env::var(name).ok(), &claimed)).await?
+                let sections = self.sections.to_vec();
+                let plugins = Arc::clone(self.middleware);
+                let validate = move || {
+                    let known = config::Known {
+                        sections: &sections,
+                        middleware: Some(&|| plugins.names()),
+                    };
+                    draft.validate(&value_of, known)
+                };
+                aside(validate).await?
             }
         };
         match load {
@@ -90,9 +104,17 @@ impl Known<'_> {
                     document,
                 };
                 self.check_detection(&checked)?;
+                self.check_middleware(&checked).await?;
                 Ok(checked)
             }
         }
+    }
+
+    async fn check_middleware(&self, checked: &Checked) -> Result<(), Outcome> {
+        let (config, plugins) = (Arc::clone(&checked.config), Arc::clone(self.middleware));
+        aside(move || check_middleware(&config.plugged, plugins.as_ref()))
+            .await?
+            .map_err(|refused| checked.refused(refused))
     }
 
     fn check_detection(&self, checked: &Checked) -> Result<(), Outcome> {
@@ -107,6 +129,35 @@ impl Known<'_> {
             Ok(_) => Ok(()),
             Err(error) => Err(checked.rejected(vec![Problem::error("sync.detection", error)])),
         }
+    }
+}
+
+/// Whether the plugins take what their entries tell them.
+///
+/// # Errors
+/// Every problem, at its place; or the fault of a plugin, which has no place.
+pub fn check_middleware(
+    entries: &[PluggedEntry],
+    plugins: &dyn MiddlewarePlugins,
+) -> Result<(), Refused> {
+    let mut found = Vec::new();
+    for entry in entries {
+        match plugins.plugin(&entry.settings) {
+            Ok(_) => {}
+            Err(Unusable::Problems(problems)) => {
+                found.extend(
+                    problems
+                        .into_iter()
+                        .map(|problem| problem.below(&entry.path)),
+                );
+            }
+            Err(Unusable::Fault(fault)) => return Err(Refused::Fault(fault)),
+        }
+    }
+    if found.is_empty() {
+        Ok(())
+    } else {
+        Err(Refused::Problems(found))
     }
 }
 

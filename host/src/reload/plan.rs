@@ -15,7 +15,8 @@ use super::course::Course;
 use super::wanted::wanted;
 use super::{Difference, Handlers, Outcome, OutcomeKind};
 use crate::config::{self, BackendSpec, PluginSettings};
-use crate::gateway::{Capability, Entry, Gateway, Offer, Wanted};
+use crate::events::EventBus;
+use crate::gateway::{Capability, Entry, Gateway, MiddlewarePlugins, Offer, Wanted};
 use crate::watch::Detectors;
 
 /// How long backends that were started only to be asked have to leave.
@@ -90,6 +91,8 @@ pub struct Planner<'a> {
     pub handlers: &'a Handlers,
     /// What `sync.detection` may name.
     pub detectors: &'a dyn Detectors,
+    /// What `middleware` may name beside the host's own.
+    pub middleware: &'a Arc<dyn MiddlewarePlugins>,
     /// The folder that relative paths start from, if new and changed backends shall be started
     /// and asked.
     pub connect_in: Option<PathBuf>,
@@ -138,6 +141,7 @@ impl Planner<'_> {
             sections: &sections,
             detectors: self.detectors,
             plugins,
+            middleware: self.middleware,
         };
         known.check(bytes.into(), course).await
     }
@@ -195,7 +199,8 @@ impl Planner<'_> {
                 wanted.backends.push((name.clone(), spec.clone()));
             }
         }
-        let (gateway, _notices) = Gateway::new(base);
+        let (gateway, _notices) =
+            Gateway::new(base, Arc::clone(self.middleware), EventBus::default());
         let built = gateway.build(&wanted, None, false).await;
         let offers = built.map(|candidate| {
             for absent in candidate.absent() {

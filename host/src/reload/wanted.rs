@@ -6,16 +6,16 @@ use serde_json::Value;
 use super::{Difference, DifferenceKind, Proposed};
 use crate::config::{BackendSpec, MiddlewareSpec, Problem, SentinelConfig};
 use crate::gateway::Wanted;
+use crate::secrets::value_of;
 
 /// All proposals as one.
 ///
 /// # Errors
 /// Every problem in them.
 pub(super) fn wanted(proposed: Vec<Proposed>) -> Result<Wanted, Vec<Problem>> {
-    let env = |name: &str| std::env::var(name).ok();
     let (mut wanted, mut problems) = (Wanted::default(), Vec::new());
     let mut add_backend =
-        |name: String, spec: &Value| match BackendSpec::from_json(&name, spec, &env) {
+        |name: String, spec: &Value| match BackendSpec::from_json(&name, spec, &value_of) {
             Ok(spec) if wanted.backends.iter().any(|(other, _)| *other == name) => {
                 drop(spec);
                 problems.push(Problem::error(
@@ -44,7 +44,7 @@ pub(super) fn wanted(proposed: Vec<Proposed>) -> Result<Wanted, Vec<Problem>> {
             .as_object_mut()
             .and_then(|settings| settings.shift_remove("type"));
         let kind = kind.as_ref().and_then(Value::as_str).unwrap_or(&name);
-        match MiddlewareSpec::from_json(&name, kind, &settings, &env) {
+        match MiddlewareSpec::from_json(&name, kind, &settings, &value_of) {
             Ok(spec) => wanted.middleware.push(spec),
             Err(found) => problems.extend(found),
         }

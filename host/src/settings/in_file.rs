@@ -77,7 +77,7 @@ fn check_whole(
     after: &str,
     env: Environment<'_>,
 ) -> Result<(), NotEdited> {
-    let load = |text: &str| config::load(name, text.as_bytes(), env, &[]);
+    let load = |text: &str| config::load(name, text.as_bytes(), env, config::Known::default());
     match (load(before), load(after)) {
         (Load::Valid { .. }, Load::Invalid(problems)) => Err(problems.lines().join("; ").into()),
         _ => Ok(()),

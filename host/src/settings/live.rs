@@ -301,7 +301,7 @@ fn told(key: &Key, is_set: bool, effective: &Effective) -> String {
 }
 
 fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    crate::secrets::value_of(name)
 }
 
 /// What is in force. Each layer was checked when it came, so that all of them together are right.

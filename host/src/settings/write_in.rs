@@ -114,7 +114,7 @@ fn checked(values: &Map<String, Value>) -> Result<Vec<(&'static Key, Value)>, St
 }
 
 fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    crate::secrets::value_of(name)
 }
 
 #[cfg(test)]

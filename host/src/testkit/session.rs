@@ -82,6 +82,7 @@ impl<'a> Session<'a> {
         let role = match &self.opened {
             Opened::Detector(_) => Role::Detector,
             Opened::Handler(_) => Role::Handler,
+            Opened::Middleware(_) => Role::Middleware,
         };
         if let Some(wanted) = step.action.role().filter(|wanted| *wanted != role) {
             let (name, wanted, role) = (step.name, wanted.name(), role.name());

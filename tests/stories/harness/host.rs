@@ -138,6 +138,7 @@ impl Home {
             .env("XDG_DATA_HOME", self.runtime.path().join("data"))
             .env("CONFIG_SYNC_STATE", &self.state)
             .env("CONFIG_SYNC_SETTINGS", self.settings())
+            .env("CONFIG_SYNC_SECRETS", self.folder().join("secrets"))
             .env("XDG_RUNTIME_DIR", self.runtime.path())
             .env("CONFIG_SYNC_LOG", self.filter);
         command

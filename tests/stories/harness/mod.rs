@@ -18,7 +18,7 @@ pub(crate) use client::{Client, List, http};
 pub(crate) use config::{config, demo, remote};
 pub(crate) use host::{Event, Home, Host, cache, digest};
 pub(crate) use processes::{children, group, is_gone};
-pub(crate) use raw_client::{RawClient, knock};
+pub(crate) use raw_client::{RawClient, get, knock};
 pub(crate) use remote::Remote;
 pub(crate) use watching::Watching;
 

@@ -20,6 +20,11 @@ pub(crate) async fn knock(url: &str, token: Option<&str>) -> reqwest::Response {
     RawClient::new(url, token).post(HELLO).await
 }
 
+/// What is at this address, without a token.
+pub(crate) async fn get(url: &str) -> reqwest::Response {
+    soon(url, http().get(url).send()).await.unwrap()
+}
+
 impl RawClient {
     fn new(url: &str, token: Option<&str>) -> Self {
         Self {

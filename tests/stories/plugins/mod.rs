@@ -7,6 +7,7 @@ mod handlers;
 mod live;
 mod published;
 mod swapped;
+mod middleware;
 
 use std::fs;
 

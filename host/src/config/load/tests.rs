@@ -16,7 +16,11 @@ fn env(name: &str) -> Option<String> {
 }
 
 fn load_text(text: &str) -> Load {
-    load("config.yaml", text.as_bytes(), &env, &["mine".into()])
+    let known = Known {
+        sections: &["mine".into()],
+        middleware: Some(&|| vec!["quota".to_owned()]),
+    };
+    load("config.yaml", text.as_bytes(), &env, known)
 }
 
 /// The configuration, and its warnings.
@@ -152,7 +156,7 @@ telemetri: 1
          11:33: conflict_resolution.strategy: `prioritty` is none of first-wins, prefix, priority, \
          error; did you mean `priority`?\n\
          12:14: middleware[0]: `audti` is none of audit, auth, allow, deny, rate-limit, \
-         concurrency-limit, timeout, retry, circuit-breaker, redact, recovery; did you mean `audit`?\n\
+         concurrency-limit, timeout, retry, circuit-breaker, redact, recovery, quota; did you mean `audit`?\n\
          13:26: plugins.limits.time: expected 0.01 to 60 seconds, found 0\n\
          15:18: sync.poll_interval: expected 0.01 to 86400 seconds, found 0\n\
          16:3: sync.poll_interval: the key is there already, in line 15; keep one of them\n\

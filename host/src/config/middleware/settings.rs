@@ -7,7 +7,10 @@ use super::super::patterns::{Expressions, Globs};
 use super::super::reader::MapReader;
 use super::super::server::Token;
 use super::super::value::Value;
+use serde_json::{Map, Value as Json};
+
 use super::Kind;
+use super::jwt::{self, JwtSettings};
 
 const DEFAULT_AUDIT_FILE: &str = "audit.jsonl";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,6 +35,8 @@ pub enum MiddlewareSettings {
     ConcurrencyLimit(ConcurrencySettings),
     /// So many calls in a time.
     RateLimit(RateSettings),
+    /// What a plugin makes of it.
+    Plugged(PluggedSettings),
     /// Turns a panic into an error of the one call. It is always on, and outermost.
     Recovery,
     /// Takes secrets out of what passes.
@@ -87,6 +92,8 @@ pub struct AuditSettings {
 pub struct AuthSettings {
     /// By the name of who has it.
     pub tokens: Vec<(String, Token)>,
+    /// Tokens that somebody else issues.
+    pub jwt: Option<JwtSettings>,
 }
 
 /// `circuit-breaker`.
@@ -113,6 +120,28 @@ pub struct ConcurrencySettings {
     pub per: Per,
     /// The tools it is about, if not everything.
     pub tools: Option<Globs>,
+}
+
+/// An entry that a plugin serves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PluggedSettings {
+    /// The plugin's name.
+    pub plugin: String,
+    /// What it is told, placeholders as written.
+    pub settings: Map<String, Json>,
+    /// `closed`, unless the file says otherwise.
+    pub fail: OnFault,
+}
+
+impl PluggedSettings {
+    /// With no settings.
+    pub(super) fn new(plugin: &str) -> Self {
+        Self {
+            plugin: plugin.to_owned(),
+            settings: Map::new(),
+            fail: OnFault::Closed,
+        }
+    }
 }
 
 /// `rate-limit`.
@@ -185,9 +214,25 @@ const ON_FAULT: [(&str, OnFault); 2] = [("closed", OnFault::Closed), ("open", On
 
 const DAY: f64 = 86_400.0;
 
-/// Reads the keys of `kind`. Without a result there is a problem that says why.
+/// What a plugin is told: everything but the keys that are the host's.
+pub(super) fn plugged(plugin: &str, map: &mut MapReader<'_>, json: Json) -> MiddlewareSettings {
+    let mut settings = match json {
+        Json::Object(settings) => settings,
+        _ => Map::new(),
+    };
+    settings.retain(|key, _| !["name", "type", "fail"].contains(&key.as_str()));
+    MiddlewareSettings::Plugged(PluggedSettings {
+        settings,
+        fail: map.one_of("fail", &ON_FAULT, OnFault::Closed),
+        ..PluggedSettings::new(plugin)
+    })
+}
+
+/// Reads the keys of `kind`, which is one of the host's own. Without a result there is a problem
+/// that says why.
 pub(super) fn read(kind: Kind, map: &mut MapReader<'_>) -> Option<MiddlewareSettings> {
     Some(match kind {
+        Kind::Plugged => return None,
         Kind::Allow => MiddlewareSettings::Allow(names(map)?),
         Kind::Deny => MiddlewareSettings::Deny(names(map)?),
         Kind::Audit => MiddlewareSettings::Audit(audit(map)),
@@ -239,8 +284,9 @@ fn auth(map: &mut MapReader<'_>) -> Option<AuthSettings> {
     let mut tokens = Vec::new();
     let one = map.get("token");
     let many = map.get("tokens").and_then(|value| value.map());
-    if one.is_none() && many.is_none() {
-        let help = "write `token: \"${MCP_TOKEN}\"`, or `tokens:` with a name for each";
+    let jwt = map.get("jwt").map(|value| jwt::read(&value));
+    if one.is_none() && many.is_none() && jwt.is_none() {
+        let help = "write `token: \"${MCP_TOKEN}\"`, or `tokens:` with a name for each, or `jwt:`";
         map.error("nobody is let in", Some(help.to_owned()));
         return None;
     }
@@ -252,11 +298,15 @@ fn auth(map: &mut MapReader<'_>) -> Option<AuthSettings> {
             .map(|(name, value)| read(name, &value)),
     );
     let tokens: Vec<_> = tokens.into_iter().collect::<Option<_>>()?;
-    if tokens.is_empty() {
+    if tokens.is_empty() && jwt.is_none() {
         map.error("`tokens` is empty: nobody is let in", None);
         return None;
     }
-    Some(AuthSettings { tokens })
+    let jwt = match jwt {
+        Some(read) => Some(read?),
+        None => None,
+    };
+    Some(AuthSettings { tokens, jwt })
 }
 
 /// A token that is worth the name. No message quotes it.

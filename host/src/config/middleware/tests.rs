@@ -29,7 +29,8 @@ fn section(list: Json) -> String {
     let node = super::super::node::Node::from_json(&json!({ "middleware": list }));
     let findings = Findings::new(&env, Vec::new());
     let root = Value::new(&node, String::new(), None, &findings);
-    check(&mut root.map().unwrap());
+    let plugins = || vec!["quota".to_owned()];
+    check(&mut root.map().unwrap(), Some(&plugins));
     drop(root);
     let lines = findings
         .into_problems()
@@ -73,10 +74,6 @@ fn a_bad_proposal_is_refused_with_every_problem() {
         "middleware.timeout.seconds: expected 0.001 to 86400 seconds, found 0\n\
          middleware.timeout.file: unknown key; known keys: name, type, seconds"
     );
-    assert_eq!(
-        spec("timout", json!({})).unwrap_err(),
-        "middleware.timout: unknown middleware; did you mean `timeout`?"
-    );
     assert!(spec("audit", json!({"file": " "})).is_err());
     assert!(spec("audit", json!("x")).is_err());
 }
@@ -100,7 +97,7 @@ fn every_bad_entry_is_found() {
         "middleware[1]: this middleware is there already; keep one of them, or give one a `name` of its \
          own beside its `type`\n\
          middleware[2]: `audti` is none of audit, auth, allow, deny, rate-limit, concurrency-limit, \
-         timeout, retry, circuit-breaker, redact, recovery; did you mean `audit`?\n\
+         timeout, retry, circuit-breaker, redact, recovery, quota; did you mean `audit`?\n\
          middleware[3].timeout.second: unknown key; did you mean `seconds`?\n\
          middleware[4].x: unknown key; known keys: name, type\n\
          middleware[5]: expected a name or a map, found a number\n\
@@ -110,6 +107,38 @@ fn every_bad_entry_is_found() {
          its settings below\n\
          middleware[8].audti: unknown middleware; did you mean `audit`?\n\
          middleware[9]: expected a name or a map, found nothing"
+    );
+}
+
+#[test]
+fn what_is_none_of_ours_is_a_plugin_s_and_keeps_its_settings_as_written() {
+    let settings = json!({"type": "x", "fail": "open", "limit": "${NOT}", "deep": {"name": 1}});
+    let plugged = |settings: Json, fail| {
+        Ok(MiddlewareSettings::Plugged(PluggedSettings {
+            plugin: "quota".to_owned(),
+            settings: settings.as_object().unwrap().clone(),
+            fail,
+        }))
+    };
+    let told = json!({"limit": "${NOT}", "deep": {"name": 1}});
+    assert_eq!(spec("quota", settings), plugged(told, OnFault::Open));
+    assert_eq!(
+        spec("quota", json!(null)),
+        plugged(json!({}), OnFault::Closed)
+    );
+    assert_eq!(
+        spec("quota", json!({"fail": "shut"})).unwrap_err(),
+        "middleware.quota.fail: `shut` is none of closed, open"
+    );
+    let list = json!(["quota", {"second": {"type": "quota", "limit": 1}}, {"name": "third", "type": "quota"}]);
+    assert_eq!(section(list), "");
+    assert_eq!(
+        section(json!([{"name": "x", "type": "quote"}, {"nothing-like-it": {}}])),
+        "middleware[0].type: `quote` is none of audit, auth, allow, deny, rate-limit, \
+         concurrency-limit, timeout, retry, circuit-breaker, redact, recovery, quota; did you mean `quota`?\n\
+         middleware[1].nothing-like-it: unknown middleware; there are audit, auth, allow, deny, \
+         rate-limit, concurrency-limit, timeout, retry, circuit-breaker, redact, recovery, quota; \
+         others go as NAME.wasm into the plugins folder"
     );
 }
 
@@ -235,4 +264,57 @@ fn a_token_comes_from_a_variable_is_long_and_in_no_message() {
     );
     let spec = spec("auth", json!({"token": "0123456789abcdef"})).unwrap();
     assert!(!format!("{spec:?}").contains("0123"));
+}
+
+#[test]
+fn signed_tokens_need_to_be_by_somebody_for_somebody_and_never_with_a_secret() {
+    let auth = |jwt: Json| spec("auth", json!({ "jwt": jwt }));
+    let jwt = |jwks: &str| {
+        auth(
+            json!({"jwks": jwks, "issuer": "https://issuer", "audience": ["x", "https://here/mcp"]}),
+        )
+    };
+    let Ok(MiddlewareSettings::Auth(settings)) = jwt("https://issuer/keys") else {
+        panic!()
+    };
+    let read = settings.jwt.unwrap();
+    assert_eq!(read.keys, KeyPlace::Url("https://issuer/keys".into()));
+    assert_eq!(read.issuers, ["https://issuer"]);
+    assert_eq!(read.resource.as_deref(), Some("https://here/mcp"));
+    assert_eq!(read.caller, "sub");
+    assert_eq!(read.leeway, Duration::from_secs(60));
+    for here in [
+        "http://127.0.0.1:1/k",
+        "http://localhost/k",
+        "http://[::1]:1/k",
+        "keys.json",
+    ] {
+        assert!(jwt(here).is_ok(), "{here}");
+    }
+    for there in [
+        "http://issuer/k",
+        "http://localhost:x@issuer/k",
+        "http://127.0.0.1.issuer/k",
+    ] {
+        let problem = jwt(there).unwrap_err();
+        assert!(
+            problem.contains("keys that come over http can be anybody's"),
+            "{problem}"
+        );
+    }
+    assert_eq!(
+        auth(json!({"algorithms": ["HS256", "none"], "leeway": 999, "resource": "here"}))
+            .unwrap_err(),
+        "middleware.auth.jwt: `jwks` is missing; name the file or the https:// address of the key set\n\
+         middleware.auth.jwt: `issuer` is missing; write it as it stands in the tokens' `iss`\n\
+         middleware.auth.jwt: `audience` is missing; name what tokens for this server have in `aud`; \
+         most often its own address\n\
+         middleware.auth.jwt.algorithms[0]: `HS256` is none of RS256, RS384, RS512, PS256, PS384, \
+         PS512, ES256, ES384, EdDSA; did you mean `RS256`?\n\
+         middleware.auth.jwt.algorithms[1]: `none` is none of RS256, RS384, RS512, PS256, PS384, \
+         PS512, ES256, ES384, EdDSA\n\
+         middleware.auth.jwt.leeway: expected 0 (off) or 1 to 300 seconds, found 999\n\
+         middleware.auth.jwt.resource: expected the address of this server; such as \
+         `https://tools.example.com/mcp`"
+    );
 }

@@ -15,6 +15,7 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use crate::config::{Connection, Template};
 use crate::gateway::swap::Ground;
 use crate::mcp::{Lines, lines};
+use crate::secrets::value_of;
 
 /// The longest message taken from a backend, in bytes. A result with a picture has some
 /// megabytes; what is longer is dropped, and said so.
@@ -126,7 +127,7 @@ fn myself() -> Result<Command, String> {
 
 fn resolve(template: &Template) -> Result<String, String> {
     template
-        .resolve(&|name| std::env::var(name).ok())
+        .resolve(&value_of)
         .map_err(|error| error.to_string())
 }
 

@@ -16,6 +16,7 @@ use super::hello;
 use super::peer::{Ask, Failure, Peer, request_line};
 use crate::config::{Connection, Template};
 use crate::mcp::{Id, Message, Raw, RpcError};
+use crate::secrets::value_of;
 use stream::{Event, Events};
 
 const SESSION: &str = "mcp-session-id";
@@ -66,7 +67,7 @@ impl Http {
         };
         let resolve = |template: &Template| {
             template
-                .resolve(&|name| std::env::var(name).ok())
+                .resolve(&value_of)
                 .map_err(|error| error.to_string())
         };
         // Without the text: what a placeholder stands for may be a secret.

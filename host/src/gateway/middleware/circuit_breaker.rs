@@ -4,7 +4,7 @@
 //! No answer: the connection is gone, or a `timeout` further in ended the call. An error that the
 //! backend itself gives is an answer. A backend that is started anew begins with a closed breaker.
 
-mod machine;
+pub(super) mod machine;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -106,6 +106,13 @@ impl Drop for Trial<'_> {
 }
 
 impl Middleware for CircuitBreaker {
+    fn left_alone(&self, backend: &Arc<Backend>) -> Option<Duration> {
+        let backends = self.backends();
+        let watched = backends.get(backend.name())?;
+        let is_it = watched.backend.ptr_eq(&Arc::downgrade(backend));
+        is_it.then(|| watched.machine.left_alone(Instant::now()))?
+    }
+
     fn handle<'a>(&'a self, call: Call, next: Next<'a>) -> BoxFuture<'a, Reply> {
         Box::pin(async move {
             let backend = next.snapshot.backend(&call.backend);

@@ -8,6 +8,8 @@ mod circuit_breaker;
 mod concurrency_limit;
 mod gate;
 mod key;
+mod plugged;
+mod plugin;
 mod rate_limit;
 mod recovery;
 mod redact;
@@ -17,17 +19,24 @@ mod tests;
 mod timeout;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use super::backend::Backend;
 use super::swap::Ground;
 use super::{Call, Capability, Reply, Snapshot};
 use crate::config::{MiddlewareSettings, MiddlewareSpec};
 use audit::Audit;
-pub(super) use auth::Auth;
+pub(super) use auth::{Auth, METADATA, Refused};
 use circuit_breaker::CircuitBreaker;
 use concurrency_limit::ConcurrencyLimit;
 use gate::Gate;
+use plugged::Plugged;
+pub use plugin::{
+    Decision, MiddlewarePlugin, MiddlewarePlugins, NoPlugins, Refusal, Revision, Shown, Unusable,
+    Ways,
+};
 use rate_limit::RateLimit;
 use redact::Redact;
 use retry::Retry;
@@ -40,6 +49,16 @@ pub(super) trait Middleware: Send + Sync {
 
     /// Whether clients see what has this name.
     fn shows(&self, _kind: Capability, _name: &str) -> bool {
+        true
+    }
+
+    /// How much longer it refuses the calls of this backend, if it does.
+    fn left_alone(&self, _backend: &Arc<Backend>) -> Option<Duration> {
+        None
+    }
+
+    /// Whether it would be made of the same again.
+    fn is_current(&self, _plugins: &dyn MiddlewarePlugins) -> bool {
         true
     }
 
@@ -103,11 +122,14 @@ impl Chain {
     ) -> Result<Self, (usize, String)> {
         let mut links = Vec::with_capacity(specs.len());
         for (index, spec) in specs.iter().enumerate() {
-            if let Some(link) = before.links.iter().find(|link| link.spec == *spec) {
+            let known = before.links.iter().find(|link| link.spec == *spec);
+            let plugins = ground.plugins.as_ref();
+            if let Some(link) = known.filter(|it| it.middleware.is_current(plugins)) {
                 links.push(link.clone());
                 continue;
             }
-            let Some(middleware) = set_up(spec, ground).map_err(|error| (index, error))? else {
+            let Some(middleware) = set_up(spec, before, ground).map_err(|error| (index, error))?
+            else {
                 continue;
             };
             links.push(Link {
@@ -122,6 +144,14 @@ impl Chain {
     pub(super) fn shows(&self, kind: Capability, name: &str) -> bool {
         let mut links = self.links.iter();
         links.all(|link| link.middleware.shows(kind, name))
+    }
+
+    /// How much longer calls of this backend are refused, if they are.
+    pub(super) fn left_alone(&self, backend: &Arc<Backend>) -> Option<Duration> {
+        let links = self.links.iter();
+        links
+            .filter_map(|link| link.middleware.left_alone(backend))
+            .max()
     }
 
     /// Who stands at the door.
@@ -139,7 +169,11 @@ impl Chain {
 }
 
 /// The middleware that `spec` asks for; recovery is always there.
-fn set_up(spec: &MiddlewareSpec, ground: &Ground) -> Result<Option<Arc<dyn Middleware>>, String> {
+fn set_up(
+    spec: &MiddlewareSpec,
+    before: &Chain,
+    ground: &Ground,
+) -> Result<Option<Arc<dyn Middleware>>, String> {
     Ok(Some(match &spec.settings {
         MiddlewareSettings::Allow(names) => Arc::new(Gate::allow(names)),
         MiddlewareSettings::Deny(names) => Arc::new(Gate::deny(names)),
@@ -147,15 +181,41 @@ fn set_up(spec: &MiddlewareSpec, ground: &Ground) -> Result<Option<Arc<dyn Middl
             let path = ground.base.join(&settings.file);
             Arc::new(Audit::open(&path, settings, &ground.tasks)?)
         }
-        MiddlewareSettings::Auth(settings) => Arc::new(Auth::new(settings)?),
+        MiddlewareSettings::Auth(settings) => {
+            let auth = Auth::new(settings, before.guard(), &ground.base, &ground.bus)?;
+            if let Some(work) = auth.prepare() {
+                ground.tasks.spawn(work);
+            }
+            Arc::new(auth)
+        }
         MiddlewareSettings::CircuitBreaker(settings) => {
             Arc::new(CircuitBreaker::new(*settings, ground.notices.clone()))
         }
         MiddlewareSettings::ConcurrencyLimit(settings) => Arc::new(ConcurrencyLimit::new(settings)),
         MiddlewareSettings::RateLimit(settings) => Arc::new(RateLimit::new(settings)),
+        MiddlewareSettings::Plugged(settings) => {
+            let plugin = ground.plugins.plugin(settings).map_err(told)?;
+            Arc::new(Plugged::new(
+                &spec.name,
+                plugin,
+                settings,
+                ground.bus.clone(),
+            ))
+        }
         MiddlewareSettings::Recovery => return Ok(None),
         MiddlewareSettings::Redact(settings) => Arc::new(Redact::new(settings)),
         MiddlewareSettings::Retry(settings) => Arc::new(Retry::new(*settings)),
         MiddlewareSettings::Timeout { after } => Arc::new(Timeout::new(*after)),
     }))
+}
+
+/// Why there is no plugin, in one line.
+fn told(unusable: Unusable) -> String {
+    match unusable {
+        Unusable::Fault(fault) => fault.to_string(),
+        Unusable::Problems(problems) => {
+            let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            lines.join("; ")
+        }
+    }
 }

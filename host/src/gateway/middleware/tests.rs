@@ -1,6 +1,7 @@
 //! The chain in front of backends that do as they are told, on paused time.
 
 mod limits;
+mod plugged;
 mod repair;
 mod texts;
 
@@ -12,10 +13,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{BackendSpec, MiddlewareSpec};
+use crate::events::EventBus;
 use crate::gateway::fake_client::FakeClient;
 use crate::gateway::fakes::Fakes;
 use crate::gateway::{
-    BackendNotice, Call, CallError, Capability, Gateway, Method, NoticeKind, Reply, Wanted,
+    BackendNotice, Call, CallError, Capability, Connector, Gateway, Method, MiddlewarePlugins,
+    NoPlugins, NoticeKind, Reply, Wanted,
 };
 use crate::mcp::{Members, raw_of};
 
@@ -45,8 +48,19 @@ struct World {
 impl World {
     /// With these tools, behind this section `middleware`.
     async fn new(tools: &[&str], middleware: Value) -> Self {
+        Self::with(Arc::new(NoPlugins), EventBus::default(), tools, middleware).await
+    }
+
+    /// As [`World::new`], with these plugins.
+    async fn with(
+        plugins: Arc<dyn MiddlewarePlugins>,
+        bus: EventBus,
+        tools: &[&str],
+        middleware: Value,
+    ) -> Self {
         let fakes = Arc::new(Fakes::default());
-        let (gateway, notices) = Gateway::connected_by(fakes.clone());
+        let connector = Some(fakes.clone() as Arc<dyn Connector>);
+        let (gateway, notices) = Gateway::make("/".into(), connector, plugins, bus);
         let world = Self {
             fakes,
             gateway,

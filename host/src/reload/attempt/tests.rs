@@ -9,8 +9,8 @@ use super::super::{Change, Ending, Proposal, ReloadHandler};
 use super::super::{Proposed, Refused};
 use super::*;
 use crate::config::Problem;
-use crate::events::{Fault, FaultKind};
-use crate::gateway::{Capability, Entry, Offer};
+use crate::events::{EventBus, Fault, FaultKind};
+use crate::gateway::{Capability, Entry, NoPlugins, Offer};
 use crate::watch::Detector;
 
 const FILE: &str = "version: '1'\nserver: {port: 0}\nbackends: {}\n";
@@ -136,7 +136,8 @@ async fn attempt(
 
 /// A gateway that serves [`FILE`].
 async fn serving() -> (Arc<Gateway>, Applied) {
-    let (gateway, _notices) = Gateway::new(PathBuf::from("/"));
+    let (gateway, _notices) =
+        Gateway::new(PathBuf::from("/"), Arc::new(NoPlugins), EventBus::default());
     let (outcome, applied) = attempt(&gateway, Sin::None, None, FILE).await;
     assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
     (gateway, applied.unwrap())

@@ -1,12 +1,14 @@
 //! What takes time and a disk or a backend: plans of a reload, and the way back.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::{Managed, look};
+use crate::gateway::MiddlewarePlugins;
 use crate::manage::{Refused, Restored};
 use crate::memory::{self, RestoreError};
 use crate::reload::{Handlers, MAX_BYTES, Planner};
@@ -43,6 +45,7 @@ impl Managed {
                 source: &name.to_string_lossy(),
                 handlers: &Handlers::new(handlers),
                 detectors: library.as_ref(),
+                middleware: &(library.clone() as Arc<dyn MiddlewarePlugins>),
                 connect_in: connect.then_some(base),
             };
             let plan = planner.plan(serving.bytes.to_vec(), next).await;

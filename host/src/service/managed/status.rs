@@ -18,6 +18,18 @@ use crate::service::State;
 use crate::target::Target;
 use crate::watch::{AUTO, Hearing, Orders};
 
+/// What a circuit breaker does, in words.
+fn left_alone(time: Duration) -> String {
+    let seconds = time.as_secs_f64().ceil();
+    match time.is_zero() {
+        true => "it gave no answer lately; one call may try it (circuit-breaker)".to_owned(),
+        false => format!(
+            "it gave no answer lately, and its calls are refused for {seconds} s more \
+             (circuit-breaker)"
+        ),
+    }
+}
+
 impl Managed {
     pub(super) fn all_backends(&self) -> Vec<Backend> {
         let snapshot = self.gateway.current();
@@ -38,7 +50,10 @@ impl Managed {
                 tools: tools_of(name),
                 reason: match ended {
                     true => Some("it ended by itself, and is started again".to_owned()),
-                    false => unwell.map(str::to_owned),
+                    false => {
+                        let alone = snapshot.left_alone(name).map(left_alone);
+                        alone.or_else(|| unwell.map(str::to_owned))
+                    }
                 },
                 health: health.as_ref().map_or("down", |it| it.as_str()).to_owned(),
                 load: self.load(name),

@@ -38,7 +38,6 @@ impl Middleware for Hostile {
             None => Decision::Pass,
             Some("garbage") => Decision::Change("no JSON".to_owned()),
             Some("list") => Decision::Answer("[1]".to_owned()),
-            Some("deep") => Decision::Change(deep()),
             // The host keeps what names the tool.
             Some("astray") => Decision::Change(r#"{"name":"elsewhere"}"#.to_owned()),
             Some("answer") => Decision::Answer(text("answered")),
@@ -52,7 +51,6 @@ impl Middleware for Hostile {
             None => Revision::Pass,
             Some("garbage") => Revision::Change("no JSON".to_owned()),
             Some("list") => Revision::Change("[1]".to_owned()),
-            Some("deep") => Revision::Change(deep()),
             Some("answer") => Revision::Change(match reply {
                 Reply::Result(_) => text("answered"),
                 Reply::Error(error) => text(&error.message),
@@ -82,12 +80,6 @@ fn denied() -> Refusal {
         data: Some(r#"{"by":"hostile"}"#.to_owned()),
         ..Refusal::new(-32050, "denied as commanded")
     }
-}
-
-/// An object, and deeper than anybody reads.
-fn deep() -> String {
-    let deep = 100_000;
-    format!("{}1{}", "{\"a\":".repeat(deep), "}".repeat(deep))
 }
 
 #[cfg(test)]

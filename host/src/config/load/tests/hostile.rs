@@ -99,7 +99,7 @@ fn mutated_files_never_panic_and_every_place_is_inside() {
         if let Load::Invalid(problems)
         | Load::Valid {
             warnings: problems, ..
-        } = load("config.yaml", &bytes, &env, &[])
+        } = load("config.yaml", &bytes, &env, Known::default())
         {
             let lossy = String::from_utf8_lossy(&bytes);
             let lines = lossy.split(['\n', '\r']).count();

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::config::BreakerSettings;
 
 /// One backend's breaker.
-pub(super) struct Machine {
+pub(in crate::gateway::middleware) struct Machine {
     settings: BreakerSettings,
     state: State,
 }
@@ -24,7 +24,7 @@ enum State {
 
 /// How a call that was let through ended, as far as it says something about the backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(in crate::gateway::middleware) enum Ended {
     Answered,
     Unanswered,
     /// It says nothing: the client took it back.
@@ -33,7 +33,7 @@ pub(super) enum Ended {
 
 /// What people should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(in crate::gateway::middleware) enum Turn {
     Opened,
     Closed,
 }
@@ -42,7 +42,7 @@ pub(super) enum Turn {
 const WHILE_TRIED: Duration = Duration::from_secs(1);
 
 impl Machine {
-    pub(super) fn new(settings: BreakerSettings) -> Self {
+    pub(in crate::gateway::middleware) fn new(settings: BreakerSettings) -> Self {
         Self {
             settings,
             state: State::closed(),
@@ -50,7 +50,7 @@ impl Machine {
     }
 
     /// Whether a call may pass; otherwise how long to wait.
-    pub(super) fn ask(&mut self, now: Instant) -> Result<(), Duration> {
+    pub(in crate::gateway::middleware) fn ask(&mut self, now: Instant) -> Result<(), Duration> {
         match self.state {
             State::Closed { .. } => Ok(()),
             State::Open { until } if now < until => Err(until - now),
@@ -63,7 +63,11 @@ impl Machine {
     }
 
     /// A call that could pass has ended.
-    pub(super) fn ended(&mut self, ended: Ended, now: Instant) -> Option<Turn> {
+    pub(in crate::gateway::middleware) fn ended(
+        &mut self,
+        ended: Ended,
+        now: Instant,
+    ) -> Option<Turn> {
         match (&mut self.state, ended) {
             (State::Closed { failures }, Ended::Answered) => {
                 if self.settings.within.is_none() {
@@ -98,6 +102,15 @@ impl Machine {
             }
             // Calls that passed before it opened.
             (State::Open { .. }, _) | (State::Closed { .. }, Ended::GivenUp) => None,
+        }
+    }
+
+    /// How much longer calls are refused, if they are; nothing is left when one may try, or does.
+    pub(in crate::gateway::middleware) fn left_alone(&self, now: Instant) -> Option<Duration> {
+        match self.state {
+            State::Closed { .. } => None,
+            State::Open { until } => Some(until.saturating_duration_since(now)),
+            State::HalfOpen => Some(Duration::ZERO),
         }
     }
 

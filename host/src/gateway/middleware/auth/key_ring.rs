@@ -1,0 +1,226 @@
+//! The keys of one place, a file or an address, as they were had last. They are fetched anew when a
+//! token names a key that is not among them, though not more often than each ten seconds whatever
+//! tokens say, and in any case each ten minutes, so that a key that was taken back is gone. While
+//! the place does not answer, the keys that were had serve on.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+use super::keys::Keys;
+use crate::config::KeyPlace;
+use crate::events::{EventBus, EventKind};
+
+/// Between two fetches that tokens with unknown keys ask for.
+const AT_MOST_EACH: Duration = Duration::from_secs(10);
+/// Keys that are older are fetched anew.
+const AT_LEAST_EACH: Duration = Duration::from_secs(600);
+/// How long the place may take. Somebody waits for the answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of a key set. One key has less than 4 KiB, with its certificates.
+const LONGEST: usize = 1 << 20;
+
+pub(super) struct KeyRing {
+    place: KeyPlace,
+    /// `place`, where it is a file.
+    path: PathBuf,
+    bus: EventBus,
+    had: Mutex<Had>,
+    /// One fetch at a time.
+    fetching: Semaphore,
+}
+
+#[derive(Default)]
+struct Had {
+    keys: Option<Arc<Keys>>,
+    /// When a fetch ended last, well or not.
+    asked: Option<Instant>,
+    /// The last fetch failed, and that was told.
+    failing: bool,
+}
+
+impl Had {
+    fn is_due(&self, wait: Duration, now: Instant) -> bool {
+        self.asked
+            .is_none_or(|asked| now.duration_since(asked) >= wait)
+    }
+}
+
+impl KeyRing {
+    /// The keys at this place; relative paths start from `base`. Nothing is fetched yet.
+    pub(super) fn new(place: &KeyPlace, base: &Path, bus: EventBus) -> Self {
+        let path = match place {
+            KeyPlace::File(path) => base.join(path),
+            KeyPlace::Url(_) => PathBuf::new(),
+        };
+        Self {
+            place: place.clone(),
+            path,
+            bus,
+            had: Mutex::default(),
+            fetching: Semaphore::new(1),
+        }
+    }
+
+    pub(super) fn place(&self) -> &KeyPlace {
+        &self.place
+    }
+
+    /// Reads the keys now, where they are in a file.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub(super) fn open(&self) -> Result<(), String> {
+        if matches!(self.place, KeyPlace::File(_)) {
+            let keys = read(&self.path).and_then(|bytes| Keys::parse(&bytes));
+            let keys = keys.map_err(|why| format!("{}: {why}", self.path.display()))?;
+            self.take(Ok(keys));
+        }
+        Ok(())
+    }
+
+    /// The keys, fetched anew if they are old; none, if none could ever be had.
+    pub(super) async fn keys(self: &Arc<Self>) -> Option<Arc<Keys>> {
+        let (keys, is_due) = {
+            let had = self.had();
+            let wait = match had.keys {
+                Some(_) => AT_LEAST_EACH,
+                None => AT_MOST_EACH,
+            };
+            (had.keys.clone(), had.is_due(wait, Instant::now()))
+        };
+        match (keys, is_due) {
+            (keys, false) => keys,
+            // Nobody waits for what is only a precaution.
+            (Some(keys), true) => {
+                let ring = Arc::clone(self);
+                tokio::spawn(async move { ring.fetch(AT_LEAST_EACH).await });
+                Some(keys)
+            }
+            (None, true) => {
+                self.fetch(AT_MOST_EACH).await;
+                self.had().keys.clone()
+            }
+        }
+    }
+
+    /// Newer keys than `old`, in which one was not found; none, if there are none newer.
+    pub(super) async fn newer(&self, old: &Arc<Keys>) -> Option<Arc<Keys>> {
+        self.fetch(AT_MOST_EACH).await;
+        let keys = self.had().keys.clone();
+        keys.filter(|keys| !Arc::ptr_eq(keys, old))
+    }
+
+    /// Fetches, unless that was done less than `wait` ago, also while this waited for its turn.
+    async fn fetch(&self, wait: Duration) {
+        let Ok(_turn) = self.fetching.acquire().await else {
+            return;
+        };
+        if !self.had().is_due(wait, Instant::now()) {
+            return;
+        }
+        let fetched = async {
+            match &self.place {
+                KeyPlace::Url(url) => download(url).await,
+                KeyPlace::File(_) => {
+                    let path = self.path.clone();
+                    let reading = tokio::task::spawn_blocking(move || read(&path));
+                    reading.await.unwrap_or_else(|error| Err(error.to_string()))
+                }
+            }
+        };
+        let late = || Err(format!("no answer within {} s", PATIENCE.as_secs()));
+        let fetched = timeout(PATIENCE, fetched).await;
+        let fetched = fetched.unwrap_or_else(|_elapsed| late());
+        self.take(fetched.and_then(|bytes| Keys::parse(&bytes)));
+    }
+
+    /// Keeps what a fetch has brought, and tells when the place no longer answers, and when it
+    /// does again.
+    fn take(&self, fetched: Result<Keys, String>) {
+        let mut had = self.had();
+        had.asked = Some(Instant::now());
+        let was_failing = std::mem::replace(&mut had.failing, fetched.is_err());
+        let serve_on = had.keys.is_some();
+        let why = match fetched {
+            Ok(keys) => {
+                had.keys = Some(Arc::new(keys));
+                None
+            }
+            Err(why) => Some(why),
+        };
+        drop(had);
+        let place = match &self.place {
+            KeyPlace::File(_) => self.path.display().to_string(),
+            KeyPlace::Url(url) => url.clone(),
+        };
+        match why {
+            Some(why) if !was_failing => {
+                let then = match serve_on {
+                    true => "the keys that were had before serve on",
+                    false => "no token signed with them lets anybody in",
+                };
+                let details =
+                    format!("the keys for `auth` cannot be had from {place}: {why}; {then}");
+                self.bus.publish(EventKind::Degraded, details);
+            }
+            None if was_failing => {
+                let details = format!("the keys for `auth` come from {place} again");
+                self.bus.publish(EventKind::State, details);
+            }
+            _ => {}
+        }
+    }
+
+    fn had(&self) -> MutexGuard<'_, Had> {
+        self.had.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LONGEST as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("it cannot be read: {error}"))?;
+    if bytes.len() > LONGEST {
+        return Err(format!("it has more than {LONGEST} bytes"));
+    }
+    Ok(bytes)
+}
+
+/// Follows no redirect: whoever names the keys names where they are.
+async fn download(url: &str) -> Result<Vec<u8>, String> {
+    // Installed once; the error says that it already is.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|error| root(&error))?;
+    let mut response = client.get(url).send().await.map_err(|error| root(&error))?;
+    let status = response.status();
+    if !status.is_success() {
+        return Err(format!("it answers {status}"));
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| root(&error))? {
+        if bytes.len() + chunk.len() > LONGEST {
+            return Err(format!("it has more than {LONGEST} bytes"));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// The innermost reason, which says most.
+fn root(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}

@@ -1,0 +1,344 @@
+//! An entry that a plugin serves. The plugin decides; here its answers are checked, its faults
+//! are told, and calls get their turn: so many are asked about at the same time, off the async
+//! threads. After three faults in a row the plugin is left alone for a while, so that one that
+//! runs to its deadline does not do so with every call. What then becomes of calls says `fail`.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::circuit_breaker::machine::{Ended, Machine, Turn};
+use super::plugin::{Decision, MiddlewarePlugin, MiddlewarePlugins, Refusal, Revision, Shown};
+use super::{Middleware, Next};
+use crate::config::{BreakerSettings, OnFault, PluggedSettings};
+use crate::events::{EventBus, EventKind, Fault, FaultKind};
+use crate::gateway::{Call, CallError, Origin, Reply};
+use crate::mcp::Members;
+
+/// A plugin that has so many faults in a row is left alone for so long.
+const REST: BreakerSettings = BreakerSettings {
+    failures: 3,
+    within: None,
+    open: Duration::from_secs(5),
+};
+
+/// How long a call waits for its turn. Each guest has seconds for each call, and there may be
+/// many calls; a client waits about a minute for an answer.
+const TURN: Duration = Duration::from_secs(10);
+
+pub(super) struct Plugged {
+    /// The entry's.
+    name: String,
+    plugin: Arc<dyn MiddlewarePlugin>,
+    fail: OnFault,
+    turns: Arc<Semaphore>,
+    there: Way,
+    back: Way,
+    bus: EventBus,
+}
+
+/// To the backend or back. A plugin may fail on one and do well on the other.
+struct Way {
+    /// The function that is called.
+    call: &'static str,
+    health: Mutex<Health>,
+}
+
+struct Health {
+    machine: Machine,
+    /// When a fault was told. A plugin with a fault in every other call would fill the events.
+    told: Option<Instant>,
+}
+
+/// Why a plugin gave no answer.
+enum Silence {
+    Fault,
+    LeftAlone(Duration),
+    Busy,
+    Cancelled,
+}
+
+impl Plugged {
+    pub(super) fn new(
+        name: &str,
+        plugin: Arc<dyn MiddlewarePlugin>,
+        settings: &PluggedSettings,
+        bus: EventBus,
+    ) -> Self {
+        // A guest that computes needs a processor; more than those would only share them.
+        let turns = std::thread::available_parallelism().map_or(2, |it| it.get().clamp(2, 16));
+        Self {
+            name: name.to_owned(),
+            plugin,
+            fail: settings.fail,
+            turns: Arc::new(Semaphore::new(turns)),
+            there: Way::new("on-request"),
+            back: Way::new("on-response"),
+            bus,
+        }
+    }
+
+    /// What the plugin says; nothing, if it says nothing and calls go on without it.
+    async fn ask<T: Send + 'static>(
+        &self,
+        way: &Way,
+        cancelled: &CancellationToken,
+        ask: impl FnOnce(&dyn MiddlewarePlugin) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<Option<T>, CallError> {
+        let silence = match self.answer(way, cancelled, ask).await {
+            Ok(answer) => return Ok(Some(answer)),
+            Err(Silence::Cancelled) => return Err(CallError::cancelled()),
+            Err(_) if self.fail == OnFault::Open => return Ok(None),
+            Err(silence) => silence,
+        };
+        let name = &self.name;
+        Err(match silence {
+            Silence::Busy => CallError::try_later(format!("the middleware `{name}` is busy"), None),
+            Silence::LeftAlone(wait) => {
+                let message = format!("the middleware `{name}` fails, and no call passes it");
+                CallError::try_later(message, Some(wait))
+            }
+            Silence::Fault | Silence::Cancelled => CallError::internal(format!(
+                "the middleware `{name}` failed, so this call did not pass"
+            )),
+        })
+    }
+
+    async fn answer<T: Send + 'static>(
+        &self,
+        way: &Way,
+        cancelled: &CancellationToken,
+        ask: impl FnOnce(&dyn MiddlewarePlugin) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Silence> {
+        let asked = way.health().machine.ask(Instant::now());
+        asked.map_err(Silence::LeftAlone)?;
+        let mut trial = Trial {
+            of: self,
+            way,
+            ended: Ended::GivenUp,
+            fault: None,
+        };
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        let turn = tokio::select! {
+            turn = timeout(TURN, turn) => turn.map_err(|_elapsed| Silence::Busy)?,
+            () = cancelled.cancelled() => return Err(Silence::Cancelled),
+        };
+        let plugin = Arc::clone(&self.plugin);
+        let asked = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            ask(plugin.as_ref())
+        });
+        let answer = asked.await.unwrap_or_else(|error| {
+            Err(Fault {
+                kind: FaultKind::Trap,
+                ..astray(self.plugin.as_ref(), way.call, error.to_string())
+            })
+        });
+        match answer {
+            Ok(answer) => {
+                trial.ended = Ended::Answered;
+                Ok(answer)
+            }
+            Err(fault) => {
+                trial.ended = Ended::Unanswered;
+                trial.fault = Some(fault);
+                Err(Silence::Fault)
+            }
+        }
+    }
+
+    fn tell(&self, way: &Way, turn: Option<Turn>, fault: Option<Fault>, now: Instant) {
+        let (name, seconds) = (&self.name, REST.open.as_secs());
+        let then = match self.fail {
+            OnFault::Closed => "its calls are refused (fail: closed)",
+            OnFault::Open => "calls go on without it (fail: open)",
+        };
+        match (turn, fault) {
+            (Some(Turn::Opened), Some(fault)) => self.bus.publish(
+                EventKind::Degraded,
+                format!(
+                    "middleware `{name}` is left alone for {seconds} s after {} faults in a row; \
+                     meanwhile {then}; the last: {fault}",
+                    REST.failures
+                ),
+            ),
+            (Some(Turn::Closed), _) => self
+                .bus
+                .publish(EventKind::State, format!("middleware `{name}` works again")),
+            (_, Some(fault)) => {
+                let told = way.health().told.replace(now);
+                if told.is_none_or(|told| now.duration_since(told) >= REST.open) {
+                    let details = format!("middleware `{name}`: {fault}; {then}");
+                    self.bus.publish(EventKind::Error, details);
+                } else {
+                    tracing::debug!(middleware = name, %fault, "one more fault");
+                }
+            }
+            (_, None) => {}
+        }
+    }
+}
+
+impl Way {
+    fn new(call: &'static str) -> Self {
+        Self {
+            call,
+            health: Mutex::new(Health {
+                machine: Machine::new(REST),
+                told: None,
+            }),
+        }
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that the plugin is asked about. How it ended is counted, also when it is dropped.
+struct Trial<'a> {
+    of: &'a Plugged,
+    way: &'a Way,
+    ended: Ended,
+    fault: Option<Fault>,
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let turn = self.way.health().machine.ended(self.ended, now);
+        self.of.tell(self.way, turn, self.fault.take(), now);
+    }
+}
+
+impl Middleware for Plugged {
+    fn is_current(&self, plugins: &dyn MiddlewarePlugins) -> bool {
+        plugins.edition(self.plugin.name()) == self.plugin.edition()
+    }
+
+    fn handle<'a>(&'a self, mut call: Call, next: Next<'a>) -> BoxFuture<'a, Reply> {
+        if !call.method.is_call() {
+            return next.run(call);
+        }
+        Box::pin(async move {
+            let ways = self.plugin.ways();
+            let cancelled = call.cancelled.clone();
+            if ways.request {
+                let shown = show(&call);
+                let way = &self.there;
+                let name = way.call;
+                let asked = self.ask(way, &cancelled, move |plugin| {
+                    Step::of(plugin.on_request(&shown)?).map_err(|why| astray(plugin, name, why))
+                });
+                match asked.await? {
+                    None | Some(Step::Pass) => {}
+                    Some(Step::Change(params)) => put(&mut call, params),
+                    Some(Step::End(reply)) => return reply,
+                }
+            }
+            let shown = ways.response.then(|| show(&call));
+            let reply = next.run(call).await;
+            let Some(shown) = shown else {
+                return reply;
+            };
+            let told = written(&reply);
+            let way = &self.back;
+            let name = way.call;
+            let asked = self.ask(way, &cancelled, move |plugin| {
+                revised(plugin.on_response(&shown, told)?).map_err(|why| astray(plugin, name, why))
+            });
+            match asked.await? {
+                None | Some(None) => reply,
+                Some(Some(revised)) => revised,
+            }
+        })
+    }
+}
+
+/// What follows from a decision.
+enum Step {
+    Pass,
+    Change(Members),
+    End(Reply),
+}
+
+impl Step {
+    fn of(decision: Decision) -> Result<Self, String> {
+        Ok(match decision {
+            Decision::Pass => Self::Pass,
+            Decision::Change(params) => Self::Change(object("the parameters", &params)?),
+            Decision::Answer(result) => Self::End(Ok(object("the result", &result)?.to_raw())),
+            Decision::Refuse(refusal) => Self::End(Err(refused(refusal)?)),
+        })
+    }
+}
+
+/// What the client gets instead, if it gets something else.
+fn revised(revision: Revision) -> Result<Option<Reply>, String> {
+    Ok(match revision {
+        Revision::Pass => None,
+        Revision::Change(result) => Some(Ok(object("the result", &result)?.to_raw())),
+        Revision::Refuse(refusal) => Some(Err(refused(refusal)?)),
+    })
+}
+
+fn refused(refusal: Refusal) -> Result<CallError, String> {
+    let data = refusal.data.map(|data| {
+        RawValue::from_string(data).map_err(|error| format!("the data of the error: {error}"))
+    });
+    Ok(CallError {
+        code: refusal.code,
+        message: refusal.message,
+        data: data.transpose()?,
+        origin: Origin::Gateway,
+    })
+}
+
+fn object(what: &str, json: &str) -> Result<Members, String> {
+    Members::parse(json).map_err(|error| format!("{what} must be a JSON object: {error}"))
+}
+
+fn astray(plugin: &dyn MiddlewarePlugin, call: &'static str, message: String) -> Fault {
+    Fault {
+        plugin: plugin.name().to_owned(),
+        call,
+        kind: FaultKind::BadAnswer,
+        message,
+    }
+}
+
+fn show(call: &Call) -> Shown {
+    Shown {
+        id: call.id,
+        client: call.client.name().to_owned(),
+        caller: call.caller.clone(),
+        method: call.method,
+        name: call.shown_as.clone(),
+        backend: call.backend.clone(),
+        params: String::from(Box::<str>::from(call.params.to_raw())),
+    }
+}
+
+/// Other parameters for the same thing: where the call goes is decided already.
+fn put(call: &mut Call, mut params: Members) {
+    if let Some(name) = call.method.name_in(&call.params) {
+        call.method.rename(&mut params, &name);
+    }
+    call.params = params;
+}
+
+fn written(reply: &Reply) -> Result<String, Refusal> {
+    match reply {
+        Ok(result) => Ok(result.get().to_owned()),
+        Err(error) => Err(Refusal {
+            code: error.code,
+            message: error.message.clone(),
+            data: error.data.as_ref().map(|data| data.get().to_owned()),
+        }),
+    }
+}

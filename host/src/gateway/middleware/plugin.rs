@@ -1,0 +1,139 @@
+//! The port behind which middleware from plugins stands. The words are those of
+//! `wit/middleware.wit`; JSON is text here, and whether it makes sense is for whoever asks.
+
+use std::sync::Arc;
+
+use crate::config::{PluggedSettings, Problem};
+use crate::events::Fault;
+use crate::gateway::Method;
+
+/// Which way a plugin is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ways {
+    /// To the backend.
+    pub request: bool,
+    /// And back.
+    pub response: bool,
+}
+
+/// What a plugin is shown of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// As in [`Call`](crate::gateway::Call), and so are the others.
+    pub id: u64,
+    /// What the client calls itself.
+    pub client: String,
+    /// Whose token it showed.
+    pub caller: Option<String>,
+    /// What is asked.
+    pub method: Method,
+    /// As clients know it.
+    pub name: String,
+    /// The backend that has it.
+    pub backend: String,
+    /// A JSON object.
+    pub params: String,
+}
+
+/// An error of JSON-RPC, as plugins give and get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// As on the wire.
+    pub code: i64,
+    /// For the client.
+    pub message: String,
+    /// JSON.
+    pub data: Option<String>,
+}
+
+/// What becomes of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It goes on as it is.
+    Pass,
+    /// It goes on with these parameters.
+    Change(String),
+    /// It goes no further: this is its result.
+    Answer(String),
+    /// It goes no further.
+    Refuse(Refusal),
+}
+
+/// What becomes of a reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revision {
+    /// The client gets it as it is.
+    Pass,
+    /// The client gets this result instead.
+    Change(String),
+    /// The client gets this error instead.
+    Refuse(Refusal),
+}
+
+/// Why there is no plugin for an entry.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Unusable {
+    /// The entry is wrong. The paths start at its settings.
+    Problems(Vec<Problem>),
+    /// The plugin is.
+    Fault(Fault),
+}
+
+/// A plugin with the settings of one entry. It is asked off the async threads, and several times
+/// at once.
+pub trait MiddlewarePlugin: Send + Sync + 'static {
+    /// The plugin's name.
+    fn name(&self) -> &str;
+
+    /// Which component stands behind it: another one has another number.
+    fn edition(&self) -> u64 {
+        0
+    }
+
+    /// Which way it is asked about.
+    fn ways(&self) -> Ways;
+
+    /// Before a call goes on.
+    ///
+    /// # Errors
+    /// A [`Fault`]; there is no decision.
+    fn on_request(&self, call: &Shown) -> Result<Decision, Fault>;
+
+    /// After it came back.
+    ///
+    /// # Errors
+    /// A [`Fault`]; there is no revision.
+    fn on_response(&self, call: &Shown, reply: Result<String, Refusal>) -> Result<Revision, Fault>;
+}
+
+/// Where middleware from plugins comes from.
+pub trait MiddlewarePlugins: Send + Sync + 'static {
+    /// The names that [`MiddlewarePlugins::plugin`] knows.
+    fn names(&self) -> Vec<String>;
+
+    /// Which component stands behind this name now; 0 for none.
+    fn edition(&self, _name: &str) -> u64 {
+        0
+    }
+
+    /// A plugin for an entry.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn plugin(&self, entry: &PluggedSettings) -> Result<Arc<dyn MiddlewarePlugin>, Unusable>;
+}
+
+/// No plugins.
+#[derive(Debug, Clone, Copy)]
+pub struct NoPlugins;
+
+impl MiddlewarePlugins for NoPlugins {
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn plugin(&self, entry: &PluggedSettings) -> Result<Arc<dyn MiddlewarePlugin>, Unusable> {
+        let message = format!("there is no middleware `{}`", entry.plugin);
+        Err(Unusable::Problems(vec![Problem::error("", message)]))
+    }
+}

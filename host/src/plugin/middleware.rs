@@ -1,0 +1,241 @@
+//! A middleware component behind the port `gateway::MiddlewarePlugin`: instances that are kept
+//! warm, each configured once. There are as many as calls have been asked about at the same time;
+//! whoever asks bounds those. One that has a fault is dropped, and the next call gets a fresh one.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use wasmtime::Store;
+use wasmtime::component::InstancePre;
+
+use super::bindings::middleware::MiddlewarePlugin as MiddlewareWorld;
+use super::bindings::middleware::exports::config_sync::plugin::middleware as wit;
+use super::edition::{Description, Edition};
+use super::handler::problem;
+use super::instance::{Instance, World};
+use super::library::Library;
+use super::output::cut;
+use super::state::State;
+use crate::config::{PluggedSettings, Problem};
+use crate::events::{Fault, FaultKind};
+use crate::gateway::{
+    Capability, Decision, MiddlewarePlugin, MiddlewarePlugins, Refusal, Revision, Shown, Unusable,
+    Ways,
+};
+
+/// Bytes of JSON that one answer may have. It stands in the host's memory, not in the guest's.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
+
+impl World for MiddlewareWorld {
+    fn bind(store: &mut Store<State>, pre: &InstancePre<State>) -> wasmtime::Result<Self> {
+        let instance = pre.instantiate(&mut *store)?;
+        Self::new(store, &instance)
+    }
+}
+
+pub(super) struct WasmMiddleware {
+    edition: Arc<Edition>,
+    settings: String,
+    idle: Mutex<Vec<Instance<MiddlewareWorld>>>,
+}
+
+/// What a guest answers, or why that is none.
+type Judged<T> = Result<T, (FaultKind, String)>;
+
+impl WasmMiddleware {
+    /// What a component says of itself.
+    pub(super) fn describe(edition: &Arc<Edition>) -> Result<Description, Fault> {
+        let mut instance = Instance::<MiddlewareWorld>::new(Arc::clone(edition));
+        let describe = |world: &MiddlewareWorld, store: &mut Store<State>| {
+            world.config_sync_plugin_middleware().call_describe(store)
+        };
+        instance.call("describe", describe, |descriptor| {
+            Ok(Description::Middleware {
+                ways: Ways {
+                    request: descriptor.ways.contains(wit::Ways::REQUEST),
+                    response: descriptor.ways.contains(wit::Ways::RESPONSE),
+                },
+                summary: cut(descriptor.summary),
+                section: ["middleware".to_owned()],
+            })
+        })
+    }
+
+    /// A middleware of this component, once it has taken its settings.
+    pub(super) fn new(
+        edition: Arc<Edition>,
+        settings: &serde_json::Map<String, Value>,
+    ) -> Result<Self, Unusable> {
+        let middleware = Self {
+            edition,
+            settings: Value::Object(settings.clone()).to_string(),
+            idle: Mutex::default(),
+        };
+        let first = middleware.configured()?;
+        middleware.put_back(first);
+        Ok(middleware)
+    }
+
+    /// A fresh instance that has its settings.
+    fn configured(&self) -> Result<Instance<MiddlewareWorld>, Unusable> {
+        let mut instance = Instance::new(Arc::clone(&self.edition));
+        let configure = |world: &MiddlewareWorld, store: &mut Store<State>| {
+            world
+                .config_sync_plugin_middleware()
+                .call_configure(store, &self.settings)
+        };
+        let configured = instance.call("configure", configure, Ok);
+        configured.map_err(Unusable::Fault)?.map_err(|found| {
+            let found: Vec<Problem> = found.into_iter().map(problem).collect();
+            Unusable::Problems(found)
+        })?;
+        Ok(instance)
+    }
+
+    fn put_back(&self, instance: Instance<MiddlewareWorld>) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(instance);
+    }
+
+    fn ask<T, U>(
+        &self,
+        name: &'static str,
+        call: impl FnOnce(&MiddlewareWorld, &mut Store<State>) -> wasmtime::Result<Result<T, String>>,
+        judge: impl FnOnce(T) -> Judged<U>,
+    ) -> Result<U, Fault> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let mut instance = match idle {
+            Some(instance) => instance,
+            None => self.configured().map_err(|unusable| match unusable {
+                Unusable::Fault(fault) => fault,
+                // It took them before.
+                Unusable::Problems(_) => Fault {
+                    plugin: self.edition.name.to_string(),
+                    call: "configure",
+                    kind: FaultKind::BadAnswer,
+                    message: "it takes its settings no more".to_owned(),
+                },
+            })?,
+        };
+        let answer = instance.call(name, call, |answer| {
+            judge(answer.map_err(|reason| (FaultKind::Refusal, cut(reason)))?)
+        });
+        // One that trapped is gone, and the next call finds a fresh one behind it that has not
+        // taken its settings.
+        if answer.is_ok() {
+            self.put_back(instance);
+        }
+        answer
+    }
+}
+
+/// The JSON of an answer, if it is not too much.
+fn json(json: String) -> Judged<String> {
+    if json.len() <= MAX_ANSWER {
+        return Ok(json);
+    }
+    let message = format!("{} bytes of JSON, {MAX_ANSWER} allowed", json.len());
+    Err((FaultKind::Output, message))
+}
+
+fn refusal(refusal: wit::Refusal) -> Judged<Refusal> {
+    Ok(Refusal {
+        code: refusal.code.into(),
+        message: cut(refusal.message),
+        data: refusal.data.map(json).transpose()?,
+    })
+}
+
+impl MiddlewarePlugin for WasmMiddleware {
+    fn name(&self) -> &str {
+        &self.edition.name
+    }
+
+    fn edition(&self) -> u64 {
+        self.edition.number
+    }
+
+    fn ways(&self) -> Ways {
+        self.edition.ways()
+    }
+
+    fn on_request(&self, call: &Shown) -> Result<Decision, Fault> {
+        let request = request(call);
+        let ask = |world: &MiddlewareWorld, store: &mut Store<State>| {
+            world
+                .config_sync_plugin_middleware()
+                .call_on_request(store, &request)
+        };
+        self.ask("on-request", ask, |decision| {
+            Ok(match decision {
+                wit::Decision::Pass => Decision::Pass,
+                wit::Decision::Change(params) => Decision::Change(json(params)?),
+                wit::Decision::Answer(result) => Decision::Answer(json(result)?),
+                wit::Decision::Refuse(reason) => Decision::Refuse(refusal(reason)?),
+            })
+        })
+    }
+
+    fn on_response(&self, call: &Shown, reply: Result<String, Refusal>) -> Result<Revision, Fault> {
+        let request = request(call);
+        let reply = match reply {
+            Ok(result) => wit::Reply::Result(result),
+            Err(error) => wit::Reply::Error(wit::Refusal {
+                code: error.code.clamp(i32::MIN.into(), i32::MAX.into()) as i32,
+                message: error.message,
+                data: error.data,
+            }),
+        };
+        let ask = |world: &MiddlewareWorld, store: &mut Store<State>| {
+            world
+                .config_sync_plugin_middleware()
+                .call_on_response(store, &request, &reply)
+        };
+        self.ask("on-response", ask, |revision| {
+            Ok(match revision {
+                wit::Revision::Pass => Revision::Pass,
+                wit::Revision::Change(result) => Revision::Change(json(result)?),
+                wit::Revision::Refuse(reason) => Revision::Refuse(refusal(reason)?),
+            })
+        })
+    }
+}
+
+fn request(call: &Shown) -> wit::Request {
+    wit::Request {
+        id: call.id,
+        client: call.client.clone(),
+        caller: call.caller.clone(),
+        method: match call.method.capability() {
+            Capability::Tool => wit::Method::CallTool,
+            Capability::Prompt => wit::Method::GetPrompt,
+            Capability::Resource | Capability::ResourceTemplate => wit::Method::ReadResource,
+        },
+        name: call.name.clone(),
+        backend: call.backend.clone(),
+        params: call.params.clone(),
+    }
+}
+
+impl MiddlewarePlugins for Library {
+    fn names(&self) -> Vec<String> {
+        self.middleware_names()
+    }
+
+    fn edition(&self, name: &str) -> u64 {
+        let edition = self.middleware_edition(name);
+        edition.map_or(0, |edition| edition.number)
+    }
+
+    fn plugin(&self, entry: &PluggedSettings) -> Result<Arc<dyn MiddlewarePlugin>, Unusable> {
+        let unknown = |error| Unusable::Problems(vec![Problem::error("", error)]);
+        let edition = self.middleware_edition(&entry.plugin).map_err(unknown)?;
+        let middleware = WasmMiddleware::new(edition, &entry.settings)?;
+        Ok(Arc::new(middleware))
+    }
+}
+ 

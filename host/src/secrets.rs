@@ -1,0 +1,118 @@
+//! What the placeholders of a configuration stand for: `${VAR}` a variable of the environment,
+//! `${secret:NAME}` a secret, which is looked for in files that only the host can read, then in the
+//! environment. Asked where a backend is started or a middleware is set up, and by the check of
+//! the file; what it answers goes nowhere else. Keeps nothing: a secret that is changed is the new
+//! one at the next start of what uses it.
+
+use std::env;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// How a placeholder says that it is a secret.
+pub const PREFIX: &str = "secret:";
+/// Where services find what `systemd` has decrypted for them (`LoadCredential=`; systemd.exec(5)).
+const OF_THE_SERVICE: &str = "CREDENTIALS_DIRECTORY";
+/// A folder of one file for each secret, of the user's choice.
+const OF_THE_USER: &str = "CONFIG_SYNC_SECRETS";
+/// Where containers have theirs.
+const OF_THE_CONTAINER: &str = "/run/secrets";
+/// No secret is longer, in bytes; one file could otherwise fill the memory.
+const LONGEST: u64 = 64 * 1024;
+
+/// The value of a variable, or of a secret where the name begins with `secret:`; `None` when there
+/// is none.
+pub fn value_of(name: &str) -> Option<String> {
+    match name.strip_prefix(PREFIX) {
+        Some(secret) => look_up(secret, &|name| env::var(name).ok()),
+        None => env::var(name).ok(),
+    }
+}
+
+fn look_up(name: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let folder = |variable| env(variable).filter(|folder| !folder.is_empty());
+    let of_the_user = folder(OF_THE_USER).unwrap_or_else(|| OF_THE_CONTAINER.to_owned());
+    let folders = folder(OF_THE_SERVICE).into_iter().chain([of_the_user]);
+    // The name is one of a file: the configuration's templates let no other pass.
+    let files = folders.map(|folder| PathBuf::from(folder).join(name));
+    files
+        .filter_map(|path| read(&path))
+        .next()
+        .or_else(|| env(name))
+}
+
+/// The content of the file, without the line break that editors end it with.
+fn read(path: &Path) -> Option<String> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| {
+        let is_file = file.metadata()?.is_file();
+        file.take(if is_file { LONGEST + 1 } else { 0 })
+            .read_to_string(&mut text)
+    });
+    let why = match read {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => error.to_string(),
+        Ok(0) => "it is empty, or no file".to_owned(),
+        Ok(_) if text.len() as u64 > LONGEST => format!("it has more than {LONGEST} bytes"),
+        Ok(_) if text.contains('\0') => "there is a NUL character in it".to_owned(),
+        Ok(_) => {
+            let end = text.trim_end_matches(['\n', '\r']).len();
+            text.truncate(end);
+            return Some(text);
+        }
+    };
+    tracing::warn!(path = %path.display(), "this secret cannot be used: {why}");
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn folder(files: &[(&str, &[u8])]) -> TempDir {
+        let folder = TempDir::new().unwrap();
+        for (name, bytes) in files {
+            fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn the_service_s_file_comes_before_the_user_s_and_that_before_the_environment() {
+        let service = folder(&[("both", b"of the service\n")]);
+        let user = folder(&[("both", b"of the user"), ("one", b"  of the user \r\n")]);
+        let env = |name: &str| match name {
+            OF_THE_SERVICE => Some(service.path().display().to_string()),
+            OF_THE_USER => Some(user.path().display().to_string()),
+            "both" | "one" | "bare" => Some("of the environment".to_owned()),
+            _ => None,
+        };
+        let look_up = |name| look_up(name, &env);
+        assert_eq!(look_up("both").unwrap(), "of the service");
+        assert_eq!(look_up("one").unwrap(), "  of the user ");
+        assert_eq!(look_up("bare").unwrap(), "of the environment");
+        assert_eq!(look_up("none"), None);
+    }
+
+    #[test]
+    fn what_is_no_text_of_that_length_is_no_secret() {
+        let long = vec![b'x'; LONGEST as usize + 1];
+        let user = folder(&[
+            ("empty", b""),
+            ("binary", b"\xff\xfe"),
+            ("nul", b"a\0b"),
+            ("long", &long),
+            ("longest", &long[1..]),
+        ]);
+        fs::create_dir(user.path().join("folder")).unwrap();
+        let env = |name: &str| (name == OF_THE_USER).then(|| user.path().display().to_string());
+        for name in ["empty", "binary", "nul", "long", "folder"] {
+            assert_eq!(look_up(name, &env), None, "{name}");
+        }
+        assert_eq!(look_up("longest", &env).unwrap().len() as u64, LONGEST);
+    }
+}
