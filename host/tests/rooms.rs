@@ -45,7 +45,7 @@ const FOREIGN: [(&str, &[&str]); 17] = [
     ("notify", &["watch"]),
     ("ratatui", &["tui"]),
     ("regex", &["config"]),
-    ("reqwest", &["gateway", "manage"]),
+    ("reqwest", &["gateway", "manage", "plugin"]),
     ("rmcp", &["gateway", "cli"]),
     ("serde_saphyr", &["config"]),
     ("sha2", &["state", "target"]),

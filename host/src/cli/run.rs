@@ -113,6 +113,7 @@ impl Run {
         let options = Options {
             config: path.clone(),
             plugins,
+            plugins_of_user: folders::plugins(),
             stdio,
             cache: folders::cache(),
             place: Some(place.clone()),

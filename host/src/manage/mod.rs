@@ -23,7 +23,7 @@ mod troubles;
 pub use client::{Client, ClientError, Following, Told};
 pub use host::{Host, Refused, Reloaded, Restored, SaveTo};
 pub use place::{Place, Socket};
-pub use plugins::{Plugin, PluginKind};
+pub use plugins::{Plugin, PluginKind, PluginState};
 pub use problem::Problem;
 pub use server::serve;
 pub use settings::{Bounds, ConfigValue, Configuration, Layer, Origin, Setting, Settings, Word};

@@ -6,7 +6,7 @@ mod settings;
 mod status;
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -20,11 +20,11 @@ use super::State;
 use crate::events::{EventBus, EventKind, timestamp};
 use crate::gateway::Gateway;
 use crate::manage::{
-    self, Backend, Configuration, ConnectedClient, Host, OnDisk, Place, Plugin, PluginKind,
-    Refused, Reloaded, Restored, SaveTo, Settings, Socket, Status, Tool,
+    self, Backend, Configuration, ConnectedClient, Host, OnDisk, Place, Plugin, Refused, Reloaded,
+    Restored, SaveTo, Settings, Socket, Status, Tool,
 };
 use crate::memory;
-use crate::plugin::{Described, Kind, Library};
+use crate::plugin::Library;
 use crate::reload::{Standing, Trigger};
 use crate::settings::LiveSettings;
 use crate::state::StateError;
@@ -55,8 +55,6 @@ pub(super) struct Managed {
     pub(super) settings: LiveSettings,
     pub(super) library: Arc<Library>,
     pub(super) settling: watch::Receiver<Option<Instant>>,
-    /// Asked once: who they are does not change.
-    pub(super) described: OnceLock<Vec<Described>>,
 }
 
 pub use settings::known_detector;
@@ -156,11 +154,9 @@ impl Host for Managed {
     }
 
     fn plugins(self: Arc<Self>) -> BoxFuture<'static, Vec<Plugin>> {
-        let described = tokio::task::spawn_blocking(move || {
-            let described = self.described.get_or_init(|| self.library.described());
-            described.iter().map(plugin).collect()
-        });
-        async move { described.await.unwrap_or_default() }.boxed()
+        // Those that nobody has wanted yet are compiled for it.
+        let listed = tokio::task::spawn_blocking(move || self.library.list());
+        async move { listed.await.unwrap_or_default() }.boxed()
     }
 
     fn settings(self: Arc<Self>) -> BoxFuture<'static, Result<Settings, Refused>> {
@@ -212,6 +208,7 @@ impl Host for Managed {
         let target = Arc::clone(&self.watched);
         let digest = look(Arc::clone(&self.turns.file), move || target.digest());
         let mut status = self.status_but_for_the_file();
+        let plugins = self.library.troubles();
         async move {
             let (digest, error) = match digest.await {
                 Some(Ok(digest)) => (Some(digest.to_string()), None),
@@ -225,7 +222,9 @@ impl Host for Managed {
                 same,
                 error,
             };
-            status.judged()
+            let mut status = status.judged();
+            status.troubles.extend(plugins);
+            status
         }
         .boxed()
     }
@@ -367,18 +366,5 @@ impl Managed {
     fn order(&self, change: impl FnOnce(&mut Orders) -> bool) -> bool {
         self.orders
             .send_if_modified(|orders| orders.as_mut().is_some_and(change))
-    }
-}
-
-fn plugin(plugin: &Described) -> Plugin {
-    Plugin {
-        name: plugin.name.clone(),
-        kind: plugin.kind.map(|kind| match kind {
-            Kind::Detector => PluginKind::Detector,
-            Kind::Handler => PluginKind::Handler,
-        }),
-        summary: plugin.summary.clone(),
-        built_in: plugin.built_in,
-        refused: plugin.refused.clone(),
     }
 }

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::events::EventBus;
 use crate::manage::{
     self, Backend, BackendState, Bounds, Client, Configuration, ConnectedClient, Detection, Host,
-    Layer, Load, OnDisk, Origin, Place, Plugin, PluginKind, Refused, Reloaded, Restored, SaveTo,
-    Serves, Setting, Settings, Status, Tool, Watching,
+    Layer, Load, OnDisk, Origin, Place, Plugin, PluginKind, PluginState, Refused, Reloaded,
+    Restored, SaveTo, Serves, Setting, Settings, Status, Tool, Watching,
 };
 
 #[derive(Default)]
@@ -143,7 +143,16 @@ impl Host for Fake {
             kind: Some(PluginKind::Detector),
             summary: "by content".to_owned(),
             built_in: true,
+            state: PluginState::Ready,
             refused: None,
+            sections: Vec::new(),
+            path: None,
+            digest: None,
+            grants: Vec::new(),
+            in_use: true,
+            calls: 0,
+            faults: 0,
+            strikes: 0,
         };
         async { vec![hash] }.boxed()
     }

@@ -31,9 +31,7 @@ impl State {
         self.help = false;
         self.overlay = Some(Overlay::Question {
             lines: vec![
-                format!(
-                    "The host runs in this terminal, and {clients} of its clients are connected."
-                ),
+                format!("The host runs in this terminal. Clients connected: {clients}."),
                 "Let their calls end, and stop it?".to_owned(),
             ],
             effect: Effect::End,
