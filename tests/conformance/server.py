@@ -251,17 +251,17 @@ class Handler(BaseHTTPRequestHandler):
         self.event({"jsonrpc": "2.0", "id": request, "result": self.stamped("tools/call", result)})
 
     def listen(self, request, wanted):
-        self.begin_stream()
         waiting = queue.Queue()
         meta = {"_meta": {OWN + "subscriptionId": request}}
         honoured = {key: value for key, value in wanted.items() if key.endswith("ListChanged") and value}
         acknowledged = meta | {"notifications": honoured}
         method = "notifications/subscriptions/acknowledged"
-        self.event({"jsonrpc": "2.0", "method": method, "params": acknowledged})
         entry = (honoured, waiting)
         with lock:
             listeners.append(entry)
         try:
+            self.begin_stream()
+            self.event({"jsonrpc": "2.0", "method": method, "params": acknowledged})
             while True:
                 try:
                     method = waiting.get(timeout=5)

@@ -13,6 +13,7 @@ pub(crate) const TOOLS: [&[&str]; 2] = [
         r#"{"name":"babble","inputSchema":{"type":"object"}}"#,
         r#"{"name":"deep","inputSchema":{"type":"object"}}"#,
         r#"{"name":"vast","inputSchema":{"type":"object"}}"#,
+        r#"{"name":"sin","inputSchema":{"type":"object"}}"#,
     ],
 ];
 

@@ -3,7 +3,7 @@
 //! golden result and a golden error; `mirror` shows the parameters that reached it; `hold`
 //! ends when its caller allows it: it makes the file `held` in `arguments.folder` and waits there
 //! for `release`; `babble` makes noise on both outputs before it answers, and `deep` and `vast`
-//! answer with JSON that few can read.
+//! answer with JSON that few can read. `sin` does what no server should, as `arguments.how` says.
 
 mod golden;
 
@@ -77,6 +77,9 @@ fn serve_http(connection: TcpStream) -> Result<(), Error> {
 /// Nothing for a notification.
 fn answer(request: &Value) -> Option<String> {
     let id = request.get("id")?;
+    if request["params"]["name"] == "sin" {
+        return sin(id, request["params"]["arguments"]["how"].as_str()?);
+    }
     let outcome = match outcome(request["method"].as_str()?, &request["params"]) {
         Ok(result) => format!(r#""result":{result}"#),
         Err(error) => format!(r#""error":{error}"#),
@@ -130,6 +133,33 @@ fn call(params: &Value) -> Result<String, String> {
         )),
         Some("vast") => Ok(r#"{"content":[],"vast":1e999}"#.to_owned()),
         _ => Err(golden::REFUSED.to_owned()),
+    }
+}
+
+/// What it says instead of an answer; nothing, if it says nothing.
+fn sin(id: &Value, how: &str) -> Option<String> {
+    let answer = |id: &Value, text: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"result":{{"content":[{{"type":"text","text":"{text}"}}]}}}}"#
+        )
+    };
+    match how {
+        "answer-twice" => Some(format!("{}\n{}", answer(id, "once"), answer(id, "twice"))),
+        "answer-another" => Some(answer(&json!(999_999_999), "to nobody")),
+        "break-off" => Some(format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"result":{{"content":["#
+        )),
+        // More than the host takes of one message.
+        "fill-memory" => Some(answer(id, &"x".repeat(100_000_000))),
+        "flood" => {
+            let changed = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
+            let said = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"again"}}"#;
+            let lines = format!("{changed}\n{said}\n{{\"no\":\"message\"}}\n").repeat(10_000);
+            Some(lines + &answer(id, "after the flood"))
+        }
+        "exit" => std::process::exit(3),
+        // Silence.
+        _ => None,
     }
 }
 

@@ -2,11 +2,16 @@
 
 use serde_json::json;
 
-use super::harness::{Client, Host, RAW_BACKEND, RawClient, config};
+use super::harness::{Client, Host, RAW_BACKEND, RawClient, config, demo};
 
 async fn start() -> (Host, Client) {
+    start_with("").await
+}
+
+async fn start_with(rest: &str) -> (Host, Client) {
     let raw = format!("  raw: {{command: \"{RAW_BACKEND}\"}}\n");
-    let host = Host::start(&config("mtime", &raw, "")).await;
+    let backends = raw + &demo("other", "whoami");
+    let host = Host::start(&config("mtime", &backends, rest)).await;
     let client = Client::connect(host.url()).await;
     (host, client)
 }
@@ -40,4 +45,62 @@ async fn an_answer_that_few_can_read_is_passed_on_to_the_letter() {
         assert_eq!(client.call("mirror", json!({})).await.unwrap(), "");
     }
     assert_eq!(host.children(), before, "it is the same process");
+}
+
+#[tokio::test]
+async fn whatever_a_backend_does_wrong_is_an_error_of_that_call_alone() {
+    let (host, client) = start().await;
+    let before = host.children();
+    for (how, said) in [
+        ("answer-twice", Ok("once")),
+        (
+            "answer-another",
+            Err("answered with an id that nobody gave it"),
+        ),
+        ("break-off", Err("gave an answer that cannot be read")),
+        (
+            "fill-memory",
+            Err("cannot be read: it is longer than allowed"),
+        ),
+        ("flood", Ok("after the flood")),
+    ] {
+        let answer = client.call("sin", json!({"how": how})).await;
+        match said {
+            Ok(said) => assert_eq!(answer.as_deref(), Ok(said), "{how}"),
+            Err(said) => {
+                let error = answer.unwrap_err();
+                assert!(
+                    error.contains("backend `raw`") && error.contains(said),
+                    "{how}: {error}"
+                );
+            }
+        }
+        // It goes on, and so do the others.
+        assert_eq!(client.call("mirror", json!({})).await.unwrap(), "", "{how}");
+        client.process("whoami").await;
+    }
+    assert_eq!(host.children(), before, "they are the same processes");
+}
+
+#[tokio::test]
+async fn a_backend_that_ends_in_a_call_or_never_answers_it_holds_up_nobody_else() {
+    let (_host, client) = start_with("middleware: [{timeout: {seconds: 1}}]\n").await;
+    let other = client.process("whoami").await;
+    let (silent, process) = tokio::join!(
+        client.call("sin", json!({"how": "say nothing"})),
+        client.process("whoami"),
+    );
+    let error = silent.unwrap_err();
+    assert!(error.contains("`sin` took longer than 1 s"), "{error}");
+    assert_eq!(process, other);
+
+    let error = client
+        .call("sin", json!({"how": "exit"}))
+        .await
+        .unwrap_err();
+    assert!(
+        error.contains("backend `raw` did not answer: it ended"),
+        "{error}"
+    );
+    assert_eq!(client.process("whoami").await, other);
 }

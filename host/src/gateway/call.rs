@@ -172,12 +172,14 @@ const FORBIDDEN: i64 = -32003;
 const TRY_LATER: i64 = -32029;
 
 impl CallError {
-    /// -32602: the client named something that is not there.
+    /// -32602: the client named something that is not there. (Of resources 2026-07-28 wants to
+    /// have the URI in the data.)
     pub fn unknown(capability: Capability, name: &str) -> Self {
+        let data = (capability == Capability::Resource).then(|| json!({ "uri": name }));
         Self {
             code: RpcError::INVALID_PARAMS,
             message: format!("unknown {}: {name}", capability.as_str()),
-            data: None,
+            data: data.and_then(|it| raw_of(&it).ok()),
             origin: Origin::Gateway,
         }
     }

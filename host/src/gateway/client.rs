@@ -1,8 +1,6 @@
 //! A client, as far as what serves may reach it: the port between the front, which keeps its
 //! session or its one request, and backends, which tell it and ask it things.
 
-#![allow(dead_code, reason = "the wire that uses the rest of it is being laid")]
-
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 

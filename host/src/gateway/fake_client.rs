@@ -1,7 +1,5 @@
 //! A client that remembers what it is told and answers as it is set to: for tests.
 
-#![allow(dead_code, reason = "the wire that uses the rest of it is being laid")]
-
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;

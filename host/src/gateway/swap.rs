@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::backend::{Backend, BackendNotice};
+use super::backend::{AllSubscriptions, Backend, BackendNotice};
 use super::candidate::Stock;
 use super::client::Client;
 use super::clients::{Clients, Connected};
@@ -40,6 +40,7 @@ pub(super) struct Ground {
     /// The folder that relative paths in the configuration start from.
     pub(super) base: PathBuf,
     pub(super) notices: mpsc::UnboundedSender<BackendNotice>,
+    pub(super) subscriptions: AllSubscriptions,
     /// Whom backends may have something to say to.
     pub(super) clients: Clients,
     /// Stands in for processes and the net.
@@ -121,6 +122,7 @@ impl Gateway {
             ground: Arc::new(Ground {
                 base,
                 notices,
+                subscriptions: AllSubscriptions::default(),
                 clients: Clients::default(),
                 connector,
                 meters: Meters::default(),

@@ -15,6 +15,7 @@ use super::http::Http;
 use super::listen;
 use super::outbox::Outbox;
 use super::peer::{Link, Peer};
+use super::subscriptions::Subscriptions;
 use crate::config::{BackendSpec, Connection};
 use crate::gateway::swap::Ground;
 use crate::mcp::{BadLine, Lines, lines};
@@ -44,15 +45,16 @@ pub(super) async fn connect(
     spec: &BackendSpec,
     ground: &Arc<Ground>,
     me: &Introduction,
+    subscriptions: &Arc<Subscriptions>,
 ) -> Result<Connected, String> {
-    let connected = open(name, spec, ground, me).await?;
+    let connected = open(name, spec, ground, me, subscriptions).await?;
     let greeted = tokio::time::timeout(spec.timeouts.init, hello::greet(&connected.peer, me)).await;
     let (connected, greeted) = match greeted {
         // Some servers of the old era end, or fall silent, when they are asked as those of the
         // new one are.
         Ok(Err(Unwelcome::Gone(_))) | Err(_) if connected.child.is_some() => {
             leave(connected).await;
-            let connected = open(name, spec, ground, me).await?;
+            let connected = open(name, spec, ground, me, subscriptions).await?;
             let greeting = hello::initialize(&connected.peer, me);
             let greeted = tokio::time::timeout(spec.timeouts.init, greeting).await;
             (connected, greeted)
@@ -69,6 +71,7 @@ pub(super) async fn connect(
         .map_err(|unwelcome| no_mcp(&spec.connection, &unwelcome.into_reason()))?;
     let _ = connected.peer.hello.set(hello);
     listen::begin(&connected.peer);
+    connected.peer.subscribe_again();
     Ok(connected)
 }
 
@@ -78,13 +81,20 @@ async fn open(
     spec: &BackendSpec,
     ground: &Arc<Ground>,
     me: &Introduction,
+    subscriptions: &Arc<Subscriptions>,
 ) -> Result<Connected, String> {
     if let Some(connector) = &ground.connector {
         let stream = connector.connect(name, spec);
         let stream = tokio::time::timeout(spec.timeouts.init, stream).await;
         let stream = stream.map_err(|_elapsed| "it cannot be reached in time".to_owned())??;
         let (read, write) = tokio::io::split(stream);
-        let peer = Peer::new(name, Link::Lines(Outbox::into_stream()), me, ground);
+        let peer = Peer::new(
+            name,
+            Link::Lines(Outbox::into_stream()),
+            me,
+            subscriptions,
+            ground,
+        );
         let writer = Arc::clone(&peer);
         ground.tasks.spawn(async move {
             if let Link::Lines(outbox) = &writer.link {
@@ -100,7 +110,7 @@ async fn open(
         Connection::Stdio { .. } => {
             let started = child::spawn(name, &spec.connection, ground)?;
             let outbox = Outbox::into_pipe(started.input);
-            let peer = Peer::new(name, Link::Lines(outbox), me, ground);
+            let peer = Peer::new(name, Link::Lines(outbox), me, subscriptions, ground);
             let writer = Arc::clone(&peer);
             ground.tasks.spawn(async move {
                 if let Link::Lines(outbox) = &writer.link {
@@ -117,7 +127,7 @@ async fn open(
         }
         Connection::StreamableHttp { .. } => {
             let link = Link::Http(Http::new(&spec.connection)?);
-            let peer = Peer::new(name, link, me, ground);
+            let peer = Peer::new(name, link, me, subscriptions, ground);
             Ok(Connected { peer, child: None })
         }
     }

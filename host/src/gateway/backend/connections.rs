@@ -77,7 +77,11 @@ impl Connections {
         let (name, ground): (&str, &Arc<Ground>) = (&shared.backend, &shared.ground);
         let slot = self.slot(owner.id(), name)?;
         let opened = slot.get_or_try_init(|| async {
-            let connected = connect::connect(name, spec, ground, &me).await?;
+            let subscriptions = match &owner {
+                Owner::Client(_) => Arc::default(),
+                Owner::OldEra => ground.subscriptions.of(&format!("{name} (old era)")),
+            };
+            let connected = connect::connect(name, spec, ground, &me, &subscriptions).await?;
             let peer = Arc::clone(&connected.peer);
             let kept = Kept {
                 owner,

@@ -39,6 +39,7 @@ pub use health::Health;
 use hello::{Hello, Introduction};
 use mirrored::Mirrored;
 use peer::{Ask, Failure, Link, Peer};
+pub(super) use subscriptions::AllSubscriptions;
 
 /// Something that a backend did by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +100,8 @@ impl Backend {
         spec: &BackendSpec,
         ground: &Arc<Ground>,
     ) -> Result<Arc<Self>, String> {
-        let connected = connect::connect(name, spec, ground, &Introduction::own()).await?;
+        let (me, subscriptions) = (Introduction::own(), ground.subscriptions.of(name));
+        let connected = connect::connect(name, spec, ground, &me, &subscriptions).await?;
         let process = connected.child.as_ref().and_then(|it| it.process());
         let peer = Arc::clone(&connected.peer);
         let hello = peer.hello.get().cloned();
@@ -228,9 +230,13 @@ impl Backend {
 
     async fn ask(&self, peer: &Arc<Peer>, call: Call) -> Reply {
         let timing = self.meter.begin(Instant::now());
+        let about = era::about(&call);
+        if let Some(level) = about.log_level {
+            peer.log_from(level).await;
+        }
         let ask = Ask {
             method: call.method.as_str(),
-            about: Some(era::about(&call)),
+            about: Some(about),
             cancelled: call.cancelled,
             headers: self.headers(&call.params, call.method),
             params: call.params,

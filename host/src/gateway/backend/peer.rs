@@ -4,8 +4,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::{Notify, oneshot};
@@ -21,6 +22,9 @@ use super::{BackendNotice, NoticeKind};
 use crate::gateway::client::{Client, LogLevel};
 use crate::gateway::swap::Ground;
 use crate::mcp::{Id, Members, Message, Notification, Raw, Request, RpcError, raw_of};
+
+/// How long a backend may take to agree on what it logs; calls wait for it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How messages get to a backend.
 pub(super) enum Link {
@@ -40,7 +44,9 @@ pub(super) struct Peer {
     /// What it said of itself.
     pub(super) hello: OnceLock<Hello>,
     pub(super) questions: Questions,
-    pub(super) subscriptions: Subscriptions,
+    pub(super) subscriptions: Arc<Subscriptions>,
+    /// From which level on it was told to send log messages; beyond the last one, if it was not.
+    log_level: AtomicU8,
     /// It says that its lists changed, and was not asked since.
     offers_changed: AtomicBool,
     pub(super) ground: Arc<Ground>,
@@ -123,6 +129,7 @@ impl Peer {
         backend: &str,
         link: Link,
         me: &Introduction,
+        subscriptions: &Arc<Subscriptions>,
         ground: &Arc<Ground>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -133,7 +140,8 @@ impl Peer {
             pending: Mutex::default(),
             hello: OnceLock::new(),
             questions: Questions::default(),
-            subscriptions: Subscriptions::default(),
+            subscriptions: Arc::clone(subscriptions),
+            log_level: AtomicU8::new(u8::MAX),
             offers_changed: AtomicBool::new(false),
             ground: Arc::clone(ground),
             ended: CancellationToken::new(),
@@ -305,6 +313,17 @@ impl Peer {
     /// something else, and knows of no subscription.
     pub(super) fn is_another_now(self: &Arc<Self>) {
         self.offers_changed();
+        self.log_level.store(u8::MAX, Ordering::Relaxed);
+        self.subscribe_again();
+    }
+
+    /// Subscribes to what clients have subscribed to already. (In the new era whoever listens
+    /// does.)
+    pub(super) fn subscribe_again(self: &Arc<Self>) {
+        let has_sessions = |hello: &Hello| hello.version.has_sessions();
+        if !self.hello.get().is_some_and(has_sessions) {
+            return;
+        }
         for uri in self.subscriptions.uris() {
             let peer = Arc::clone(self);
             self.ground.tasks.spawn(async move {
@@ -314,6 +333,25 @@ impl Peer {
                     tracing::warn!(backend = peer.backend, %why, "a subscription is lost");
                 }
             });
+        }
+    }
+
+    /// Sees to it that a backend of the old era sends log messages from this level on.
+    pub(super) async fn log_from(self: &Arc<Self>, level: LogLevel) {
+        let sends = |hello: &Hello| {
+            hello.version.has_sessions() && hello.capabilities.get("logging").is_some()
+        };
+        let before = self.log_level.fetch_min(level as u8, Ordering::Relaxed);
+        if before <= level as u8 || !self.hello.get().is_some_and(sends) {
+            return;
+        }
+        let level = raw_of(&level.as_str()).unwrap_or_default();
+        let params = Members::from_iter([("level".to_owned(), level)]);
+        let set = self.request(Ask::own("logging/setLevel", params));
+        match tokio::time::timeout(PATIENCE, set).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(why)) => tracing::debug!(backend = self.backend, %why, "no such level"),
+            Err(_elapsed) => tracing::debug!(backend = self.backend, "no word on its log level"),
         }
     }
 

@@ -1,13 +1,24 @@
 //! Who wants to hear that a resource of this backend changed. Each subscriber alone is told, under
 //! the URI that it knows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::gateway::client::{Client, ClientId};
 use crate::mcp::{Members, Notification, key, raw_of};
+
+/// Those of all backends, by name, so that they outlive each of them.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct AllSubscriptions(Mutex<BTreeMap<String, Arc<Subscriptions>>>);
+
+impl AllSubscriptions {
+    pub(super) fn of(&self, name: &str) -> Arc<Subscriptions> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(name.to_owned()).or_default())
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
