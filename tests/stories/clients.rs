@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::process::Command;
 
 use super::harness::List::Tools;
@@ -229,6 +229,16 @@ async fn a_client_that_starts_the_host_is_told_of_changes_and_ends_it() {
     let status = home.answer(&["status"]).0;
     assert_eq!(status["address"], json!(null), "no address was named");
     assert_eq!(status["serves"]["clients"], 1);
+    let socket = home.socket().unwrap();
+    let head = "GET /manage/v1/clients HTTP/1.1\r\nHost: host\r\nConnection: close\r\n\r\n";
+    let mut manage = UnixStream::connect(socket).await.unwrap();
+    manage.write_all(head.as_bytes()).await.unwrap();
+    let mut clients = String::new();
+    manage.read_to_string(&mut clients).await.unwrap();
+    assert!(
+        clients.contains(r#""name":"story/1","protocol":"2025-11-25","since":"2"#),
+        "{clients}"
+    );
 
     home.save(nowhere("echo,whoami"));
     let told = hear().await.unwrap();

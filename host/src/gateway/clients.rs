@@ -3,27 +3,53 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Zoned;
+
 use super::Changes;
 use super::client::Client;
 use crate::mcp::Notification;
 
 #[derive(Debug, Default)]
 pub(super) struct Clients {
-    known: Mutex<Vec<Arc<dyn Client>>>,
+    known: Mutex<Vec<(Arc<dyn Client>, Zoned)>>,
+}
+
+/// One client that is connected.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    /// `name/version`, as it calls itself.
+    pub name: String,
+    /// The version of the protocol that it speaks.
+    pub protocol: &'static str,
+    /// Since when.
+    pub since: Zoned,
 }
 
 impl Clients {
     pub(super) fn add(&self, client: Arc<dyn Client>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|client| !client.gone().is_cancelled());
-        known.push(client);
+        known.retain(|(client, _)| !client.gone().is_cancelled());
+        tracing::debug!(client = client.name(), protocol = %client.version(), "connected");
+        known.push((client, Zoned::now()));
     }
 
     /// Those that are connected.
     pub(super) fn all(&self) -> Vec<Arc<dyn Client>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|client| !client.gone().is_cancelled());
-        known.clone()
+        known.retain(|(client, _)| !client.gone().is_cancelled());
+        known.iter().map(|(client, _)| Arc::clone(client)).collect()
+    }
+
+    /// Those that are connected, for people; those that have been so for the longest first.
+    pub(super) fn connected(&self) -> Vec<Connected> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(client, _)| !client.gone().is_cancelled());
+        let connected = known.iter().map(|(client, since)| Connected {
+            name: client.name().to_owned(),
+            protocol: client.version().as_str(),
+            since: since.clone(),
+        });
+        connected.collect()
     }
 
     pub(super) fn count(&self) -> usize {

@@ -29,6 +29,7 @@ pub use backend::{BackendNotice, Health, NoticeKind};
 pub use call::{Call, CallError, Method, Origin, Reply};
 pub use candidate::{Candidate, Wanted};
 pub use catalog::{Capability, Changes, Entry, Offer};
+pub use clients::Connected;
 pub use connector::Connector;
 pub use listener::Opened;
 pub use mend::{Mended, Restarted};

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::backend::{AllSubscriptions, Backend, BackendNotice};
 use super::candidate::Stock;
 use super::client::Client;
-use super::clients::Clients;
+use super::clients::{Clients, Connected};
 use super::connector::Connector;
 use super::front::serve_stdio;
 use super::listener::{Listeners, Opened};
@@ -172,6 +172,11 @@ impl Gateway {
     /// How the calls of the backends of this name have gone.
     pub fn measured(&self, backend: &str) -> Measured {
         self.ground.meters.of(backend).read(Instant::now())
+    }
+
+    /// The clients that are connected.
+    pub fn connected(&self) -> Vec<Connected> {
+        self.ground.clients.connected()
     }
 
     /// Where clients are served now.

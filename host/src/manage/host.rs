@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Backend, Configuration, LastReload, Plugin, Settings, Status, Tool};
+use super::{Backend, Configuration, ConnectedClient, LastReload, Plugin, Settings, Status, Tool};
 use crate::events::EventBus;
 
 /// The running host. What takes time is a future, and none may hang for ever.
@@ -19,6 +19,9 @@ pub trait Host: Send + Sync + 'static {
 
     /// Every backend that should serve.
     fn backends(&self) -> Vec<Backend>;
+
+    /// Every client that is connected.
+    fn clients(&self) -> Vec<ConnectedClient>;
 
     /// Every tool that clients see.
     fn tools(&self) -> Vec<Tool>;

@@ -28,8 +28,8 @@ pub use problem::Problem;
 pub use server::serve;
 pub use settings::{Bounds, ConfigValue, Configuration, Layer, Origin, Setting, Settings, Word};
 pub use status::{
-    Backend, BackendState, Detection, LastReload, Latency, Load, OnDisk, Serves, Status, Tool,
-    Watching,
+    Backend, BackendState, ConnectedClient, Detection, LastReload, Latency, Load, OnDisk, Serves,
+    Status, Tool, Watching,
 };
 
 /// What every path of this version begins with.

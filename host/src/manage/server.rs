@@ -75,6 +75,7 @@ fn router(host: Arc<dyn Host>, cancel: CancellationToken) -> Router {
         .route("/plan", post(plan))
         .route("/restore", post(restore))
         .route("/backends", get(backends))
+        .route("/clients", get(clients))
         .route("/tools", get(tools))
         .route("/events", get(events))
         .route("/events/stream", get(stream))
@@ -186,6 +187,11 @@ async fn restore(State(desk): State<Desk>, uri: Uri, body: Bytes) -> Answer {
 async fn backends(State(desk): State<Desk>, uri: Uri) -> Answer {
     query::none(uri.query())?;
     Ok(json(&desk.host.backends()))
+}
+
+async fn clients(State(desk): State<Desk>, uri: Uri) -> Answer {
+    query::none(uri.query())?;
+    Ok(json(&desk.host.clients()))
 }
 
 async fn tools(State(desk): State<Desk>, uri: Uri) -> Answer {

@@ -185,6 +185,17 @@ pub enum BackendState {
     Missing,
 }
 
+/// One client that is connected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectedClient {
+    /// `name/version`, as it calls itself.
+    pub name: String,
+    /// The version of the protocol that it speaks.
+    pub protocol: String,
+    /// Since when it is connected (RFC 3339).
+    pub since: String,
+}
+
 /// One tool that clients see.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tool {

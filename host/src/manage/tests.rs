@@ -44,6 +44,8 @@ async fn every_question_is_answered_and_every_order_reaches_the_host() {
     assert_eq!(answered, status());
     let backends: Vec<super::Backend> = client.get("/backends").await.unwrap();
     assert_eq!(backends, status().backends);
+    let clients: Value = client.get("/clients").await.unwrap();
+    assert_eq!(clients[0]["name"], "desk/1");
     let tools: Value = client.get("/tools").await.unwrap();
     assert_eq!(tools[0]["name"], "echo");
     let history: Value = client.get("/history?count=2").await.unwrap();

@@ -17,11 +17,11 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::State;
-use crate::events::{EventBus, EventKind};
+use crate::events::{EventBus, EventKind, timestamp};
 use crate::gateway::Gateway;
 use crate::manage::{
-    self, Backend, Configuration, Host, OnDisk, Place, Plugin, Refused, Reloaded, Restored, SaveTo,
-    Settings, Socket, Status, Tool,
+    self, Backend, Configuration, ConnectedClient, Host, OnDisk, Place, Plugin, Refused, Reloaded,
+    Restored, SaveTo, Settings, Socket, Status, Tool,
 };
 use crate::memory;
 use crate::plugin::Library;
@@ -231,6 +231,16 @@ impl Host for Managed {
 
     fn backends(&self) -> Vec<Backend> {
         self.all_backends()
+    }
+
+    fn clients(&self) -> Vec<ConnectedClient> {
+        let connected = self.gateway.connected().into_iter();
+        let clients = connected.map(|client| ConnectedClient {
+            name: client.name,
+            protocol: client.protocol.to_owned(),
+            since: timestamp(&client.since),
+        });
+        clients.collect()
     }
 
     fn tools(&self) -> Vec<Tool> {

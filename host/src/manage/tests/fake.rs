@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::events::EventBus;
 use crate::manage::{
-    self, Backend, BackendState, Bounds, Client, Configuration, Detection, Host, Layer, Load,
-    OnDisk, Origin, Place, Plugin, PluginKind, PluginState, Refused, Reloaded, Restored, SaveTo,
-    Serves, Setting, Settings, Status, Tool, Watching,
+    self, Backend, BackendState, Bounds, Client, Configuration, ConnectedClient, Detection, Host,
+    Layer, Load, OnDisk, Origin, Place, Plugin, PluginKind, PluginState, Refused, Reloaded,
+    Restored, SaveTo, Serves, Setting, Settings, Status, Tool, Watching,
 };
 
 #[derive(Default)]
@@ -113,6 +113,14 @@ impl Host for Fake {
 
     fn backends(&self) -> Vec<Backend> {
         status().backends
+    }
+
+    fn clients(&self) -> Vec<ConnectedClient> {
+        vec![ConnectedClient {
+            name: "desk/1".to_owned(),
+            protocol: "2025-11-25".to_owned(),
+            since: "2026-11-24T10:00:00.000+00:00".to_owned(),
+        }]
     }
 
     fn tools(&self) -> Vec<Tool> {
