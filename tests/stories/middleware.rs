@@ -66,7 +66,7 @@ async fn without_its_token_nobody_comes_in_and_no_log_has_it() {
         (None, r#"Bearer realm="config-sync""#),
         (
             Some("a-token-for-the-storiez"),
-            r#"Bearer realm="config-sync", error="invalid_token""#,
+            r#"Bearer realm="config-sync", error="invalid_token", error_description="nobody has this token""#,
         ),
     ] {
         let answer = knock(&url, token).await;
