@@ -31,12 +31,10 @@ pub fn value_of(name: &str) -> Option<String> {
 
 fn look_up(name: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let folder = |variable| env(variable).filter(|folder| !folder.is_empty());
-    let folders = [
-        folder(OF_THE_SERVICE).map(PathBuf::from),
-        Some(folder(OF_THE_USER).unwrap_or_else(|| OF_THE_CONTAINER.to_owned())).map(PathBuf::from),
-    ];
+    let of_the_user = folder(OF_THE_USER).unwrap_or_else(|| OF_THE_CONTAINER.to_owned());
+    let folders = folder(OF_THE_SERVICE).into_iter().chain([of_the_user]);
     // The name is one of a file: the configuration's templates let no other pass.
-    let files = folders.iter().flatten().map(|folder| folder.join(name));
+    let files = folders.map(|folder| PathBuf::from(folder).join(name));
     files
         .filter_map(|path| read(&path))
         .next()

@@ -58,7 +58,7 @@ impl Check {
         let library = OnceCell::new();
         let library = || library.get_or_init(|| Plugins::library(&path, &bytes));
         let names = || {
-            let library = library().as_ref().map(|it| MiddlewarePlugins::names(it));
+            let library = library().as_ref().map(MiddlewarePlugins::names);
             library.unwrap_or_default()
         };
         let known = Known {

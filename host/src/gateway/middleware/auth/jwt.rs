@@ -55,10 +55,12 @@ impl Jwt {
                 Arc::new(keys)
             }
         };
-        let mut validation = Validation::default();
-        validation.algorithms = settings.algorithms.iter().copied().map(named).collect();
-        validation.leeway = settings.leeway.as_secs();
-        validation.validate_nbf = true;
+        let mut validation = Validation {
+            algorithms: settings.algorithms.iter().copied().map(named).collect(),
+            leeway: settings.leeway.as_secs(),
+            validate_nbf: true,
+            ..Validation::default()
+        };
         validation.set_issuer(&settings.issuers);
         validation.set_audience(&settings.audiences);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
