@@ -2,12 +2,15 @@
 //! and what an author sees when a plugin does not do what he expects.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-use super::harness::{binary, cache, soon};
+use super::harness::{binary, cache, soon, until};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -55,8 +58,7 @@ async fn every_plugin_of_ours_does_what_its_scenarios_say() {
     let mut played = 0;
     for folder in files(&Path::new(ROOT).join("plugins")) {
         let package = folder.file_name().unwrap().to_str().unwrap();
-        // The bench has no calls to play to middleware yet.
-        if package == "sdk" || package.starts_with("middleware-") || !folder.is_dir() {
+        if package == "sdk" || !folder.is_dir() {
             continue;
         }
         let scenarios = files(&folder.join("scenarios"));
@@ -171,4 +173,58 @@ timeline:
         said.contains("first.yaml:5: `propose` is for a handler; this is a detector"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn what_a_file_did_is_recorded_and_played_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, trace) = (
+        folder.path().join("any.conf"),
+        folder.path().join("trace.yaml"),
+    );
+    std::fs::write(&path, "a").unwrap();
+    let mut recorder = Command::new(binary())
+        .args(["record", "--poll-interval", "0.1", "--debounce", "0.05"])
+        .arg(&path)
+        .arg("-o")
+        .arg(&trace)
+        .env("XDG_CACHE_HOME", cache())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(recorder.stdout.take().unwrap()).lines();
+    let ready = soon("the recorder", lines.next_line()).await.unwrap();
+    assert!(ready.unwrap().starts_with("RECORDING "));
+
+    std::fs::write(&path, "bb").unwrap();
+    let written = || std::fs::read_to_string(&trace).unwrap();
+    // The tick after the change, at which a detector without events would see it.
+    until("the change in the trace", || {
+        let text = written();
+        text.contains("settled: sha256") && text.split("size: 2").nth(1).is_some_and(ticks)
+    })
+    .await;
+    let pid = Pid::from_raw(recorder.id().unwrap().cast_signed());
+    kill(pid, Signal::SIGINT).unwrap();
+    assert!(soon("its end", recorder.wait()).await.unwrap().success());
+    assert!(!written().contains("content:"));
+
+    for detector in ["detector-mtime", "detector-hash", "detector-inotify"] {
+        let output = test(
+            &component(detector),
+            std::slice::from_ref(&trace),
+            &["--steps"],
+        )
+        .await;
+        let said = text(&output.stdout);
+        assert!(
+            output.status.success() && said.contains(" changed "),
+            "{said}"
+        );
+    }
+}
+
+fn ticks(text: &str) -> bool {
+    text.contains("- tick:")
 }

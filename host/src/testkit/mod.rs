@@ -22,6 +22,7 @@ mod calls;
 mod difference;
 mod file;
 mod happening;
+mod middleware;
 mod reading;
 mod report;
 mod scenario;

@@ -53,13 +53,10 @@ pub(super) enum Action {
     Compose(Option<Value>, Vec<Offered>),
     Finished(Ending),
     /// A middleware takes these settings.
-    #[expect(dead_code, reason = "played once the host has middleware plugins")]
     Configure(Map<String, Value>),
     /// It is asked about a call.
-    #[expect(dead_code, reason = "played once the host has middleware plugins")]
     Request(Call),
     /// And about what came back.
-    #[expect(dead_code, reason = "played once the host has middleware plugins")]
     Response(Call, Reply),
     /// A fresh instance of the same component.
     Restart,

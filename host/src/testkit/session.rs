@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::file::{START, VirtualFile};
+use super::middleware;
 use super::scenario::{Action, Offered, Role, Scenario, Step};
 use super::words;
 use crate::config::Problem;
 use crate::events::{Fault, FaultKind};
-use crate::gateway::{Entry, Offer};
+use crate::gateway::{Entry, MiddlewarePlugin, Offer};
 use crate::mcp::Members;
 use crate::plugin::{Isolation, Limits, Opened, Prepared};
 use crate::reload::{Change, Difference, Proposed, Refused, ReloadHandler};
@@ -34,6 +35,8 @@ pub(super) struct Session<'a> {
     generation: u64,
     serves: Option<Value>,
     next: Value,
+    /// Of a middleware: the instance that has its settings.
+    configured: Option<Box<dyn MiddlewarePlugin>>,
 }
 
 enum Plugin<'a> {
@@ -71,6 +74,7 @@ impl<'a> Session<'a> {
             generation: 0,
             serves: None,
             next: json!({}),
+            configured: None,
         })
     }
 
@@ -90,10 +94,10 @@ impl<'a> Session<'a> {
         }
         match (&step.action, &mut self.opened) {
             (Action::Happens(happening), _) => self.file.happen(happening),
-            (Action::Restart, _) => self.opened = self.plugin.get().open(self.limits)?,
+            (Action::Restart, _) => self.open()?,
             (Action::Swap(path), _) => {
                 self.plugin = Plugin::Swapped((self.prepare)(&self.scenario.folder.join(path))?);
-                self.opened = self.plugin.get().open(self.limits)?;
+                self.open()?;
             }
             (Action::Forget, _) => self.memory = None,
             (Action::Look(wake, meanwhile), Opened::Detector(detector)) => {
@@ -129,6 +133,17 @@ impl<'a> Session<'a> {
                     Err(fault) => of_fault(&fault),
                 }));
             }
+            (Action::Configure(settings), Opened::Middleware(opened)) => {
+                let (configured, answer) = middleware::configure(opened, settings);
+                self.configured = configured;
+                return Ok(Some(answer));
+            }
+            (Action::Request(call), Opened::Middleware(_)) => {
+                return Ok(Some(middleware::request(self.configured()?, call)));
+            }
+            (Action::Response(call, reply), Opened::Middleware(_)) => {
+                return Ok(Some(middleware::response(self.configured()?, call, reply)));
+            }
             // Refused above.
             (
                 Action::Look(..)
@@ -142,6 +157,18 @@ impl<'a> Session<'a> {
             ) => {}
         }
         Ok(None)
+    }
+
+    /// A fresh instance.
+    fn open(&mut self) -> Result<(), String> {
+        self.opened = self.plugin.get().open(self.limits)?;
+        self.configured = None;
+        Ok(())
+    }
+
+    fn configured(&self) -> Result<&dyn MiddlewarePlugin, String> {
+        let configured = self.configured.as_deref();
+        configured.ok_or_else(|| "it has no settings; `configure: {}` gives it some".to_owned())
     }
 }
 
@@ -241,21 +268,23 @@ fn sections(config: &Value, names: &[String]) -> Value {
     Value::Object(sections.collect())
 }
 
+pub(super) fn of_problems(problems: &[Problem]) -> Answer {
+    let line = |problem: &Problem| match problem.is_error() {
+        true => problem.to_string(),
+        false => format!("warning: {problem}"),
+    };
+    let problems: Vec<_> = problems.iter().map(line).collect();
+    answer(json!({ "answer": "problems", "problems": problems }))
+}
+
 fn of_refused(refused: Refused) -> Answer {
     match refused {
-        Refused::Problems(problems) => {
-            let line = |problem: &Problem| match problem.is_error() {
-                true => problem.to_string(),
-                false => format!("warning: {problem}"),
-            };
-            let problems: Vec<_> = problems.iter().map(line).collect();
-            answer(json!({ "answer": "problems", "problems": problems }))
-        }
+        Refused::Problems(problems) => of_problems(&problems),
         Refused::Fault(fault) => of_fault(&fault),
     }
 }
 
-fn of_fault(fault: &Fault) -> Answer {
+pub(super) fn of_fault(fault: &Fault) -> Answer {
     let kind = match fault.kind {
         FaultKind::Trap => "trap",
         FaultKind::Deadline => "deadline",
@@ -267,7 +296,7 @@ fn of_fault(fault: &Fault) -> Answer {
     answer(json!({ "fault": kind, "message": fault.message }))
 }
 
-fn answer(json: Value) -> Answer {
+pub(super) fn answer(json: Value) -> Answer {
     match json {
         Value::Object(answer) => answer,
         other => Map::from_iter([("answer".to_owned(), other)]),

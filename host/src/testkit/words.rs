@@ -27,7 +27,7 @@ const KINDS: [(&str, FileKind); 3] = [
     ("other", FileKind::Other),
 ];
 
-/// The answer of a detector that does not want to be woken for this.
+/// The answer of a plugin that does not want to be asked about this.
 pub(super) const ASLEEP: &str = "asleep";
 
 pub(super) fn verdict(verdict: Verdict) -> &'static str {
@@ -74,8 +74,8 @@ pub(super) fn check_answer(value: &Value<'_>, word: &str, action: &Action) -> Op
         Action::Compose(..) => &["catalog", "no catalog", "problems"],
         Action::Finished(_) => &["done"],
         Action::Configure(_) => &["ready", "problems"],
-        Action::Request(_) => &["pass", "change", "answer", "refuse"],
-        Action::Response(..) => &["pass", "change", "refuse"],
+        Action::Request(_) => &["pass", "change", "answer", "refuse", ASLEEP],
+        Action::Response(..) => &["pass", "change", "refuse", ASLEEP],
         Action::Happens(_) | Action::Restart | Action::Swap(_) | Action::Forget => &[],
     };
     if known.contains(&word) {
