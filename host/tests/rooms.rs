@@ -34,7 +34,7 @@ const RANKS: [(&str, u32); 19] = [
 ];
 
 /// One foreign crate, one room (and the command line's demo server, which is an MCP server too).
-const FOREIGN: [(&str, &[&str]); 14] = [
+const FOREIGN: [(&str, &[&str]); 15] = [
     ("annotate_snippets", &["config"]),
     ("axum", &["gateway", "manage", "cli"]),
     ("clap", &["cli"]),
@@ -46,7 +46,8 @@ const FOREIGN: [(&str, &[&str]); 14] = [
     ("rmcp", &["gateway", "cli"]),
     ("serde_saphyr", &["config"]),
     ("sha2", &["state", "target"]),
-    ("subtle", &["gateway"]),
+    ("schemars", &["events", "manage"]),
+    ("subtle", &["gateway", "manage"]),
     ("wasmtime", &["plugin"]),
     ("yaml_edit", &["settings"]),
 ];

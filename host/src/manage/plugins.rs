@@ -1,9 +1,10 @@
 //! The plugins of a host, as plain data.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One plugin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plugin {
     /// As `sync.detection` and the log name it.
     pub name: String,
@@ -20,7 +21,7 @@ pub struct Plugin {
 }
 
 /// What a plugin is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PluginKind {
     /// Decides whether the file has changed.
