@@ -29,6 +29,8 @@ mod golden;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod killed_saving;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod manage;

@@ -116,14 +116,11 @@ async fn the_status_tells_of_a_backend_that_is_not_there_and_of_the_next_try() {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id as i32), Signal::SIGKILL)
             .unwrap();
     }
-    host.status_like("it to be told", |it| {
-        it["backends"][0]["state"] != "serving"
-    })
-    .await;
-    host.status_like("it to be back", |it| {
-        it["backends"][0]["state"] == "serving"
-    })
-    .await;
+    let back = host.status_like("it to be back", |it| {
+        let one = &it["backends"][0];
+        one["state"] == "serving" && one["load"]["restarts"] == 1
+    });
+    assert_ne!(back.await["backends"][0]["process"], Value::Null);
 }
 
 #[tokio::test]
