@@ -82,6 +82,26 @@ impl Snapshot {
             .map(|backend| (backend.name(), backend.process()))
     }
 
+    /// How the backends want to be used; under their names, where more than one says so.
+    pub(super) fn instructions(&self) -> Option<String> {
+        let said = self.backends.iter().filter_map(|backend| {
+            let said = backend.instructions().filter(|it| !it.trim().is_empty())?;
+            Some((backend.name(), said))
+        });
+        let said: Vec<_> = said.collect();
+        match said.as_slice() {
+            [] => None,
+            [(_, only)] => Some((*only).to_owned()),
+            all => {
+                let parts: Vec<_> = all
+                    .iter()
+                    .map(|(name, text)| format!("{name}: {text}"))
+                    .collect();
+                Some(parts.join("\n\n"))
+            }
+        }
+    }
+
     /// Names of the backends whose process or connection ended by itself.
     pub fn ended(&self) -> impl Iterator<Item = &str> {
         self.backends
