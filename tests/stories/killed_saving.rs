@@ -5,6 +5,7 @@
 //! A few rounds; `tests/kill-saving` makes it a hundred.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +16,7 @@ use super::harness::{Home, Host, config, demo, soon, until};
 
 fn rounds() -> u64 {
     let rounds = std::env::var("CONFIG_SYNC_KILLS").ok();
-    rounds.map_or(4, |rounds| rounds.parse().unwrap())
+    rounds.map_or(3, |rounds| rounds.parse().unwrap())
 }
 
 #[tokio::test]
@@ -23,7 +24,7 @@ async fn kill_9_while_saving_leaves_the_old_value_or_the_new_one() {
     let mut home = Home::of(TempDir::new().unwrap());
     home.save(config("hash", &demo("one", "echo"), ""));
     let mut next = 1;
-    let mut kept_old = 0;
+    let (mut kept_old, mut halves, mut answers) = (0, 0, 0);
     for round in 0..rounds() {
         let host = Host::start_at(home).await;
         let (api, begin) = (host.home().api(), next);
@@ -43,8 +44,16 @@ async fn kill_9_while_saving_leaves_the_old_value_or_the_new_one() {
             answered.load(Ordering::SeqCst) >= begin + 2
         })
         .await;
-        // Elsewhere in a save at each round.
-        for _ in 0..(round * 7919) % 1000 {
+        // In the middle of a write, or elsewhere in a save at each round.
+        let wait = match round % 2 {
+            0 => usize::MAX,
+            _ => (round as usize * 7919) % 2_000,
+        };
+        for _ in 0..wait {
+            if round % 2 == 0 && is_writing(&host.home().settings()) {
+                halves += 1;
+                break;
+            }
             tokio::task::yield_now().await;
         }
         home = host.kill().await;
@@ -62,6 +71,7 @@ async fn kill_9_while_saving_leaves_the_old_value_or_the_new_one() {
             "{value} after {old} was answered"
         );
         kept_old += u64::from(value == old);
+        answers += old + 1 - begin;
         let names = fs::read_dir(home.settings()).unwrap();
         for name in names.map(|entry| entry.unwrap().file_name()) {
             let name = name.into_string().unwrap();
@@ -70,8 +80,14 @@ async fn kill_9_while_saving_leaves_the_old_value_or_the_new_one() {
         next = value + 1;
     }
     println!(
-        "{} kills, {kept_old} left the old value, {} saves in all",
-        rounds(),
-        next - 1
+        "{} kills, {halves} of them seen in a write, {kept_old} left the old value, {answers} saves",
+        rounds()
     );
+}
+
+/// Whether a document is being written at this moment.
+fn is_writing(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name().into_string().unwrap());
+    names.any(|name| name.ends_with(".unfinished"))
 }
