@@ -34,7 +34,7 @@ mod value;
 mod version;
 mod yaml;
 
-pub use backend::{BackendSpec, Connection, Timeouts};
+pub use backend::{BackendSpec, Connection, HealthSettings, Sharing, Timeouts};
 pub use difference::{Difference, DifferenceKind, differences};
 pub use document::Document;
 pub(crate) use load::read_with;

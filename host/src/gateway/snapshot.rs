@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::backend::Backend;
 use super::catalog::{Capability, Catalog, Destination, Item};
 use super::middleware::{Auth, Chain};
-use super::{Call, CallError, Entry, Reply};
+use super::{Call, CallError, Entry, Health, Reply};
 use crate::config::BackendSpec;
 use crate::mcp::{Members, Raw, raw_of};
 
@@ -100,6 +100,11 @@ impl Snapshot {
                 Some(parts.join("\n\n"))
             }
         }
+    }
+
+    /// How the backend of this name is; `None` if there is none.
+    pub fn health(&self, name: &str) -> Option<Arc<Health>> {
+        Some(self.backend(name)?.health())
     }
 
     /// Names of the backends whose process or connection ended by itself.

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::era;
 use super::peer::{Ask, Failure, Link, Peer};
+use crate::gateway::client::Client;
 use crate::mcp::{Members, Raw, RpcError, Version, key, raw_of};
 
 /// A server that has not said by then whether it knows `server/discover` is greeted in the old
@@ -21,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(super) struct Hello {
     pub(super) version: Version,
+    /// It speaks a version of the old era as well.
+    pub(super) speaks_old: bool,
     pub(super) capabilities: Members,
     pub(super) instructions: Option<String>,
 }
@@ -41,6 +44,17 @@ impl Introduction {
             info: own_info(),
             capabilities: own_capabilities(),
             version: Version::LATEST,
+        }
+    }
+}
+
+impl Introduction {
+    /// A client itself, as a backend shall know it that has a connection for it alone.
+    pub(super) fn of(client: &dyn Client, version: Version) -> Self {
+        Self {
+            info: client.info().map(ToOwned::to_owned).or_else(own_info),
+            capabilities: client.capabilities().clone(),
+            version,
         }
     }
 }
@@ -83,6 +97,9 @@ impl Unwelcome {
 
 /// Asks in the new way, then in the old.
 pub(super) async fn greet(peer: &Arc<Peer>, me: &Introduction) -> Result<Hello, Unwelcome> {
+    if me.version.has_sessions() {
+        return initialize(peer, me).await;
+    }
     let mut discovering = pin!(peer.request(Ask::own("server/discover", discover_params(me))));
     match tokio::time::timeout(PATIENCE, &mut discovering).await {
         Ok(Err(Failure::NoAnswer(why))) if matches!(peer.link, Link::Lines(_)) => {
@@ -126,8 +143,10 @@ fn discovered(answer: Result<Raw, Failure>) -> Option<Hello> {
     let result = Members::of(&answer.ok()?)?;
     let versions: Vec<String> = result.read("supportedVersions")?;
     let version = newest(&versions).filter(|it| !it.has_sessions())?;
+    let mut known = versions.iter().filter_map(|it| Version::named(it));
     Some(Hello {
         version,
+        speaks_old: known.any(Version::has_sessions),
         capabilities: result.object("capabilities").unwrap_or_default(),
         instructions: result.text("instructions"),
     })
@@ -166,6 +185,7 @@ fn initialized(result: &RawValue) -> Result<Hello, String> {
         .ok_or("its answer to `initialize` has no `protocolVersion`")?;
     let version = Version::named(&named).filter(|it| it.has_sessions());
     Ok(Hello {
+        speaks_old: true,
         version: version
             .ok_or_else(|| format!("it wants to speak version `{named}`, which is not known"))?,
         capabilities: result.object("capabilities").unwrap_or_default(),

@@ -370,6 +370,7 @@ fn cannot_be_read(peer: &Peer, why: &str) -> Failure {
 /// What the error says is for the log: it names the address.
 fn unreachable(peer: &Peer, error: &reqwest::Error) -> Failure {
     tracing::debug!(backend = peer.backend, %error, "not reached");
+    peer.doubt();
     let why = if error.is_connect() {
         "nothing listens there"
     } else {

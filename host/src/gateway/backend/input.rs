@@ -8,6 +8,7 @@ use futures::future::join_all;
 
 use super::Backend;
 use super::era::InputRequired;
+use super::peer::Peer;
 use crate::gateway::client::Client;
 use crate::gateway::{Call, CallError, Reply};
 use crate::mcp::{Id, Members, Raw, RpcError, raw_of};
@@ -16,10 +17,10 @@ use crate::mcp::{Id, Members, Raw, RpcError, raw_of};
 const ROUNDS: usize = 10;
 
 /// Calls, and answers what the backend asks, until there is a result.
-pub(super) async fn rounds(backend: &Backend, call: Call) -> Reply {
+pub(super) async fn rounds(backend: &Backend, peer: &Arc<Peer>, call: Call) -> Reply {
     let mut next = call.clone();
     for _ in 0..ROUNDS {
-        let result = backend.ask(next).await?;
+        let result = backend.ask(peer, next).await?;
         let Some(required) = InputRequired::of(&result) else {
             return Ok(result);
         };

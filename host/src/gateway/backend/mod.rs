@@ -4,18 +4,22 @@
 
 mod child;
 mod connect;
+mod connections;
 mod era;
+mod health;
 mod hear;
 mod hello;
 mod http;
 mod input;
 mod listen;
+mod mirrored;
 mod offers;
 mod outbox;
 mod peer;
 mod questions;
 mod subscriptions;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,11 +31,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::meter::Meter;
 use super::swap::Ground;
 use super::{Call, CallError, Method, Offer, Origin, Reply};
-use crate::config::BackendSpec;
+use crate::config::{BackendSpec, Sharing};
 use crate::mcp::{Members, RpcError, Version, raw_of};
 use connect::Connected;
+use connections::{Connections, Owner};
+pub use health::Health;
 use hello::{Hello, Introduction};
-use peer::{Ask, Failure, Peer};
+use mirrored::Mirrored;
+use peer::{Ask, Failure, Link, Peer};
 
 /// Something that a backend did by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +71,12 @@ pub(super) struct Backend {
     process: Option<u32>,
     peer: Arc<Peer>,
     hello: Hello,
+    /// Beside that one.
+    connections: Connections,
     offers: ArcSwap<Vec<Offer>>,
+    /// What tools want repeated in headers, by their names.
+    mirrored: ArcSwap<HashMap<String, Vec<Mirrored>>>,
+    health: Arc<ArcSwap<Health>>,
     meter: Arc<Meter>,
     retired: CancellationToken,
     /// Dropped with the last snapshot that names this backend.
@@ -91,14 +103,17 @@ impl Backend {
         let process = connected.child.as_ref().and_then(|it| it.process());
         let peer = Arc::clone(&connected.peer);
         let hello = peer.hello.get().cloned();
-        let unused = CancellationToken::new();
+        let (unused, end) = (CancellationToken::new(), CancellationToken::new());
         let backend = Arc::new(Self {
             name: name.to_owned(),
             spec: spec.clone(),
             process,
             hello: hello.ok_or("it did not introduce itself")?,
             peer,
+            connections: Connections::new(end.clone()),
             offers: ArcSwap::default(),
+            mirrored: ArcSwap::default(),
+            health: Arc::new(ArcSwap::from_pointee(Health::Ready)),
             meter: ground.meters.of(name),
             retired: CancellationToken::new(),
             _unused: unused.clone().drop_guard(),
@@ -107,7 +122,15 @@ impl Backend {
             connected,
             unused,
             backend.retired.clone(),
+            end,
             spec.timeouts.drain,
+        ));
+        ground.tasks.spawn(health::watch(
+            Arc::clone(&backend.peer),
+            spec.health,
+            spec.timeouts.cap_fetch,
+            backend.retired.clone(),
+            Arc::clone(&backend.health),
         ));
         backend.refresh().await?;
         Ok(backend)
@@ -144,60 +167,75 @@ impl Backend {
         self.retired.cancel();
     }
 
+    /// How it is, as far as was seen.
+    pub(super) fn health(&self) -> Arc<Health> {
+        self.health.load_full()
+    }
+
     /// Whether it answers at all, in time.
     pub(super) async fn ping(&self) -> Result<(), String> {
-        let limit = self.spec.timeouts.cap_fetch;
-        if self.has_ended() {
-            return Err("it ended".to_owned());
-        }
-        // The new era has no `ping`.
-        let method = if self.hello.version.has_sessions() {
-            "ping"
-        } else {
-            "server/discover"
-        };
-        let ask = Ask::own(method, Members::default());
-        match within(limit, self.peer.request(ask)).await {
-            None => Err(format!(
-                "it did not answer `{method}` within {} s (timeouts.cap_fetch)",
-                limit.as_secs_f64()
-            )),
-            // That it knows no `ping` is an answer too.
-            Some(Ok(_) | Err(Failure::Error(_))) => Ok(()),
-            Some(Err(_)) => Err(format!("it does not answer `{method}`")),
-        }
+        ping(&self.peer, self.spec.timeouts.cap_fetch).await
     }
 
     /// Hands a call to the backend and waits for its result.
     pub(super) async fn request(&self, call: Call) -> Reply {
-        let (here, there) = (self.hello.version, call.client.version());
+        let there = call.client.version();
+        let peer = self.peer_for(&call).await?;
+        let here = peer.hello.get().map_or(there, |hello| hello.version);
         let method = call.method;
         if matches!(method, Method::Subscribe | Method::Unsubscribe) {
-            return self.subscribe(call).await;
+            return self.subscribe(&peer, call, here).await;
         }
         if here.has_sessions() == there.has_sessions() {
-            return self.ask(call).await;
+            return self.ask(&peer, call).await;
         }
         let reply = if there.has_sessions() {
-            input::rounds(self, call).await
+            input::rounds(self, &peer, call).await
         } else {
-            self.ask(call).await
+            self.ask(&peer, call).await
         };
         reply
             .map(|result| era::to_client(result, here, there, method))
             .map_err(|error| fitting(error, there))
     }
 
-    async fn ask(&self, call: Call) -> Reply {
+    /// The connection on which this client's calls go.
+    async fn peer_for(&self, call: &Call) -> Result<Arc<Peer>, CallError> {
+        let client = &call.client;
+        let is_old = client.version().has_sessions();
+        let version = if is_old && self.hello.speaks_old {
+            Version::LAST_WITH_SESSIONS
+        } else {
+            Version::LATEST
+        };
+        let (owner, me) = if self.spec.sharing == Sharing::PerClient {
+            let me = Introduction::of(client.as_ref(), version);
+            (Owner::Client(Arc::clone(client)), me)
+        } else if version.has_sessions()
+            && !self.hello.version.has_sessions()
+            && matches!(self.peer.link, Link::Http(_))
+        {
+            let me = Introduction {
+                version,
+                ..Introduction::own()
+            };
+            (Owner::OldEra, me)
+        } else {
+            return Ok(Arc::clone(&self.peer));
+        };
+        self.connections.of(owner, me, &self.spec, &self.peer).await
+    }
+
+    async fn ask(&self, peer: &Arc<Peer>, call: Call) -> Reply {
         let timing = self.meter.begin(Instant::now());
         let ask = Ask {
             method: call.method.as_str(),
             about: Some(era::about(&call)),
-            params: call.params,
             cancelled: call.cancelled,
-            headers: Vec::new(),
+            headers: self.headers(&call.params, call.method),
+            params: call.params,
         };
-        let answer = self.peer.request(ask).await;
+        let answer = peer.request(ask).await;
         // An error that it gives is an answer.
         if matches!(&answer, Ok(_) | Err(Failure::Error(_))) {
             timing.answered(Instant::now());
@@ -205,18 +243,27 @@ impl Backend {
         answer.map_err(|failure| self.failed(call.method.as_str(), failure))
     }
 
+    fn headers(&self, params: &Members, method: Method) -> Vec<(String, String)> {
+        let all = self.mirrored.load();
+        if method != Method::CallTool || all.is_empty() {
+            return Vec::new();
+        }
+        let of_tool = params.text("name").and_then(|name| all.get(&name));
+        of_tool.map_or_else(Vec::new, |it| mirrored::headers(it, params))
+    }
+
     /// Remembers who wants to hear of a resource. A backend of the new era learns it by
     /// `subscriptions/listen`.
-    async fn subscribe(&self, call: Call) -> Reply {
+    async fn subscribe(&self, peer: &Arc<Peer>, call: Call, here: Version) -> Reply {
         let done = || raw_of(&Members::default()).map_err(|_| CallError::internal("no answer"));
         let uri = call.params.text("uri").unwrap_or_default();
         let (client, shown_as) = (Arc::clone(&call.client), call.shown_as.clone());
-        let subscriptions = &self.peer.subscriptions;
-        let has_sessions = self.hello.version.has_sessions();
+        let subscriptions = &peer.subscriptions;
+        let has_sessions = here.has_sessions();
         if call.method == Method::Unsubscribe {
             let was_last = subscriptions.remove(client.id(), &uri);
             if was_last && has_sessions {
-                return self.ask(call).await;
+                return self.ask(peer, call).await;
             }
             return done();
         }
@@ -225,7 +272,7 @@ impl Backend {
         if !has_sessions {
             return done();
         }
-        let reply = self.ask(call).await;
+        let reply = self.ask(peer, call).await;
         if reply.is_err() {
             subscriptions.remove(client.id(), &uri);
         }
@@ -271,8 +318,11 @@ async fn keep(
     mut connected: Connected,
     unused: CancellationToken,
     retired: CancellationToken,
+    end: CancellationToken,
     drain: Duration,
 ) {
+    // The other connections end with this one.
+    let _end = end.drop_guard();
     let peer = Arc::clone(&connected.peer);
     let drained = async {
         retired.cancelled().await;
@@ -292,6 +342,29 @@ async fn keep(
     }
     connect::leave(connected).await;
     tracing::info!(backend = peer.backend, "stopped");
+}
+
+async fn ping(peer: &Arc<Peer>, limit: Duration) -> Result<(), String> {
+    if peer.ended.is_cancelled() {
+        return Err("it ended".to_owned());
+    }
+    // The new era has no `ping`.
+    let has_sessions = peer.hello.get().is_none_or(|it| it.version.has_sessions());
+    let method = if has_sessions {
+        "ping"
+    } else {
+        "server/discover"
+    };
+    let ask = Ask::own(method, Members::default());
+    match within(limit, peer.request(ask)).await {
+        None => Err(format!(
+            "it did not answer `{method}` within {} s (timeouts.cap_fetch)",
+            limit.as_secs_f64()
+        )),
+        // That it knows no `ping` is an answer too.
+        Some(Ok(_) | Err(Failure::Error(_))) => Ok(()),
+        Some(Err(_)) => Err(format!("it does not answer `{method}`")),
+    }
 }
 
 async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {

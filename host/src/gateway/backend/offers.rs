@@ -1,8 +1,10 @@
 //! What a backend offers: all pages of all lists that it declares, as it sends them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::peer::Ask;
+use super::mirrored::mirrored;
+use super::peer::{Ask, Link};
 use super::{Backend, within};
 use crate::gateway::{Capability, Offer};
 use crate::mcp::Members;
@@ -34,8 +36,37 @@ impl Backend {
                 limit.as_secs_f64()
             )
         })??;
+        let offers = self.mirror(offers);
         self.offers.store(Arc::new(offers));
         Ok(())
+    }
+
+    /// Notes down what tools want repeated in headers, and leaves out those that say so wrongly,
+    /// as 2026-07-28 wants it of clients over HTTP.
+    fn mirror(&self, mut offers: Vec<Offer>) -> Vec<Offer> {
+        if self.hello.version.has_sessions() || !matches!(self.peer.link, Link::Http(_)) {
+            return offers;
+        }
+        let mut all = HashMap::new();
+        offers.retain(|offer| {
+            if offer.kind != Capability::Tool {
+                return true;
+            }
+            match mirrored(&offer.item) {
+                Ok(none) if none.is_empty() => true,
+                Ok(some) => {
+                    all.insert(offer.name.clone(), some);
+                    true
+                }
+                Err(why) => {
+                    let (backend, tool) = (&self.name, &offer.name);
+                    tracing::warn!(backend, tool, why, "a tool is left out");
+                    false
+                }
+            }
+        });
+        self.mirrored.store(Arc::new(all));
+        offers
     }
 
     fn declares(&self, kind: Capability) -> bool {

@@ -282,6 +282,11 @@ impl Peer {
         self.pending().get(&token)?.about.clone()
     }
 
+    /// Whether any call is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.pending().values().any(|it| it.about.is_some())
+    }
+
     /// Nothing comes from it any more: whoever waits learns it.
     pub(super) fn end(&self) {
         self.ended.cancel();
