@@ -77,6 +77,7 @@ async fn measure(library: Arc<Library>, folder: &Path, count: usize) -> Result<f
         bus,
         orders: watch::Sender::new(None),
         standing: watch::Sender::default(),
+        in_force: watch::Sender::default(),
         memory: Box::new(Last(keep)),
     });
     reloader.start().await.map_err(|lines| lines.join("\n"))?;
@@ -136,6 +137,7 @@ async fn main() -> Result<ExitCode, Failure> {
     let limits = Limits {
         time: Duration::from_secs(5),
         memory: 64 << 20,
+        ..config_sync::config::PluginLimits::default().into()
     };
     let cache = Some(folder.path().join("cache"));
     let engine = PluginEngine::new(limits, cache)?;

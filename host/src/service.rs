@@ -2,12 +2,13 @@
 //! The watcher starts after RUNNING. Knows nothing of WASM, YAML or HTTP beyond the rooms' doors.
 
 mod managed;
+mod plugins;
 mod shown;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Zoned;
@@ -19,17 +20,18 @@ use tokio_util::task::TaskTracker;
 
 pub use self::managed::known_detector;
 use self::managed::{Managed, OverTcp, Turns};
+use self::plugins::FollowPlugins;
 pub use self::shown::shown;
 use crate::config::PluginSettings;
 use crate::events::{EventBus, EventKind, timestamp};
 use crate::gateway::{Capability, Gateway, Snapshot};
 use crate::manage::{Place, Server};
 use crate::memory::DiskMemory;
-use crate::plugin::{Library, Limits, PluginEngine};
-use crate::reload::{Forgetful, Handlers, Memory, Ports, Reloader, Standing, Trigger};
+use crate::plugin::{Library, PluginEngine};
+use crate::reload::{Forgetful, Handlers, InForce, Memory, Ports, Reloader, Standing, Trigger};
 use crate::settings::{LiveSettings, SettingsStore};
 use crate::target::LocalFile;
-use crate::watch::{ConfigWatcher, Hearing, Inbox, NativeEvents, Scope, Wires};
+use crate::watch::{ConfigWatcher, Detectors, Hearing, Inbox, NativeEvents, Scope, Wires};
 
 /// Where the service is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,8 @@ pub struct Options {
     pub config: PathBuf,
     /// Its `plugins` section, as it is at the start.
     pub plugins: PluginSettings,
+    /// Where plugins are besides: those that this user keeps for all configurations.
+    pub plugins_of_user: Option<PathBuf>,
     /// Where compiled plugins are kept.
     pub cache: Option<PathBuf>,
     /// Where what outlives the process is kept.
@@ -173,6 +177,7 @@ impl SentinelService {
         let Options {
             config: path,
             plugins,
+            plugins_of_user,
             cache,
             state,
             place,
@@ -181,11 +186,11 @@ impl SentinelService {
             stdio,
         } = self.options.clone();
         let base = path.parent().map(PathBuf::from).unwrap_or_default();
-        let folder = base.join(&plugins.dir);
-        let limits = Limits::from(plugins.limits);
+        let folders = plugins::folders(&base, &plugins, plugins_of_user.as_ref());
+        let limits = plugins.limits.into();
         let load = move || {
             let engine = PluginEngine::new(limits, cache).map_err(|error| format!("{error:#}"))?;
-            let library = Library::load(engine, &folder);
+            let library = Library::load(engine, &folders);
             let handlers = library.handlers()?;
             Ok::<_, String>((library, handlers))
         };
@@ -210,10 +215,13 @@ impl SentinelService {
             ("detection", Value::String(name)) => known_detector(name, library.as_ref()).err(),
             _ => None,
         });
+        let handlers = Handlers::new(handlers);
+        let detectors: Arc<dyn Detectors> = Arc::clone(&library) as _;
+        let (in_force, plugins_in_force) = watch::channel(InForce::default());
 
         let target = Arc::new(LocalFile::new(path.clone()));
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let (gateway, notices) = Gateway::new(base);
+        let (gateway, notices) = Gateway::new(base.clone());
         if stdio {
             gateway.only_named_addresses();
         }
@@ -245,7 +253,6 @@ impl SentinelService {
                 settings: settings.clone(),
                 library: Arc::clone(&library),
                 settling: self.settling.subscribe(),
-                described: OnceLock::new(),
                 over_tcp: over_tcp.subscribe(),
             };
             let socket = managed::open(&place, &self.bus).await;
@@ -262,13 +269,14 @@ impl SentinelService {
         let mut reloader = Reloader::new(Ports {
             target: target.clone(),
             gateway: Arc::clone(&gateway),
-            handlers: Handlers::new(handlers),
-            detectors: library.clone(),
+            handlers: handlers.clone(),
+            detectors: Arc::clone(&detectors),
             settings,
             bus: self.bus.clone(),
-            orders,
+            orders: orders.clone(),
             standing: self.standing.clone(),
             memory,
+            in_force,
         });
         if let Err(lines) = reloader.start().await {
             cancel.cancel();
@@ -288,7 +296,7 @@ impl SentinelService {
             targets: vec![target],
             arm: Box::new(NativeEvents::new(vec![scope], Arc::clone(&inbox))),
             inbox,
-            detectors: library,
+            detectors,
             orders: obeyed,
             settled,
             hearing: self.hearing.clone(),
@@ -297,6 +305,17 @@ impl SentinelService {
         })
         .map_err(|error| vec![error])?;
         tasks.spawn(watcher.run(cancel.clone()));
+        let follow_plugins = FollowPlugins {
+            library,
+            handlers,
+            in_force: plugins_in_force,
+            base,
+            of_user: plugins_of_user,
+            orders,
+            bus: self.bus.clone(),
+            settings: plugins,
+        };
+        tasks.spawn(follow_plugins.run(cancel.clone()));
         tasks.spawn(reloader.run(settled_changes, asked, notices, cancel.clone()));
         Ok(Running {
             gateway,

@@ -1,6 +1,7 @@
-//! What both hostile guests do on command. Each sin goes on until the host ends it.
+//! What the hostile guests do on command. Each sin goes on until the host ends it.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use config_sync_sdk::log;
@@ -11,8 +12,14 @@ const GIBIBYTE: usize = 1024 * 1024 * 1024;
 const PAGE: usize = 4096;
 /// Longer than any test waits.
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// More than any answer has need of, less than a guest's memory.
-const HUGE: usize = 4 * 1024 * 1024;
+/// More than any answer has need of, less than what the host takes at once.
+const HUGE: usize = 3 * 512 * 1024;
+/// More than the host takes at once, less than a guest's memory.
+const FLOOD: usize = 8 * 1024 * 1024;
+/// In a call after so many good ones.
+const THIRD: u32 = 3;
+
+static CALLS: AtomicU32 = AtomicU32::new(0);
 
 /// Commits the sin of this name.
 ///
@@ -21,6 +28,19 @@ const HUGE: usize = 4 * 1024 * 1024;
 pub(crate) fn commit(sin: &str) -> Result<(), String> {
     match sin {
         "trap" => unreachable!("as commanded"),
+        // The host keeps this instance as long as nothing goes wrong.
+        "third" => match CALLS.fetch_add(1, Ordering::Relaxed) + 1 {
+            THIRD.. => unreachable!("as commanded"),
+            _ => Ok(()),
+        },
+        "hoard" => {
+            let mut hoard: Vec<Vec<u8>> = Vec::new();
+            loop {
+                hoard.push(vec![1; PAGE]);
+                black_box(&hoard);
+            }
+        }
+        "flood" => Err("x".repeat(FLOOD)),
         "loop" => loop {
             black_box(());
         },

@@ -2,6 +2,7 @@
 //! ends with, for every command that asks a host:
 //! 0 done, or all is well; 1 not so; 2 it cannot be told; 3 no host runs on the file.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::find_config::ConfigArgument;
@@ -30,11 +31,28 @@ pub(super) struct Failure {
 }
 
 impl HostArgument {
+    /// The file that it runs on.
+    pub(super) fn config(&self) -> Result<PathBuf, String> {
+        self.config.find()
+    }
+
+    /// Where the host is, if there is one.
+    pub(super) fn place(&self) -> Result<Place, String> {
+        let (path, state) = (self.config.find()?, self.state.find()?);
+        let runtime = folders::runtime();
+        Ok(Place::of(runtime.as_deref(), state.as_deref(), &path))
+    }
+
     /// The client of the host.
     pub(super) async fn find(&self) -> Result<Client, Failure> {
-        let (path, state) = (self.config.find()?, self.state.find()?);
-        let place = Place::of(folders::runtime().as_deref(), state.as_deref(), &path);
-        Ok(Client::find(&place).await?)
+        Ok(Client::find(&self.place()?).await?)
+    }
+}
+
+impl Failure {
+    /// That no host runs is all that is wrong.
+    pub(super) fn is_no_host(&self) -> bool {
+        self.code == NO_HOST
     }
 }
 

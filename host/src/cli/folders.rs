@@ -8,6 +8,12 @@ pub(super) fn cache() -> Option<PathBuf> {
     Some(folders.cache_dir().join("plugins"))
 }
 
+/// Where this user keeps plugins for all configurations; nowhere, if he has no home.
+pub(super) fn plugins() -> Option<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "config-sync")?;
+    Some(folders.data_dir().join("plugins"))
+}
+
 /// Where sockets are, if the system has a place for them. A session of the user and a job without
 /// one find the same.
 pub(super) fn runtime() -> Option<PathBuf> {

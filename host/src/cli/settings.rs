@@ -15,8 +15,7 @@ use super::plugins_of::Plugins;
 use super::{folders, sync_variables};
 use crate::config;
 use crate::events::EventBus;
-use crate::manage::{Bounds, Client, ClientError, Place, Setting, Settings as Answer};
-use crate::plugin::Described;
+use crate::manage::{Bounds, Client, ClientError, Place, Plugin, Setting, Settings as Answer};
 use crate::service::{known_detector, shown};
 use crate::settings::{
     ChangeError, Key, LiveSettings, NotWritten, SettingsStore, from_text, write_in,
@@ -81,7 +80,7 @@ struct Asleep {
     live: LiveSettings,
     bus: EventBus,
     plugins: Plugins,
-    described: Vec<Described>,
+    described: Vec<Plugin>,
 }
 
 impl Settings {
@@ -225,7 +224,7 @@ impl Asleep {
         let section = sections.get("sync").and_then(Value::as_object).cloned();
         live.follow(&section.unwrap_or_default(), true);
         Ok(Self {
-            described: plugins.library.described(),
+            described: plugins.library.list(),
             watched,
             root,
             live,

@@ -78,7 +78,7 @@ impl Watch {
         let engine = PluginEngine::new(PluginLimits::default().into(), folders::cache())
             .map_err(|error| format!("{error:#}"))?;
         let library = match &self.plugins {
-            Some(folder) => Library::load(engine, folder),
+            Some(folder) => Library::load(engine, std::slice::from_ref(folder)),
             None => Library::built_in(engine),
         };
         for (path, error) in library.refused() {

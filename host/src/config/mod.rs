@@ -15,10 +15,12 @@ mod conflict_resolution;
 mod connection;
 mod difference;
 mod document;
+mod host_grant;
 mod load;
 mod middleware;
 mod node;
 mod patterns;
+mod plugin_file;
 mod plugins;
 mod problem;
 mod reader;
@@ -37,6 +39,7 @@ mod yaml;
 pub use backend::{BackendSpec, Connection, HealthSettings, Sharing, Timeouts};
 pub use difference::{Difference, DifferenceKind, differences};
 pub use document::Document;
+pub use host_grant::{HostGrant, is_public};
 pub(crate) use load::read_with;
 pub use load::{Draft, Load, load, parse};
 pub use middleware::{
@@ -44,6 +47,7 @@ pub use middleware::{
     MiddlewareSpec, Names, OnFault, Per, RateSettings, RedactSettings, RetrySettings,
 };
 pub use patterns::{Expressions, Globs};
+pub use plugin_file::{PluginFile, PluginGrants, SignalGrant, plugin_file};
 pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};
 pub(crate) use reader::MapReader;

@@ -8,10 +8,12 @@ use std::fmt;
 pub enum FaultKind {
     /// It trapped: a panic, an access out of bounds, `unreachable`.
     Trap,
-    /// It used more processor time than one call may take.
+    /// It took more time than one call may take.
     Deadline,
-    /// It asked for more memory than it may have.
+    /// It asked for more memory, or larger tables, than it may have.
     Memory,
+    /// It said more than it may, in its answer or in the log.
+    Output,
     /// It answered that it cannot do what was asked.
     Refusal,
     /// It answered something that makes no sense.
@@ -24,6 +26,7 @@ impl fmt::Display for FaultKind {
             Self::Trap => "trapped",
             Self::Deadline => "ran past its deadline",
             Self::Memory => "asked for more memory than its limit",
+            Self::Output => "said more than its limit",
             Self::Refusal => "refused",
             Self::BadAnswer => "gave an answer that makes no sense",
         })

@@ -37,7 +37,7 @@ impl Follower {
     ) -> Result<Self, String> {
         let targets = scopes.iter().filter_map(|scope| match scope {
             Scope::File(path) => Some(Arc::new(LocalFile::new(path.as_ref())) as Arc<dyn Target>),
-            Scope::Tree(_) => None,
+            Scope::Tree(_) | Scope::Folder(_) => None,
         });
         let targets = targets.collect();
         let inbox = Arc::new(Inbox::default());

@@ -26,7 +26,7 @@ pub use client::{Client, ClientError, Following, Told};
 pub use door::Door;
 pub use host::{Host, Refused, Reloaded, Restored, SaveTo};
 pub use place::{Place, Socket};
-pub use plugins::{Plugin, PluginKind};
+pub use plugins::{Plugin, PluginKind, PluginState};
 pub use problem::Problem;
 pub use server::Server;
 pub use settings::{Bounds, ConfigValue, Configuration, Layer, Origin, Setting, Settings, Word};
@@ -39,4 +39,4 @@ pub use status::{
 pub const PREFIX: &str = "/manage/v1";
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

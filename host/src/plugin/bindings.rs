@@ -23,3 +23,11 @@ pub(super) mod handler {
         },
     });
 }
+
+pub(super) mod granted {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "granted",
+        imports: { default: trappable },
+    });
+}

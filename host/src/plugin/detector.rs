@@ -8,7 +8,7 @@ use wasmtime::component::InstancePre;
 use super::bindings::detector::DetectorPlugin;
 use super::bindings::detector::config_sync::plugin::types;
 use super::bindings::detector::exports::config_sync::plugin::detector as wit;
-use super::engine::PluginEngine;
+use super::edition::{Description, Edition};
 use super::instance::{Instance, World};
 use super::output::cut;
 use super::state::State;
@@ -28,44 +28,30 @@ impl World for DetectorPlugin {
 
 pub(super) struct WasmDetector {
     instance: Instance<DetectorPlugin>,
-    wakes: Wakes,
-    summary: String,
 }
 
 impl WasmDetector {
-    /// A detector of this component, once it has described itself.
-    pub(super) fn new(
-        name: &str,
-        engine: PluginEngine,
-        pre: InstancePre<State>,
-    ) -> Result<Self, Fault> {
-        let mut instance = Instance::<DetectorPlugin>::new(name, engine, pre);
-        let descriptor = instance.call("describe", |world, store| {
-            world.config_sync_plugin_detector().call_describe(store)
-        })?;
-        let wakes = Wakes {
-            tick: descriptor.wakes.contains(wit::Wakes::TICK),
-            events: descriptor.wakes.contains(wit::Wakes::EVENTS),
-        };
-        Ok(Self {
-            instance,
-            wakes,
-            summary: cut(descriptor.summary),
-        })
-    }
-
-    /// What it says of itself.
-    pub(super) fn summary(&self) -> &str {
-        &self.summary
-    }
-
-    fn fault(&self, kind: FaultKind, message: String) -> Fault {
-        Fault {
-            plugin: self.instance.plugin().to_owned(),
-            call: "observe",
-            kind,
-            message,
+    pub(super) fn new(edition: Arc<Edition>) -> Self {
+        Self {
+            instance: Instance::new(edition),
         }
+    }
+
+    /// What a component says of itself.
+    pub(super) fn describe(edition: &Arc<Edition>) -> Result<Description, Fault> {
+        let mut instance = Instance::<DetectorPlugin>::new(Arc::clone(edition));
+        let describe = |world: &DetectorPlugin, store: &mut Store<State>| {
+            world.config_sync_plugin_detector().call_describe(store)
+        };
+        instance.call("describe", describe, |descriptor| {
+            Ok(Description::Detector {
+                summary: cut(descriptor.summary),
+                wakes: Wakes {
+                    tick: descriptor.wakes.contains(wit::Wakes::TICK),
+                    events: descriptor.wakes.contains(wit::Wakes::EVENTS),
+                },
+            })
+        })
     }
 }
 
@@ -75,7 +61,7 @@ impl Detector for WasmDetector {
     }
 
     fn wakes(&self) -> Wakes {
-        self.wakes
+        self.instance.edition().wakes()
     }
 
     fn observe(
@@ -85,7 +71,7 @@ impl Detector for WasmDetector {
         memory: Option<&[u8]>,
     ) -> Result<Observation, Fault> {
         let wake = translate(wake);
-        let answer = self.instance.call("observe", |world, store| {
+        let observe = |world: &DetectorPlugin, store: &mut Store<State>| {
             let lent = store.data_mut().lend(Arc::clone(target))?;
             let borrowed = wasmtime::component::Resource::new_borrow(lent.rep());
             let answer = world.config_sync_plugin_detector().call_observe(
@@ -96,23 +82,23 @@ impl Detector for WasmDetector {
             );
             store.data_mut().take_back(lent);
             answer
-        })?;
-        let observation = answer.map_err(|reason| self.fault(FaultKind::Refusal, cut(reason)))?;
-        if observation.memory.len() > MAX_MEMORY {
-            let message = format!(
-                "{} bytes to remember, {MAX_MEMORY} allowed",
-                observation.memory.len()
-            );
-            return Err(self.fault(FaultKind::BadAnswer, message));
-        }
-        Ok(Observation {
-            verdict: match observation.verdict {
-                wit::Verdict::Unchanged => Verdict::Unchanged,
-                wit::Verdict::Changed => Verdict::Changed,
-                wit::Verdict::Missing => Verdict::Missing,
-            },
-            memory: observation.memory,
-            note: cut(observation.note),
+        };
+        self.instance.call("observe", observe, |answer| {
+            let observation = answer.map_err(|reason| (FaultKind::Refusal, cut(reason)))?;
+            if observation.memory.len() > MAX_MEMORY {
+                let length = observation.memory.len();
+                let message = format!("{length} bytes to remember, {MAX_MEMORY} allowed");
+                return Err((FaultKind::Output, message));
+            }
+            Ok(Observation {
+                verdict: match observation.verdict {
+                    wit::Verdict::Unchanged => Verdict::Unchanged,
+                    wit::Verdict::Changed => Verdict::Changed,
+                    wit::Verdict::Missing => Verdict::Missing,
+                },
+                memory: observation.memory,
+                note: cut(observation.note),
+            })
         })
     }
 }

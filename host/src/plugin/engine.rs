@@ -1,58 +1,47 @@
-//! The engine that all plugins share: compiles components, keeps what it compiled on disk, and
-//! holds what every call is limited to.
+//! The engines that all plugins share: compile components, keep what they compiled on disk. One
+//! for each size of the stack, since that is fixed when an engine is made; most hosts have one.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::{Component, HasSelf, Linker, Resource};
-use wasmtime::{Cache, CacheConfig, Config, Engine};
+use wasmtime::{Cache, CacheConfig, Config, Engine, WasmBacktraceDetails};
 use wasmtime_wasi::p2::DynPollable;
 
 use super::bindings;
 use super::isolation::Isolation;
-use super::state::{State, Waiting};
+use super::limits::Limits;
+use super::state::State;
+use super::waiting;
 use super::watchdog::Watchdog;
-use crate::config::PluginLimits;
-
-const MIB: usize = 1024 * 1024;
-
-/// The largest component that is loaded, in bytes. Python and JavaScript make 12 to 18 MB.
-pub(super) const MAX_COMPONENT: u64 = 64 * 1024 * 1024;
 
 /// As wasmtime-wasi names it; the linker serves every 0.2 by it.
 const WASI_POLL: &str = "wasi:io/poll@0.2.12";
 
-/// What one call of a plugin may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Time in the guest itself; what the host does for it does not count.
-    pub time: Duration,
-    /// Bytes of linear memory.
-    pub memory: usize,
-}
-
-impl From<PluginLimits> for Limits {
-    fn from(limits: PluginLimits) -> Self {
-        Self {
-            time: limits.time,
-            memory: limits.memory_mib as usize * MIB,
-        }
-    }
-}
-
 /// Compiles and links components. Clones share it.
 #[derive(Clone)]
 pub struct PluginEngine {
-    engine: Engine,
-    linker: Arc<Linker<State>>,
-    watchdog: Arc<Watchdog>,
+    shared: Arc<Shared>,
     limits: Limits,
+}
+
+struct Shared {
+    cache: Option<Cache>,
     isolation: Option<Isolation>,
+    by_stack: Mutex<BTreeMap<usize, Arc<Workshop>>>,
+}
+
+/// One engine, and everything that a plugin may import.
+pub(super) struct Workshop {
+    pub(super) engine: Engine,
+    pub(super) linker: Linker<State>,
+    pub(super) watchdog: Arc<Watchdog>,
 }
 
 impl PluginEngine {
-    /// An engine that keeps compiled components under `cache`, or nowhere.
+    /// An engine that keeps compiled components under `cache`, or nowhere. `limits` hold for
+    /// whatever has no others.
     ///
     /// # Errors
     /// When this machine cannot run wasmtime.
@@ -77,68 +66,79 @@ impl PluginEngine {
         cache: Option<PathBuf>,
         isolation: Option<Isolation>,
     ) -> wasmtime::Result<Self> {
-        let mut config = Config::new();
-        if isolation.is_some() {
-            config
-                .consume_fuel(true)
-                .cranelift_nan_canonicalization(true)
-                .relaxed_simd_deterministic(true);
-        }
-        config.wasm_component_model(true).epoch_interruption(true);
-        if let Some(folder) = cache {
+        let cache = cache.and_then(|folder| {
             let mut settings = CacheConfig::new();
             settings.with_directory(&folder);
-            match Cache::new(settings) {
-                Ok(cache) => {
-                    config.cache(Some(cache));
-                }
-                Err(error) => tracing::warn!(
-                    folder = %folder.display(), %error,
-                    "compiled plugins cannot be kept; starting takes longer"
-                ),
-            }
-        }
-        let engine = Engine::new(&config)?;
-        let watchdog = Arc::new(Watchdog::start(engine.clone())?);
-        let linker = Arc::new(linker(&engine)?);
-        Ok(Self {
-            engine,
-            linker,
-            watchdog,
+            Cache::new(settings)
+                .inspect_err(|error| {
+                    tracing::warn!(
+                        folder = %folder.display(), %error,
+                        "compiled plugins cannot be kept; starting takes longer"
+                    );
+                })
+                .ok()
+        });
+        let engine = Self {
+            shared: Arc::new(Shared {
+                cache,
+                isolation,
+                by_stack: Mutex::default(),
+            }),
             limits,
-            isolation,
-        })
+        };
+        engine.workshop(limits.stack)?;
+        Ok(engine)
     }
 
-    pub(super) fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
-    pub(super) fn linker(&self) -> &Linker<State> {
-        &self.linker
-    }
-
-    pub(super) fn watchdog(&self) -> &Arc<Watchdog> {
-        &self.watchdog
+    /// The same engine, with other limits for whatever has none of its own.
+    #[must_use]
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            limits,
+        }
     }
 
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// The same engine with other limits.
-    #[must_use]
-    pub fn with_limits(&self, limits: Limits) -> Self {
-        Self {
-            limits,
-            ..self.clone()
-        }
-    }
-
     pub(super) fn isolation(&self) -> Option<&Isolation> {
-        self.isolation.as_ref()
+        self.shared.isolation.as_ref()
     }
 
+    /// The engine for a stack of so many bytes.
+    pub(super) fn workshop(&self, stack: usize) -> wasmtime::Result<Arc<Workshop>> {
+        let by_stack = &self.shared.by_stack;
+        let mut by_stack = by_stack.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = by_stack.get(&stack) {
+            return Ok(Arc::clone(known));
+        }
+        let mut config = Config::new();
+        config
+            .wasm_component_model(true)
+            .epoch_interruption(true)
+            .max_wasm_stack(stack)
+            .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+            .cache(self.shared.cache.clone());
+        if self.shared.isolation.is_some() {
+            config
+                .consume_fuel(true)
+                .cranelift_nan_canonicalization(true)
+                .relaxed_simd_deterministic(true);
+        }
+        let engine = Engine::new(&config)?;
+        let workshop = Arc::new(Workshop {
+            watchdog: Arc::new(Watchdog::start(engine.clone())?),
+            linker: linker(&engine)?,
+            engine,
+        });
+        by_stack.insert(stack, Arc::clone(&workshop));
+        Ok(workshop)
+    }
+}
+
+impl Workshop {
     /// Compiles a component, or takes it from the cache.
     ///
     /// # Errors
@@ -153,31 +153,37 @@ impl PluginEngine {
     }
 }
 
-/// Everything that a plugin may import.
+/// Everything that a plugin may import, granted or not: what is not granted is refused before
+/// anything is linked.
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker)?;
     bindings::detector::DetectorPlugin::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| {
         state
     })?;
-    refuse_waiting(&mut linker)?;
+    bindings::granted::Granted::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    bound_waiting(&mut linker)?;
     Ok(linker)
 }
 
 /// A guest that waits (WASI's poll, under every sleep) stands in the host, where no epoch reaches
-/// it. A plugin has nothing to wait for: it answers, and is asked again.
-fn refuse_waiting(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+/// it.
+fn bound_waiting(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut poll = linker.instance(WASI_POLL)?;
     poll.func_wrap(
         "poll",
-        |_, (_,): (Vec<Resource<DynPollable>>,)| -> wasmtime::Result<(Vec<u32>,)> {
-            Err(Waiting.into())
+        |mut store, (pollables,): (Vec<Resource<DynPollable>>,)| -> wasmtime::Result<(Vec<u32>,)> {
+            Ok((waiting::poll(store.data_mut(), pollables)?,))
         },
     )?;
     poll.func_wrap(
         "[method]pollable.block",
-        |_, (_,): (Resource<DynPollable>,)| -> wasmtime::Result<()> { Err(Waiting.into()) },
+        |mut store, (pollable,): (Resource<DynPollable>,)| -> wasmtime::Result<()> {
+            waiting::poll(store.data_mut(), vec![pollable])?;
+            Ok(())
+        },
     )?;
     linker.allow_shadowing(false);
     Ok(())

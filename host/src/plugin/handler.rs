@@ -1,13 +1,17 @@
 //! A reload handler component behind the port `reload::ReloadHandler`.
 
+use std::sync::Arc;
+
 use serde_json::Value;
+use tokio::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
 use super::bindings::detector::config_sync::plugin::types;
 use super::bindings::handler::ReloadHandlerPlugin;
 use super::bindings::handler::exports::config_sync::plugin::reload_handler as wit;
-use super::engine::PluginEngine;
+use super::edition::{Description, Edition};
+use super::health::STRIKES;
 use super::instance::{Instance, World};
 use super::output::cut;
 use super::state::State;
@@ -27,60 +31,63 @@ impl World for ReloadHandlerPlugin {
 
 pub(super) struct WasmHandler {
     instance: Instance<ReloadHandlerPlugin>,
-    sections: Vec<String>,
-    summary: String,
 }
 
 impl WasmHandler {
-    /// A handler of this component, once it has described itself.
-    pub(super) fn new(
-        name: &str,
-        engine: PluginEngine,
-        pre: InstancePre<State>,
-    ) -> Result<Self, Fault> {
-        let mut instance = Instance::<ReloadHandlerPlugin>::new(name, engine, pre);
-        let descriptor = instance.call("describe", |world, store| {
-            world
-                .config_sync_plugin_reload_handler()
-                .call_describe(store)
-        })?;
-        Ok(Self {
-            instance,
-            sections: descriptor.sections,
-            summary: cut(descriptor.summary),
-        })
-    }
-
-    /// What it says of itself.
-    pub(super) fn summary(&self) -> &str {
-        &self.summary
-    }
-
-    fn fault(&self, call: &'static str, kind: FaultKind, message: String) -> Fault {
-        Fault {
-            plugin: self.instance.plugin().to_owned(),
-            call,
-            kind,
-            message,
+    pub(super) fn new(edition: Arc<Edition>) -> Self {
+        Self {
+            instance: Instance::new(edition),
         }
     }
 
-    fn json(&self, name: &str, text: &str) -> Result<Value, Refused> {
-        serde_json::from_str(text).map_err(|error| {
-            let message = format!("the specification of `{name}` is not JSON: {error}");
-            Refused::Fault(self.fault("propose", FaultKind::BadAnswer, message))
+    /// What a component says of itself.
+    pub(super) fn describe(edition: &Arc<Edition>) -> Result<Description, Fault> {
+        let mut instance = Instance::<ReloadHandlerPlugin>::new(Arc::clone(edition));
+        let describe = |world: &ReloadHandlerPlugin, store: &mut Store<State>| {
+            let handler = world.config_sync_plugin_reload_handler();
+            handler.call_describe(store)
+        };
+        instance.call("describe", describe, |descriptor| {
+            Ok(Description::Handler {
+                summary: cut(descriptor.summary),
+                sections: descriptor.sections,
+            })
         })
     }
 
-    fn desired(&self, desired: Vec<wit::Desired>) -> Result<Vec<(String, Value)>, Refused> {
-        desired
-            .into_iter()
-            .map(|wit::Desired { name, spec }| {
-                let spec = self.json(&name, &spec)?;
-                Ok((name, spec))
-            })
-            .collect()
+    /// Fails at once where it has failed too often, without asking it.
+    fn must_be_asked(&self, call: &'static str) -> Result<(), Fault> {
+        let health = self.instance.edition().health();
+        let Some((left, last)) = health.quarantine(Instant::now()) else {
+            return Ok(());
+        };
+        Err(Fault {
+            plugin: self.instance.plugin().to_owned(),
+            call,
+            kind: last.kind,
+            message: format!(
+                "{}; after {STRIKES} faults in a row it is not asked for another {:.0} s; a new \
+                 file ends that",
+                last.message,
+                left.as_secs_f64().ceil()
+            ),
+        })
     }
+}
+
+fn json(name: &str, text: &str) -> Result<Value, (FaultKind, String)> {
+    serde_json::from_str(text).map_err(|error| {
+        let message = format!("the specification of `{name}` is not JSON: {error}");
+        (FaultKind::BadAnswer, message)
+    })
+}
+
+fn desired(desired: Vec<wit::Desired>) -> Result<Vec<(String, Value)>, (FaultKind, String)> {
+    let read = |wit::Desired { name, spec }| {
+        let spec = json(&name, &spec)?;
+        Ok((name, spec))
+    };
+    desired.into_iter().map(read).collect()
 }
 
 impl ReloadHandler for WasmHandler {
@@ -89,48 +96,44 @@ impl ReloadHandler for WasmHandler {
     }
 
     fn sections(&self) -> &[String] {
-        &self.sections
+        self.instance.edition().sections()
     }
 
     fn propose(&mut self, change: &Change) -> Result<Proposal, Refused> {
+        self.must_be_asked("propose").map_err(Refused::Fault)?;
         let change = wit::Change {
             generation: change.generation,
             previous: change.previous.as_ref().map(Value::to_string),
             next: change.next.to_string(),
         };
-        let answer = self
-            .instance
-            .call("propose", |world, store| {
-                world
-                    .config_sync_plugin_reload_handler()
-                    .call_propose(store, &change)
-            })
-            .map_err(Refused::Fault)?
-            .map_err(problems)?;
-        let wanted = match answer.wanted {
-            wit::Wanted::Backends(desired) => Proposed::Backends(self.desired(desired)?),
-            wit::Wanted::Middleware(desired) => Proposed::Middleware(self.desired(desired)?),
-            wit::Wanted::Nothing => Proposed::Nothing,
+        let propose = |world: &ReloadHandlerPlugin, store: &mut Store<State>| {
+            let handler = world.config_sync_plugin_reload_handler();
+            handler.call_propose(store, &change)
         };
-        let differences = answer
-            .differences
-            .into_iter()
-            .map(|difference| Difference {
-                kind: match difference.kind {
-                    wit::DifferenceKind::Added => DifferenceKind::Added,
-                    wit::DifferenceKind::Changed => DifferenceKind::Changed,
-                    wit::DifferenceKind::Removed => DifferenceKind::Removed,
-                },
-                path: cut(difference.path),
-            })
-            .collect();
-        Ok(Proposal {
-            wanted,
-            differences,
-        })
+        let read = |answer: Result<wit::Proposal, _>| {
+            let wit::Proposal {
+                wanted,
+                differences,
+            } = match answer {
+                Ok(proposal) => proposal,
+                Err(found) => return Ok(Err(problems(found))),
+            };
+            let wanted = match wanted {
+                wit::Wanted::Backends(list) => Proposed::Backends(desired(list)?),
+                wit::Wanted::Middleware(list) => Proposed::Middleware(desired(list)?),
+                wit::Wanted::Nothing => Proposed::Nothing,
+            };
+            Ok(Ok(Proposal {
+                wanted,
+                differences: differences.into_iter().map(difference).collect(),
+            }))
+        };
+        let answer = self.instance.call("propose", propose, read);
+        answer.map_err(Refused::Fault)?
     }
 
     fn compose(&mut self, next: &Value, offers: &[Offer]) -> Result<Option<Vec<Entry>>, Refused> {
+        self.must_be_asked("compose").map_err(Refused::Fault)?;
         let next = next.to_string();
         let offers: Vec<_> = offers
             .iter()
@@ -141,16 +144,13 @@ impl ReloadHandler for WasmHandler {
                 description: offer.description(),
             })
             .collect();
-        let answer = self
-            .instance
-            .call("compose", |world, store| {
-                world
-                    .config_sync_plugin_reload_handler()
-                    .call_compose(store, &next, &offers)
-            })
-            .map_err(Refused::Fault)?
-            .map_err(problems)?;
-        Ok(answer.map(|entries| {
+        let compose = |world: &ReloadHandlerPlugin, store: &mut Store<State>| {
+            let handler = world.config_sync_plugin_reload_handler();
+            handler.call_compose(store, &next, &offers)
+        };
+        let answer = self.instance.call("compose", compose, Ok);
+        let entries = answer.map_err(Refused::Fault)?.map_err(problems)?;
+        Ok(entries.map(|entries| {
             entries
                 .into_iter()
                 .map(|entry| Entry {
@@ -171,13 +171,24 @@ impl ReloadHandler for WasmHandler {
             Ending::Failed => wit::Outcome::Failed,
             Ending::Reverted => wit::Outcome::Reverted,
         };
-        self.instance
-            .call("finished", |world, store| {
-                world
-                    .config_sync_plugin_reload_handler()
-                    .call_finished(store, generation, outcome)
-            })?
-            .map_err(|reason| self.fault("finished", FaultKind::Refusal, cut(reason)))
+        let finished = |world: &ReloadHandlerPlugin, store: &mut Store<State>| {
+            let handler = world.config_sync_plugin_reload_handler();
+            handler.call_finished(store, generation, outcome)
+        };
+        self.instance.call("finished", finished, |answer| {
+            answer.map_err(|reason| (FaultKind::Refusal, cut(reason)))
+        })
+    }
+}
+
+fn difference(difference: wit::Difference) -> Difference {
+    Difference {
+        kind: match difference.kind {
+            wit::DifferenceKind::Added => DifferenceKind::Added,
+            wit::DifferenceKind::Changed => DifferenceKind::Changed,
+            wit::DifferenceKind::Removed => DifferenceKind::Removed,
+        },
+        path: cut(difference.path),
     }
 }
 

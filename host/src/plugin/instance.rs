@@ -1,14 +1,17 @@
 //! One component and its warm instance. After a fault the instance is dropped, and the next call
 //! gets a fresh one: what a guest remembers, the host keeps for it.
 
+use std::sync::Arc;
+
+use tokio::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
-use super::engine::PluginEngine;
+use super::edition::Edition;
 use super::fault;
 use super::isolation::Isolation;
 use super::state::State;
-use crate::events::Fault;
+use crate::events::{Fault, FaultKind};
 
 /// The generated bindings of one world.
 pub(super) trait World: Sized + Send {
@@ -16,84 +19,108 @@ pub(super) trait World: Sized + Send {
 }
 
 pub(super) struct Instance<W> {
-    plugin: String,
-    engine: PluginEngine,
-    pre: InstancePre<State>,
+    edition: Arc<Edition>,
     warm: Option<(Store<State>, W)>,
 }
 
 impl<W: World> Instance<W> {
-    pub(super) fn new(plugin: &str, engine: PluginEngine, pre: InstancePre<State>) -> Self {
+    pub(super) fn new(edition: Arc<Edition>) -> Self {
         Self {
-            plugin: plugin.to_owned(),
-            engine,
-            pre,
+            edition,
             warm: None,
         }
     }
 
-    pub(super) fn plugin(&self) -> &str {
-        &self.plugin
+    pub(super) fn edition(&self) -> &Arc<Edition> {
+        &self.edition
     }
 
-    /// Calls the guest within its limits.
-    pub(super) fn call<T>(
+    pub(super) fn plugin(&self) -> &str {
+        &self.edition.name
+    }
+
+    /// Calls the guest within its limits, and `judge`s what it says. Whatever comes of it counts
+    /// for or against the plugin.
+    pub(super) fn call<T, U>(
+        &mut self,
+        name: &'static str,
+        call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T>,
+        judge: impl FnOnce(T) -> Result<U, (FaultKind, String)>,
+    ) -> Result<U, Fault> {
+        let answer = self.ask(name, call).and_then(|answer| {
+            judge(answer).map_err(|(kind, message)| Fault {
+                plugin: self.plugin().to_owned(),
+                call: name,
+                kind,
+                message,
+            })
+        });
+        let mut health = self.edition.health();
+        match &answer {
+            Ok(_) => health.worked(),
+            Err(fault) => health.failed(fault, Instant::now()),
+        }
+        answer
+    }
+
+    fn ask<T>(
         &mut self,
         name: &'static str,
         call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
-        let result = match self.warm.take() {
-            Some(warm) => Ok(warm),
-            None => self.instantiate(),
+        let (mut store, world) = match self.warm.take() {
+            Some(warm) => warm,
+            None => {
+                let mut store = self
+                    .store()
+                    .map_err(|error| fault::of(self.plugin(), name, &error, None))?;
+                let world =
+                    self.within(name, &mut store, |store| W::bind(store, &self.edition.pre))?;
+                (store, world)
+            }
         };
-        let result = result.and_then(|(mut store, world)| {
-            store.set_epoch_deadline(1);
-            self.begin(&mut store)?;
-            let answer = call(&world, &mut store);
-            self.end(&mut store);
-            let answer = answer.map_err(|error| self.translate(error))?;
-            self.warm = Some((store, world));
-            Ok(answer)
-        });
-        result.map_err(|error| fault::of(&self.plugin, name, &error))
+        store.set_epoch_deadline(1);
+        let answer = self.within(name, &mut store, |store| call(&world, store))?;
+        self.warm = Some((store, world));
+        Ok(answer)
     }
 
-    fn instantiate(&self) -> wasmtime::Result<(Store<State>, W)> {
-        let state = State::new(
-            &self.plugin,
-            self.engine.limits(),
-            self.engine.watchdog().clone(),
-            self.engine.isolation().cloned(),
-        );
-        let mut store = Store::new(self.engine.engine(), state);
+    /// Something that the guest does within the limits of one call.
+    fn within<T>(
+        &self,
+        name: &'static str,
+        store: &mut Store<State>,
+        work: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        let isolation = self.edition.isolation.as_ref();
+        store.data_mut().begin();
+        let begun = isolation.map_or(Ok(()), |it| it.begin(store, self.edition.limits));
+        let done = begun.and_then(|()| work(store));
+        store.data_mut().end();
+        if let Some(isolation) = isolation {
+            isolation.end(store);
+        }
+        done.map_err(|error| {
+            let error = match isolation {
+                Some(_) => Isolation::translate(error, self.edition.limits),
+                None => error,
+            };
+            self.fault(name, &error, store)
+        })
+    }
+
+    fn fault(&self, call: &'static str, error: &wasmtime::Error, store: &Store<State>) -> Fault {
+        let words = store.data().lines().last_words().clone();
+        fault::of(self.plugin(), call, error, Some(words))
+    }
+
+    fn store(&self) -> wasmtime::Result<Store<State>> {
+        let state = State::new(&self.edition)?;
+        let mut store = Store::new(&self.edition.workshop.engine, state);
         store.limiter(|state| state);
         store.epoch_deadline_callback(State::check_deadline);
         store.set_epoch_deadline(1);
-        self.begin(&mut store)?;
-        let world = W::bind(&mut store, &self.pre);
-        self.end(&mut store);
-        Ok((store, world.map_err(|error| self.translate(error))?))
-    }
-
-    fn begin(&self, store: &mut Store<State>) -> wasmtime::Result<()> {
-        store.data_mut().begin();
-        match self.engine.isolation() {
-            Some(isolation) => isolation.begin(store, self.engine.limits()),
-            None => Ok(()),
-        }
-    }
-
-    fn end(&self, store: &mut Store<State>) {
-        store.data_mut().end();
-        if let Some(isolation) = self.engine.isolation() {
-            isolation.end(store);
-        }
-    }
-
-    fn translate(&self, error: wasmtime::Error) -> wasmtime::Error {
-        match self.engine.isolation() {
-            Some(_) => Isolation::translate(error, self.engine.limits()),
-            None => error,
-        }
+        store.set_hostcall_fuel(self.edition.limits.output);
+        Ok(store)
     }
 }

@@ -12,7 +12,7 @@ use tracing::Level;
 use wasmtime::{Store, Trap};
 use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 
-use super::engine::Limits;
+use super::limits::Limits;
 use super::state::{State, TimeExceeded};
 
 /// Instructions that stand for a second of a plugin's time: about what an unhurried machine does.

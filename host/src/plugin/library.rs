@@ -1,114 +1,137 @@
-//! The plugins at hand: the built-in components, embedded by `build.rs`, and every `NAME.wasm`
-//! in the plugins folder. One that cannot be used hides no other.
-
-mod described;
+//! The plugins at hand: the built-in components, and every `NAME.wasm` in the plugins folders,
+//! which may come, change and go while the host runs. One that cannot be used hides no other; a
+//! file that cannot be used leaves the plugin of its name as it was.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use wasmtime::component::{Component, InstancePre};
+use tokio::time::Instant;
 
+use super::built_in::{BuiltIn, DETECTORS, HANDLERS, LAST_RESORT};
 use super::detector::WasmDetector;
-use super::engine::{MAX_COMPONENT, PluginEngine};
+use super::edition::{Edition, Kind};
+use super::engine::PluginEngine;
 use super::handler::WasmHandler;
-use super::state::State;
+use super::load;
+use super::shelf::{Found, Shelf, Step};
+use crate::config::PluginLimits;
 use crate::reload::ReloadHandler;
 use crate::watch::{Detector, Detectors};
-pub use described::Described;
-
-macro_rules! builtin {
-    ($name:literal) => {
-        (
-            $name,
-            include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".wasm")),
-        )
-    };
-}
-
-const DETECTORS: [(&str, &[u8]); 3] = [builtin!("mtime"), builtin!("hash"), builtin!("inotify")];
-/// Asked in this order; drop-ins come before them.
-const HANDLERS: [(&str, &[u8]); 3] = [
-    builtin!("backends"),
-    builtin!("middleware"),
-    builtin!("tools"),
-];
-const LAST_RESORT: (&str, &[u8]) = builtin!("hash");
-const DETECTOR: &str = "config-sync:plugin/detector@0.1.0";
-const HANDLER: &str = "config-sync:plugin/reload-handler@0.1.0";
 
 /// The plugins that can be used.
 pub struct Library {
-    engine: PluginEngine,
     last_resort: BuiltIn,
-    /// The built-in ones that no drop-in has replaced.
-    built_in: BTreeMap<String, BuiltIn>,
-    detectors: BTreeMap<String, InstancePre<State>>,
-    /// Dropped in, in the order in which they are asked.
-    handlers: Vec<(String, InstancePre<State>)>,
-    /// What was found and cannot be used, with the remedy.
-    refused: Vec<(PathBuf, String)>,
+    detectors: Vec<BuiltIn>,
+    handlers: Vec<BuiltIn>,
+    /// Held through a whole look at the folders: one at a time.
+    shelf: Mutex<Shelf>,
+    now: RwLock<Now>,
 }
 
-/// A built-in detector, compiled when it is first wanted: who watches needs one of them.
-struct BuiltIn {
-    name: &'static str,
-    bytes: &'static [u8],
-    ready: OnceLock<InstancePre<State>>,
+/// What is at hand now.
+pub(super) struct Now {
+    pub(super) engine: PluginEngine,
+    folders: Vec<PathBuf>,
+    pub(super) dropped_in: BTreeMap<String, DroppedIn>,
 }
 
-impl BuiltIn {
-    fn new((name, bytes): (&'static str, &'static [u8])) -> Self {
-        Self {
-            name,
-            bytes,
-            ready: OnceLock::new(),
-        }
+/// What stands under a name that somebody has dropped in.
+#[derive(Default)]
+pub(super) struct DroppedIn {
+    pub(super) path: PathBuf,
+    /// What can be used, if anything: of this file, or of the one before it.
+    pub(super) edition: Option<Arc<Edition>>,
+    /// Why the file that lies there cannot be used.
+    pub(super) wrong: Option<String>,
+    /// No file lies there any more.
+    pub(super) removed: bool,
+}
+
+/// Something has changed about a plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which.
+    pub name: String,
+    /// In which way.
+    pub what: Changed,
+    /// The sections of the configuration that it reads, or has read, if it is a handler.
+    pub sections: Vec<String>,
+}
+
+/// What has changed about a plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// It is there, or another one in its place.
+    Loaded {
+        /// `detector` or `handler`.
+        kind: &'static str,
+        /// Where it lies.
+        path: PathBuf,
+        /// Something stood there under its name.
+        replaces: bool,
+    },
+    /// The file that lies there cannot be used.
+    Refused {
+        /// Where it lies.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+        /// The one before it goes on.
+        goes_on: bool,
+    },
+    /// Its file is gone.
+    Removed {
+        /// It goes on, since it is in use.
+        goes_on: bool,
+    },
+}
+
+impl Change {
+    /// What can be used is another than before.
+    pub fn has_effect(&self) -> bool {
+        matches!(
+            self.what,
+            Changed::Loaded { .. } | Changed::Removed { goes_on: false }
+        )
     }
-
-    fn get(&self, engine: &PluginEngine) -> Result<InstancePre<State>, String> {
-        if let Some(ready) = self.ready.get() {
-            return Ok(ready.clone());
-        }
-        let component = engine.compile(self.bytes);
-        let ready = component
-            .and_then(|component| prepare(engine, &component))
-            .map_err(|error| format!("built-in plugin `{}`: {error}", self.name))?;
-        Ok(self.ready.get_or_init(|| ready).clone())
-    }
 }
 
-/// What a plugin is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Decides whether the file has changed.
-    Detector,
-    /// Says what a change means.
-    Handler,
+impl DroppedIn {
+    /// Somebody holds it ready to be asked.
+    pub(super) fn is_in_use(&self) -> bool {
+        // One is held here.
+        let count = self.edition.as_ref().map(Arc::strong_count);
+        count.is_some_and(|count| count > 1)
+    }
 }
 
 impl Library {
-    /// The built-in plugins and those in `folder`, which need not exist.
-    pub fn load(engine: PluginEngine, folder: &Path) -> Self {
-        let mut library = Self::built_in(engine);
-        for path in components(folder) {
-            if let Err(error) = library.drop_in(&path) {
-                library.refused.push((path, error));
-            }
+    /// The built-in plugins and those in `folders`, which need not exist. Of one name, the first
+    /// folder that has it counts.
+    pub fn load(engine: PluginEngine, folders: &[PathBuf]) -> Self {
+        let library = Self::built_in(engine);
+        library.write().folders = folders.to_vec();
+        let mut shelf = library.shelf();
+        for step in shelf.take_all(Found::in_folders(folders), Instant::now()) {
+            library.follow(step, &|_| true);
         }
+        drop(shelf);
         library
     }
 
     /// The built-in plugins alone.
     pub fn built_in(engine: PluginEngine) -> Self {
-        let built_in = DETECTORS.map(|plugin| (plugin.0.to_owned(), BuiltIn::new(plugin)));
         Self {
-            engine,
             last_resort: BuiltIn::new(LAST_RESORT),
-            built_in: built_in.into(),
-            detectors: BTreeMap::new(),
-            handlers: Vec::new(),
-            refused: Vec::new(),
+            detectors: DETECTORS.map(BuiltIn::new).into(),
+            handlers: HANDLERS.map(BuiltIn::new).into(),
+            shelf: Mutex::default(),
+            now: RwLock::new(Now {
+                engine,
+                folders: Vec::new(),
+                dropped_in: BTreeMap::new(),
+            }),
         }
     }
 
@@ -117,183 +140,270 @@ impl Library {
     /// # Errors
     /// Why it cannot be used, and the remedy.
     pub fn add_file(&mut self, path: &Path) -> Result<String, String> {
-        let name = self.drop_in(path)?;
-        if self.detectors.contains_key(&name) {
-            Ok(name)
-        } else {
-            Err(format!("{} is a handler, not a detector", path.display()))
+        let name = load::name_of(path)?;
+        let engine = self.read().engine.clone();
+        let edition = load::edition(&name, path, &engine, None)?.ok_or("it is there already")?;
+        if edition.kind != Kind::Detector {
+            return Err(format!("{} is a handler, not a detector", path.display()));
         }
+        let here = DroppedIn {
+            path: path.to_owned(),
+            edition: Some(edition),
+            ..DroppedIn::default()
+        };
+        self.write().dropped_in.insert(name.clone(), here);
+        Ok(name)
     }
 
-    /// What was found in the folder and cannot be used, and why.
-    pub fn refused(&self) -> &[(PathBuf, String)] {
-        &self.refused
+    /// Looks at the folders, and takes in what is new and lies still. `is_wanted` says whether the
+    /// configuration has a section of this name. Blocks.
+    pub fn look(&self, is_wanted: &dyn Fn(&str) -> bool, now: Instant) -> Vec<Change> {
+        let folders = self.read().folders.clone();
+        let mut shelf = self.shelf();
+        let steps = shelf.look_at(&folders, now);
+        let mut changes: Vec<_> = steps
+            .into_iter()
+            .filter_map(|step| self.follow(step, is_wanted))
+            .collect();
+        drop(shelf);
+        changes.extend(self.forget_removed(is_wanted));
+        changes
+    }
+
+    /// When [`Self::look`] has something to do though nothing happens.
+    pub fn look_again(&self, now: Instant) -> Option<Instant> {
+        self.shelf().look_again(now)
+    }
+
+    /// Other folders, other limits for whatever has none of its own. What that changes, the next
+    /// look finds.
+    pub fn adjust(&self, limits: PluginLimits, folders: Vec<PathBuf>) {
+        let mut now = self.write();
+        now.engine = now.engine.with_limits(limits.into());
+        now.folders = folders;
+        drop(now);
+        // Everything is taken anew, once it lies still, which it does.
+        self.shelf().forget_taken();
+    }
+
+    /// What was found in the folders and cannot be used, and why.
+    pub fn refused(&self) -> Vec<(PathBuf, String)> {
+        let now = self.read();
+        let here = now.dropped_in.values();
+        here.filter_map(|it| Some((it.path.clone(), it.wrong.clone()?)))
+            .collect()
     }
 
     /// A fresh handler of each kind: those dropped in, then the built-in ones whose names they
     /// have not taken.
     ///
     /// # Errors
-    /// One that cannot describe itself, or a built-in one that does not load.
+    /// A built-in one that does not load.
     pub fn handlers(&self) -> Result<Vec<Box<dyn ReloadHandler>>, String> {
-        let mut all = self.handlers.clone();
-        for (name, bytes) in HANDLERS {
-            if !self.has(name) {
-                all.push((
-                    name.to_owned(),
-                    BuiltIn::new((name, bytes)).get(&self.engine)?,
-                ));
+        let now = self.read();
+        let dropped_in = now.dropped_in.values().filter_map(|it| it.edition.clone());
+        let mut all: Vec<_> = dropped_in.filter(|it| it.kind == Kind::Handler).collect();
+        for built_in in &self.handlers {
+            if !now.has(built_in.name) {
+                all.push(built_in.get(&now.engine)?);
             }
         }
-        all.into_iter()
-            .map(|(name, pre)| {
-                let handler = WasmHandler::new(&name, self.engine.clone(), pre);
-                handler
-                    .map(|handler| Box::new(handler) as Box<dyn ReloadHandler>)
-                    .map_err(|fault| fault.to_string())
-            })
-            .collect()
+        let handler = |edition| Box::new(WasmHandler::new(edition)) as Box<dyn ReloadHandler>;
+        Ok(all.into_iter().map(handler).collect())
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.detectors.contains_key(name) || self.handlers.iter().any(|(known, _)| known == name)
+    /// Every plugin of its own that the host has, used or not.
+    pub(super) fn all_built_in(&self) -> impl Iterator<Item = (Kind, &BuiltIn)> {
+        let detectors = self.detectors.iter().map(|it| (Kind::Detector, it));
+        detectors.chain(self.handlers.iter().map(|it| (Kind::Handler, it)))
     }
 
-    fn drop_in(&mut self, path: &Path) -> Result<String, String> {
-        let name = path
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .filter(|name| is_name(name))
-            .ok_or("its name is none that the configuration can say; take letters, digits, `_` and `-`")?;
-        let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
-        if size > MAX_COMPONENT {
-            return Err(format!(
-                "it has {size} bytes, more than the {MAX_COMPONENT} that a component may have"
-            ));
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Now> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Now> {
+        self.now.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shelf(&self) -> std::sync::MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what a look found to be done.
+    fn follow(&self, step: Step, is_wanted: &dyn Fn(&str) -> bool) -> Option<Change> {
+        match step {
+            Step::Take(name, path) => self.take(name, path),
+            Step::Gone(name) => self.gone(name, is_wanted),
         }
-        let bytes = std::fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
-        self.add(name, &bytes)?;
-        tracing::info!(plugin = name, path = %path.display(), "plugin loaded");
-        Ok(name.to_owned())
     }
 
-    fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), String> {
-        let component = self.engine.compile(bytes)?;
-        let kind = kind(&self.engine, &component)?;
-        let pre = prepare(&self.engine, &component)?;
-        match kind {
-            Kind::Detector => {
-                // It must at least be able to say what it is.
-                WasmDetector::new(name, self.engine.clone(), pre.clone())
-                    .map_err(|fault| fault.to_string())?;
-                self.detectors.insert(name.to_owned(), pre);
+    fn take(&self, name: String, path: PathBuf) -> Option<Change> {
+        let now = self.read();
+        let engine = now.engine.clone();
+        let before = now.dropped_in.get(&name).and_then(|it| it.edition.clone());
+        drop(now);
+        // The lock is not held meanwhile: a component of Python takes seconds to compile.
+        let loaded = load::name_of(&path)
+            .and_then(|name| load::edition(&name, &path, &engine, before.as_deref()));
+        let mut sections = before.as_ref().map_or(&[][..], |it| it.sections()).to_vec();
+        let mut now = self.write();
+        let here = now.dropped_in.entry(name.clone()).or_default();
+        here.path.clone_from(&path);
+        here.removed = false;
+        let what = match loaded {
+            Ok(None) => {
+                here.wrong = None;
+                return None;
             }
-            Kind::Handler => {
-                WasmHandler::new(name, self.engine.clone(), pre.clone())
-                    .map_err(|fault| fault.to_string())?;
-                self.handlers.push((name.to_owned(), pre));
+            Ok(Some(edition)) => {
+                tracing::info!(plugin = name, path = %path.display(), "plugin loaded");
+                here.wrong = None;
+                sections.extend_from_slice(edition.sections());
+                let kind = edition.kind.as_str();
+                here.edition = Some(edition);
+                Changed::Loaded {
+                    kind,
+                    path,
+                    replaces: before.is_some(),
+                }
             }
+            Err(reason) => {
+                here.wrong = Some(reason.clone());
+                Changed::Refused {
+                    path,
+                    reason,
+                    goes_on: before.is_some(),
+                }
+            }
+        };
+        Some(Change {
+            name,
+            what,
+            sections,
+        })
+    }
+
+    fn gone(&self, name: String, is_wanted: &dyn Fn(&str) -> bool) -> Option<Change> {
+        let mut now = self.write();
+        let here = now.dropped_in.get_mut(&name)?;
+        let edition = here.edition.clone();
+        let sections = edition
+            .as_ref()
+            .map_or(&[][..], |it| it.sections())
+            .to_vec();
+        drop(edition);
+        let goes_on = here.is_needed(is_wanted);
+        here.removed = true;
+        here.wrong = None;
+        if !goes_on {
+            now.dropped_in.remove(&name);
         }
-        Ok(())
+        Some(Change {
+            name,
+            what: Changed::Removed { goes_on },
+            sections,
+        })
+    }
+
+    /// Forgets what is gone and no longer in use.
+    fn forget_removed(&self, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Change> {
+        let mut changes = Vec::new();
+        self.write().dropped_in.retain(|name, here| {
+            let keep = !here.removed || here.is_needed(is_wanted);
+            if !keep {
+                let sections = here.edition.as_ref().map_or(&[][..], |it| it.sections());
+                changes.push(Change {
+                    name: name.clone(),
+                    what: Changed::Removed { goes_on: false },
+                    sections: sections.to_vec(),
+                });
+            }
+            keep
+        });
+        changes
     }
 }
 
-/// Which world the component is of.
-pub(super) fn kind(engine: &PluginEngine, component: &Component) -> Result<Kind, String> {
-    let described = component.component_type();
-    let exports: Vec<_> = described
-        .exports(engine.engine())
-        .map(|(name, _)| name.to_owned())
-        .collect();
-    if exports.iter().any(|name| name == DETECTOR) {
-        Ok(Kind::Detector)
-    } else if exports.iter().any(|name| name == HANDLER) {
-        Ok(Kind::Handler)
-    } else {
-        Err(format!(
-            "it exports neither `{DETECTOR}` nor `{HANDLER}` but [{}]; build it against the `wit/` of this version",
-            exports.join(", ")
-        ))
+impl DroppedIn {
+    /// Whether something would be missing without it. Every handler is held ready; one whose
+    /// sections nobody writes is none the less of no use.
+    fn is_needed(&self, is_wanted: &dyn Fn(&str) -> bool) -> bool {
+        let Some(edition) = &self.edition else {
+            return false;
+        };
+        match edition.kind {
+            Kind::Handler => edition.sections().iter().any(|section| is_wanted(section)),
+            Kind::Detector => self.is_in_use(),
+        }
     }
 }
 
-/// Finds everything that the component imports.
-pub(super) fn prepare(
-    engine: &PluginEngine,
-    component: &Component,
-) -> Result<InstancePre<State>, String> {
-    engine.linker().instantiate_pre(component).map_err(|error| {
-        format!(
-            "it wants something that this host does not give: {error}: {}; build it with the \
-             `wit/` of this version, without it",
-            error.root_cause()
-        )
-    })
+impl Now {
+    /// Whether something dropped in has taken this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        let here = self.dropped_in.get(name);
+        here.is_some_and(|it| it.edition.is_some())
+    }
+
+    fn dropped_in(&self, name: &str, kind: Kind) -> Option<Arc<Edition>> {
+        let edition = self.dropped_in.get(name)?.edition.clone();
+        edition.filter(|it| it.kind == kind)
+    }
 }
 
-/// A name that `detection:` can have.
-fn is_name(name: &str) -> bool {
-    let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
-    (1..=64).contains(&name.len()) && name.chars().all(legal)
+impl Library {
+    fn detector_edition(&self, name: &str) -> Option<Result<Arc<Edition>, String>> {
+        let now = self.read();
+        if let Some(edition) = now.dropped_in(name, Kind::Detector) {
+            return Some(Ok(edition));
+        }
+        let built_in = self.detectors.iter().find(|it| it.name == name)?;
+        Some(built_in.get(&now.engine))
+    }
 }
 
 impl Detectors for Library {
     fn detector(&self, name: &str) -> Result<Box<dyn Detector>, String> {
-        let dropped_in = self.detectors.get(name).cloned();
-        let built_in = || Some(self.built_in.get(name)?.get(&self.engine));
-        let pre = dropped_in.map(Ok).or_else(built_in).unwrap_or_else(|| {
-            let refused = self
-                .refused
-                .iter()
-                .find(|(path, _)| path.file_stem().is_some_and(|stem| stem == name));
-            Err(match refused {
+        if let Some(edition) = self.detector_edition(name) {
+            return Ok(Box::new(WasmDetector::new(edition?)));
+        }
+        let now = self.read();
+        let here = now.dropped_in.get(name);
+        Err(
+            match here.and_then(|it| Some((&it.path, it.wrong.as_ref()?))) {
                 Some((path, error)) => format!("{} cannot be used: {error}", path.display()),
                 None => format!(
                     "there is no detector `{name}`; known are {}; others go as NAME.wasm into the plugins folder",
                     self.names().join(", ")
                 ),
-            })
-        })?;
-        WasmDetector::new(name, self.engine.clone(), pre)
-            .map(|detector| Box::new(detector) as Box<dyn Detector>)
-            .map_err(|fault| fault.to_string())
+            },
+        )
+    }
+
+    fn edition(&self, name: &str) -> u64 {
+        let edition = self.detector_edition(name).and_then(Result::ok);
+        edition.map_or(0, |edition| edition.number)
     }
 
     fn last_resort(&self) -> Result<Box<dyn Detector>, String> {
-        let pre = self.last_resort.get(&self.engine)?;
-        WasmDetector::new(LAST_RESORT.0, self.engine.clone(), pre)
-            .map(|detector| Box::new(detector) as Box<dyn Detector>)
-            .map_err(|fault| fault.to_string())
+        let edition = self.last_resort.get(&self.read().engine)?;
+        Ok(Box::new(WasmDetector::new(edition)))
     }
 
     fn names(&self) -> Vec<String> {
-        let handlers = self.handlers.iter().map(|(name, _)| name);
-        let mut names: Vec<_> = self
-            .built_in
-            .keys()
-            .filter(|name| !handlers.clone().any(|handler| handler == *name))
-            .chain(self.detectors.keys())
-            .cloned()
-            .collect();
+        let now = self.read();
+        let handler = |name: &str| now.dropped_in(name, Kind::Handler).is_some();
+        let built_in = self.detectors.iter().map(|it| it.name);
+        let built_in = built_in.filter(|name| !handler(name)).map(str::to_owned);
+        let dropped_in = now.dropped_in.iter();
+        let dropped_in = dropped_in.filter_map(|(name, it)| {
+            let edition = it.edition.as_ref()?;
+            (edition.kind == Kind::Detector).then(|| name.clone())
+        });
+        let mut names: Vec<_> = built_in.chain(dropped_in).collect();
         names.sort();
         names.dedup();
         names
     }
-}
-
-/// Every `NAME.wasm` in the folder, in the order of their names.
-fn components(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut paths: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "wasm")
-                && path.is_file()
-        })
-        .collect();
-    paths.sort();
-    paths
 }

@@ -1,21 +1,36 @@
-//! WASM plugins on wasmtime: engine, compile cache, limits, and the components behind the ports
-//! `watch::Detector` and `reload::ReloadHandler`. Lower rooms see those traits and never this
-//! room. A plugin gets no files, no network, no environment and no time to waste.
+//! WASM plugins on wasmtime: the folders they lie in, engine, compile cache, grants, limits,
+//! faults, and the components behind the ports `watch::Detector` and `reload::ReloadHandler`.
+//! Lower rooms see those traits and never this room. A plugin gets no files, no network, no
+//! environment and no clock that its user has not granted it, and no time to waste.
 
 mod bindings;
+mod built_in;
 mod detector;
+mod edition;
 mod engine;
 mod fault;
+mod grants;
 mod handler;
+mod health;
+mod http;
+mod inspect;
 mod instance;
 mod isolation;
 mod library;
+mod limits;
+mod list;
+mod load;
 mod output;
 mod prepared;
+mod shelf;
+mod signal;
 mod state;
+mod waiting;
 mod watchdog;
 
-pub use engine::{Limits, PluginEngine};
+pub use engine::PluginEngine;
+pub use inspect::{Inspected, inspect};
 pub use isolation::{Isolation, Used};
-pub use library::{Described, Kind, Library};
+pub use library::{Change, Changed, Library};
+pub use limits::Limits;
 pub use prepared::{Opened, Prepared};

@@ -1,12 +1,11 @@
 //! One component by itself, without a library: for whoever tries a plugin out.
 
-use wasmtime::component::InstancePre;
-
 use super::detector::WasmDetector;
-use super::engine::{Limits, PluginEngine};
+use super::edition::{Edition, Kind, Linked};
+use super::engine::PluginEngine;
 use super::handler::WasmHandler;
-use super::library::{Kind, kind, prepare};
-use super::state::State;
+use super::limits::Limits;
+use crate::config::PluginFile;
 use crate::reload::ReloadHandler;
 use crate::watch::Detector;
 
@@ -14,8 +13,8 @@ use crate::watch::Detector;
 pub struct Prepared {
     name: String,
     engine: PluginEngine,
-    kind: Kind,
-    pre: InstancePre<State>,
+    file: Box<PluginFile>,
+    linked: Box<Linked>,
 }
 
 /// A fresh instance behind the port of its world, once it has described itself.
@@ -27,17 +26,20 @@ pub enum Opened {
 }
 
 impl Prepared {
-    /// Compiles and links the component in these bytes.
+    /// Compiles and links the component in these bytes. In isolation it has a clock and random
+    /// numbers, for there they are harmless; else it is granted nothing.
     ///
     /// # Errors
     /// Why it cannot be used, and the remedy.
     pub fn new(engine: &PluginEngine, name: &str, bytes: &[u8]) -> Result<Self, String> {
-        let component = engine.compile(bytes)?;
+        let mut file = PluginFile::default();
+        let isolated = engine.isolation().is_some();
+        (file.grants.clock, file.grants.random) = (isolated, isolated);
         Ok(Self {
             name: name.to_owned(),
-            kind: kind(engine, &component)?,
-            pre: prepare(engine, &component)?,
+            linked: Box::new(Linked::new(name, engine, bytes, &file, engine.limits())?),
             engine: engine.clone(),
+            file: Box::new(file),
         })
     }
 
@@ -46,13 +48,11 @@ impl Prepared {
     /// # Errors
     /// When it cannot say what it is.
     pub fn open(&self, limits: Limits) -> Result<Opened, String> {
-        let (engine, pre) = (self.engine.with_limits(limits), self.pre.clone());
-        let opened = match self.kind {
-            Kind::Detector => WasmDetector::new(&self.name, engine, pre)
-                .map(|detector| Opened::Detector(Box::new(detector))),
-            Kind::Handler => WasmHandler::new(&self.name, engine, pre)
-                .map(|handler| Opened::Handler(Box::new(handler))),
-        };
-        opened.map_err(|fault| fault.to_string())
+        let linked = Linked::clone(&self.linked);
+        let edition = Edition::of(&self.name, &self.engine, linked, &self.file, limits)?;
+        Ok(match edition.kind {
+            Kind::Detector => Opened::Detector(Box::new(WasmDetector::new(edition))),
+            Kind::Handler => Opened::Handler(Box::new(WasmHandler::new(edition))),
+        })
     }
 }

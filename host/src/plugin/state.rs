@@ -1,5 +1,5 @@
-//! What the host keeps for one instance: its limits, its empty WASI world, what it was lent. The
-//! host's side of the imports `log` and `target`.
+//! What the host keeps for one instance: its limits, its WASI world with what it was granted and
+//! nothing else, what it was lent. The host's side of the imports `log`, `target` and `settings`.
 
 #![expect(
     clippy::disallowed_types,
@@ -12,17 +12,20 @@ use std::time::{Duration, Instant};
 use tracing::Level;
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use super::bindings::detector::config_sync::plugin::{log, target, types};
-use super::engine::Limits;
+use super::bindings::granted::config_sync::plugin::settings;
+use super::edition::Edition;
+use super::http::Http;
 use super::isolation::{Isolation, PATIENCE};
+use super::limits::Limits;
 use super::output::{Lines, Output};
-use super::watchdog::{Watchdog, Watched};
+use super::watchdog::Watched;
+use crate::config::PluginGrants;
 use crate::target::{FileError, FileKind, Stat, Target};
 
-/// The most elements of one table of a guest.
-const MAX_TABLE: usize = 20_000;
 /// The most core instances, memories and tables of one guest. Components of Python have some
 /// dozens.
 const MAX_INSTANCES: usize = 200;
@@ -34,74 +37,107 @@ const MAX_READ: u32 = 1024 * 1024;
 pub struct LentTarget(Arc<dyn Target>);
 
 pub(super) struct State {
+    edition: Arc<Edition>,
     wasi: WasiCtx,
+    http: Http,
     table: ResourceTable,
-    limits: Limits,
     lines: Lines,
-    watchdog: Arc<Watchdog>,
     deadline: Instant,
     watched: Option<Watched>,
     /// Bytes of all linear memories together.
     memory: usize,
-    isolation: Option<Isolation>,
+    /// Elements of all tables together.
+    elements: usize,
 }
 
 /// The guest asked for more memory than its limit.
 #[derive(Debug, thiserror::Error)]
-#[error("{asked} bytes of memory wanted, {limit} allowed (plugins.limits.memory)")]
+#[error("{asked} {what} wanted, {limit} allowed (limits.{key})")]
 pub(super) struct MemoryExceeded {
     asked: usize,
     limit: usize,
+    what: &'static str,
+    key: &'static str,
 }
 
 /// The guest's time is over.
 #[derive(Debug, thiserror::Error)]
-#[error("no answer within {} s of its own time (plugins.limits.time)", .0.as_secs_f64())]
+#[error("no answer within {} s of its own time (limits.time)", .0.as_secs_f64())]
 pub(super) struct TimeExceeded(pub(super) Duration);
 
-/// The guest wanted to wait for something.
-#[derive(Debug, thiserror::Error)]
-#[error("it sleeps or waits; a plugin answers at once, and is asked again")]
-pub(super) struct Waiting;
-
 impl State {
-    pub(super) fn new(
-        plugin: &str,
-        limits: Limits,
-        watchdog: Arc<Watchdog>,
-        isolation: Option<Isolation>,
-    ) -> Self {
-        let lines = Lines::new(plugin, isolation.clone());
-        let mut wasi = WasiCtx::builder();
-        wasi.stdout(Output::new(lines.clone(), Level::INFO))
-            .stderr(Output::new(lines.clone(), Level::WARN));
-        if let Some(isolation) = &isolation {
-            isolation.surround(&mut wasi);
-        }
-        Self {
-            wasi: wasi.build(),
+    /// The world of one instance.
+    ///
+    /// # Errors
+    /// When a folder that it may read is not there.
+    pub(super) fn new(edition: &Arc<Edition>) -> wasmtime::Result<Self> {
+        let isolation = edition.isolation.as_ref();
+        let lines = Lines::new(&edition.name, edition.limits.log, isolation.cloned());
+        Ok(Self {
+            wasi: world(&edition.grants, &lines, isolation)?,
+            http: Http::new(Arc::clone(&edition.grants)),
             table: ResourceTable::new(),
-            limits,
             lines,
-            watchdog,
             deadline: Instant::now(),
             watched: None,
             memory: 0,
-            isolation,
-        }
+            elements: 0,
+            edition: Arc::clone(edition),
+        })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.edition.name
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.edition.limits
+    }
+
+    pub(super) fn grants(&self) -> &PluginGrants {
+        &self.edition.grants
+    }
+
+    pub(super) fn lines(&self) -> &Lines {
+        &self.lines
+    }
+
+    pub(super) fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+
+    /// Whether it may wait for something at all.
+    pub(super) fn may_wait(&self) -> bool {
+        !self.edition.grants.http.is_empty()
+    }
+
+    /// The time that is left to this call.
+    pub(super) fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// A call begins: its limits are whole again.
     pub(super) fn begin(&mut self) {
         self.lines.begin();
-        let patience = self.isolation.as_ref().map_or(1, |_| PATIENCE);
-        self.deadline = Instant::now() + self.limits.time * patience;
-        self.watched = Some(self.watchdog.watch(self.deadline));
+        let patience = self.isolation().map_or(1, |_| PATIENCE);
+        self.deadline = Instant::now() + self.limits().time * patience;
+        self.watched = Some(self.edition.workshop.watchdog.watch(self.deadline));
     }
 
     /// Bytes of all linear memories together.
     pub(super) fn memory(&self) -> usize {
         self.memory
+    }
+
+    pub(super) fn isolation(&self) -> Option<&Isolation> {
+        self.edition.isolation.as_ref()
+    }
+
+    /// The host is called by the guest.
+    pub(super) fn count(&self, function: &'static str) {
+        if let Some(isolation) = self.isolation() {
+            isolation.count(function);
+        }
     }
 
     /// The call has ended.
@@ -115,7 +151,7 @@ impl State {
     ) -> wasmtime::Result<UpdateDeadline> {
         let state = context.data();
         if Instant::now() >= state.deadline {
-            return Err(TimeExceeded(state.limits.time).into());
+            return Err(TimeExceeded(state.limits().time).into());
         }
         Ok(UpdateDeadline::Continue(1))
     }
@@ -139,14 +175,17 @@ impl State {
         function: &'static str,
         ask: impl FnOnce(&dyn Target) -> T,
     ) -> wasmtime::Result<T> {
-        if let Some(isolation) = &self.isolation {
-            isolation.count(function);
-        }
+        self.count(function);
         let target = Arc::clone(&self.table.get(lent)?.0);
+        Ok(self.on_the_hosts_time(|| ask(target.as_ref())))
+    }
+
+    /// Does something that takes nothing of the guest's time.
+    pub(super) fn on_the_hosts_time<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let began = Instant::now();
-        let answer = ask(target.as_ref());
+        let done = work();
         self.deadline += began.elapsed();
-        Ok(answer)
+        done
     }
 }
 
@@ -159,6 +198,53 @@ impl WasiView for State {
     }
 }
 
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.http.view(&mut self.table, self.deadline)
+    }
+}
+
+fn exceeded(asked: usize, limit: usize, what: &'static str, key: &'static str) -> wasmtime::Error {
+    MemoryExceeded {
+        asked,
+        limit,
+        what,
+        key,
+    }
+    .into()
+}
+
+/// The WASI world with these grants: empty, without any.
+fn world(
+    grants: &PluginGrants,
+    lines: &Lines,
+    isolation: Option<&Isolation>,
+) -> wasmtime::Result<WasiCtx> {
+    let mut wasi = WasiCtx::builder();
+    wasi.stdout(Output::new(lines.clone(), Level::INFO))
+        .stderr(Output::new(lines.clone(), Level::WARN));
+    if !grants.random {
+        // Every guest with a hash table asks for it. One that is always the same tells nothing.
+        wasi.insecure_random_seed(0);
+    }
+    if let Some(isolation) = isolation {
+        isolation.surround(&mut wasi);
+    }
+    for name in &grants.env {
+        if let Ok(value) = std::env::var(name) {
+            wasi.env(name, value);
+        }
+    }
+    for folder in &grants.read {
+        let shown = folder.to_string_lossy();
+        wasi.preopened_dir(folder, shown.as_ref(), FsPerms::ReadOnly)
+            .map_err(|error| error.context(format!("{shown} (grants.read) cannot be opened")))?;
+    }
+    // A file is read on this very thread: no call may wait for anything else meanwhile.
+    wasi.allow_blocking_current_thread(true);
+    Ok(wasi.build())
+}
+
 impl ResourceLimiter for State {
     fn memory_growing(
         &mut self,
@@ -167,9 +253,9 @@ impl ResourceLimiter for State {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let asked = self.memory.saturating_sub(current).saturating_add(desired);
-        let limit = self.limits.memory;
+        let limit = self.limits().memory;
         if asked > limit {
-            return Err(MemoryExceeded { asked, limit }.into());
+            return Err(exceeded(asked, limit, "bytes of memory", "memory"));
         }
         self.memory = asked;
         Ok(true)
@@ -177,11 +263,20 @@ impl ResourceLimiter for State {
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= MAX_TABLE)
+        let asked = self
+            .elements
+            .saturating_sub(current)
+            .saturating_add(desired);
+        let limit = self.limits().table;
+        if asked > limit {
+            return Err(exceeded(asked, limit, "elements of tables", "table"));
+        }
+        self.elements = asked;
+        Ok(true)
     }
 
     fn instances(&self) -> usize {
@@ -208,11 +303,15 @@ impl log::Host for State {
             log::Level::Warn => tracing::Level::WARN,
             log::Level::Error => tracing::Level::ERROR,
         };
-        if let Some(isolation) = &self.isolation {
-            isolation.count("log.log");
-        }
-        self.lines.tell(level, &message);
-        Ok(())
+        self.count("log.log");
+        Ok(self.lines.tell(level, &message)?)
+    }
+}
+
+impl settings::Host for State {
+    fn get(&mut self) -> wasmtime::Result<String> {
+        self.count("settings.get");
+        Ok(self.edition.settings.as_ref().to_owned())
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Attempt<'a> {
     pub(super) applied: Option<&'a Applied>,
     /// What served before that and is kept warm.
     pub(super) warm: Option<&'a Before>,
+    /// Other handlers read it: the same configuration may mean something else.
+    pub(super) anew: bool,
 }
 
 /// What serves: where it came from and what it was made of.
@@ -76,10 +78,12 @@ impl Attempt<'_> {
         digest: Digest,
         course: &mut Course,
     ) -> Result<Ended, Outcome> {
+        let sections = self.handlers.sections();
         let known = Known {
             source: self.source,
-            sections: self.handlers.sections(),
+            sections: &sections,
             detectors: self.detectors,
+            plugins: self.applied.map(|applied| &applied.checked.config.plugins),
         };
         let checked = known.check(Arc::clone(&bytes), course).await;
         if let Some(applied) = self.applied {
@@ -92,6 +96,7 @@ impl Attempt<'_> {
         let config = &checked.config;
         if let Some(applied) = self.applied
             && applied.checked.config == *config
+            && !self.anew
         {
             let note = "only comments or formatting changed".to_owned();
             return Ok(Ended {
@@ -114,12 +119,9 @@ impl Attempt<'_> {
             .await
             .map_err(|refused| checked.refused(refused))?;
         if let Some(previous) = previous {
-            differences.extend(own_differences(previous, config, self.handlers.sections()));
+            differences.extend(own_differences(previous, config, &sections));
         }
         let wanted = wanted(proposed).map_err(|problems| checked.rejected(problems))?;
-        if previous.is_some_and(|previous| previous.plugins != config.plugins) {
-            tracing::warn!("`plugins` takes effect at the next start");
-        }
         let (outcome, before) = self.build(&checked, &wanted, differences, course).await?;
         Ok(Ended {
             outcome,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::course::Course;
 use super::{Outcome, Phase, Refused};
-use crate::config::{self, Document, Load, Problem, SentinelConfig};
+use crate::config::{self, Document, Load, PluginSettings, Problem, SentinelConfig};
 use crate::watch::{AUTO, Detectors};
 
 /// A configuration that is right in itself, and the text it stands in.
@@ -47,6 +47,8 @@ pub(super) struct Known<'a> {
     pub(super) sections: &'a [String],
     /// What `sync.detection` may name.
     pub(super) detectors: &'a dyn Detectors,
+    /// With which these were found; absent, where with those of the file that is checked.
+    pub(super) plugins: Option<&'a PluginSettings>,
 }
 
 impl Known<'_> {
@@ -95,7 +97,10 @@ impl Known<'_> {
 
     fn check_detection(&self, checked: &Checked) -> Result<(), Outcome> {
         let wanted = &checked.config.sync.detection;
-        if wanted == AUTO || self.detectors.names().contains(wanted) {
+        // What lies in another folder is found when that is in force.
+        let dir = &checked.config.plugins.dir;
+        let elsewhere = self.plugins.is_some_and(|present| present.dir != *dir);
+        if wanted == AUTO || elsewhere || self.detectors.names().contains(wanted) {
             return Ok(());
         }
         match self.detectors.detector(wanted) {

@@ -1,8 +1,10 @@
 //! All handlers together, called off the async threads: a guest may use its whole time limit.
+//! Others may take their place between two reloads.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use super::{Change, Difference, Ending, Proposed, Refused, ReloadHandler};
 use crate::config::SentinelConfig;
@@ -13,25 +15,59 @@ use crate::gateway::{Entry, Offer};
 #[derive(Clone)]
 pub struct Handlers {
     all: Arc<Mutex<Vec<Box<dyn ReloadHandler>>>>,
-    sections: Arc<Vec<String>>,
+    /// Those that take over before the next reload.
+    next: Arc<Mutex<Option<Next>>>,
+    replaced: Arc<Notify>,
+}
+
+struct Next {
+    all: Vec<Box<dyn ReloadHandler>>,
+    /// What those read that come, change or go.
+    concerned: Vec<String>,
 }
 
 impl Handlers {
     /// These handlers. For the catalog, the first that has an answer is heard.
     pub fn new(all: Vec<Box<dyn ReloadHandler>>) -> Self {
-        let sections = all
-            .iter()
-            .flat_map(|handler| handler.sections().to_vec())
-            .collect();
         Self {
             all: Arc::new(Mutex::new(all)),
-            sections: Arc::new(sections),
+            next: Arc::default(),
+            replaced: Arc::default(),
         }
     }
 
+    /// These handlers take over before the next reload, which comes at once where that is of
+    /// concern: those that were not there, are others, or are gone read the sections `concerned`;
+    /// or the file names a plugin that was not there.
+    pub fn replace(&self, all: Vec<Box<dyn ReloadHandler>>, concerned: Vec<String>) {
+        let mut next = lock(&self.next);
+        let mut before = next.take().map_or_else(Vec::new, |next| next.concerned);
+        before.extend(concerned);
+        *next = Some(Next {
+            all,
+            concerned: before,
+        });
+        drop(next);
+        self.replaced.notify_one();
+    }
+
+    /// Comes back when others are to take over. Cancel safe.
+    pub(super) async fn replaced(&self) {
+        self.replaced.notified().await;
+    }
+
+    /// The sections that concern those handlers which take over now; nothing, where none do.
+    pub(super) fn renew(&self) -> Option<Vec<String>> {
+        let next = lock(&self.next).take()?;
+        *lock(&self.all) = next.all;
+        Some(next.concerned)
+    }
+
     /// Every section that some handler reads.
-    pub(super) fn sections(&self) -> &[String] {
-        &self.sections
+    pub(super) fn sections(&self) -> Vec<String> {
+        let all = lock(&self.all);
+        let sections = all.iter().flat_map(|handler| handler.sections().to_vec());
+        sections.collect()
     }
 
     /// What all of them want for `next`.
@@ -104,7 +140,7 @@ impl Handlers {
         ask: impl FnOnce(&mut Vec<Box<dyn ReloadHandler>>) -> Result<T, Refused> + Send + 'static,
     ) -> Result<T, Refused> {
         let all = Arc::clone(&self.all);
-        let asked = move || ask(&mut all.lock().unwrap_or_else(PoisonError::into_inner));
+        let asked = move || ask(&mut lock(&all));
         tokio::task::spawn_blocking(asked)
             .await
             .unwrap_or_else(|error| {
@@ -116,4 +152,8 @@ impl Handlers {
                 }))
             })
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

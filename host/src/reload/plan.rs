@@ -14,7 +14,7 @@ use super::check::{Checked, Known};
 use super::course::Course;
 use super::wanted::wanted;
 use super::{Difference, Handlers, Outcome, OutcomeKind};
-use crate::config::{self, BackendSpec};
+use crate::config::{self, BackendSpec, PluginSettings};
 use crate::gateway::{Capability, Entry, Gateway, Offer, Wanted};
 use crate::watch::Detectors;
 
@@ -108,13 +108,14 @@ impl Planner<'_> {
     /// When `serving` itself would not be accepted, so that nothing can be told.
     pub async fn plan(&self, serving: Vec<u8>, next: Vec<u8>) -> Result<Plan, Vec<String>> {
         let mut course = Course::begin();
-        let old = match self.check(serving, &mut course).await {
+        let old = match self.check(serving, None, &mut course).await {
             Ok(checked) => self.propose(None, checked).await,
             Err(outcome) => Err(outcome),
         };
         let old = old.map_err(|outcome| outcome.reasons())?;
         let mut plan = Plan::default();
-        let outcome = match self.check(next, &mut course).await {
+        let plugins = old.checked.config.plugins.clone();
+        let outcome = match self.check(next, Some(&plugins), &mut course).await {
             Ok(checked) => self.compare(&old, checked, &mut plan).await,
             Err(outcome) => Err(outcome),
         };
@@ -125,11 +126,18 @@ impl Planner<'_> {
         Ok(plan)
     }
 
-    async fn check(&self, bytes: Vec<u8>, course: &mut Course) -> Result<Checked, Outcome> {
+    async fn check(
+        &self,
+        bytes: Vec<u8>,
+        plugins: Option<&PluginSettings>,
+        course: &mut Course,
+    ) -> Result<Checked, Outcome> {
+        let sections = self.handlers.sections();
         let known = Known {
             source: self.source,
-            sections: self.handlers.sections(),
+            sections: &sections,
             detectors: self.detectors,
+            plugins,
         };
         known.check(bytes.into(), course).await
     }

@@ -63,12 +63,14 @@ pub enum Trigger {
     Retry,
     /// A backend did not stand its probation.
     Probation,
+    /// Other plugins are at hand.
+    Plugins,
 }
 
 impl Trigger {
     /// Somebody wants it now: bytes that were rejected are tried once more.
     pub fn is_forced(self) -> bool {
-        matches!(self, Self::Hangup | Self::Api)
+        matches!(self, Self::Hangup | Self::Api | Self::Plugins)
     }
 }
 
@@ -164,7 +166,7 @@ macro_rules! words {
     };
 }
 
-words!(Trigger: Start "start", LastGood "last-good", Detector "detector", Hangup "hangup", Api "api", Retry "retry", Probation "probation");
+words!(Trigger: Start "start", LastGood "last-good", Detector "detector", Hangup "hangup", Api "api", Retry "retry", Probation "probation", Plugins "plugins");
 words!(Phase: Read "read", Parse "parse", Validate "validate", Propose "propose", Build "build", Compose "compose", Swap "swap", Finish "finish");
 words!(OutcomeKind: Unchanged "unchanged", Applied "applied", Rejected "rejected", Failed "failed", Reverted "reverted");
 

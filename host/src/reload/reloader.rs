@@ -5,7 +5,6 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -20,8 +19,7 @@ use super::probation::Probation;
 use super::read::read;
 use super::restarts::Restarts;
 use super::revert::Fallback;
-use super::{Handlers, Memory, Outcome, Phase, Standing, Trigger};
-use crate::config::SyncSettings;
+use super::{Handlers, InForce, Memory, Outcome, Phase, Standing, Trigger};
 use crate::events::{EventBus, EventKind};
 use crate::gateway::{BackendNotice, Gateway};
 use crate::settings::LiveSettings;
@@ -50,6 +48,8 @@ pub struct Ports {
     pub standing: watch::Sender<Standing>,
     /// What outlives the process.
     pub memory: Box<dyn Memory>,
+    /// What the configuration that serves says of plugins comes out here.
+    pub in_force: watch::Sender<InForce>,
     /// Who else has a say in `sync`.
     pub settings: LiveSettings,
 }
@@ -66,7 +66,7 @@ pub struct Reloader {
     pub(super) standing: watch::Sender<Standing>,
     /// What the last attempt read, for the watcher to compare with.
     pub(super) baseline: Baseline,
-    reads: u64,
+    pub(super) reads: u64,
     pub(super) keeper: Keeper,
     pub(super) settings: LiveSettings,
     pub(super) applied: Option<Applied>,
@@ -78,6 +78,9 @@ pub struct Reloader {
     pub(super) restarts: Restarts,
     pub(super) jobs: JoinSet<Job>,
     pub(super) probation: Option<Probation<Fallback>>,
+    pub(super) in_force: watch::Sender<InForce>,
+    /// Other handlers read sections of what serves, and have not been asked yet.
+    pub(super) stale: bool,
 }
 
 /// Bytes that are not tried again before they change, and why.
@@ -99,6 +102,7 @@ impl Reloader {
             orders,
             standing,
             memory,
+            in_force,
             settings,
         } = ports;
         let name = target
@@ -127,6 +131,8 @@ impl Reloader {
             restarts: Restarts::new(seed),
             jobs: JoinSet::new(),
             probation: None,
+            in_force,
+            stale: false,
         }
     }
 
@@ -181,6 +187,7 @@ impl Reloader {
                     self.hear(heard).await;
                 }
                 Some(ended) = self.jobs.join_next() => self.take(ended).await,
+                () = self.handlers.replaced() => self.follow_plugins(&mut calls).await,
                 () = at(probation_at) => self.watch_probation(),
                 () = at(restart_at) => self.restart_due(),
                 // Somebody may have paused it while it waited.
@@ -199,6 +206,7 @@ impl Reloader {
         calls: Option<&mut Calls>,
     ) -> Outcome {
         self.retry_at = None;
+        self.renew();
         if trigger.is_forced() {
             self.watch_again(trigger);
         }
@@ -220,6 +228,7 @@ impl Reloader {
             before: snapshot_before,
         } = ended;
         if let Some(applied) = applied {
+            self.stale = false;
             let generation = self.gateway.current().generation;
             let bytes = Arc::clone(&applied.bytes);
             self.keeper.serves(generation, bytes).await;
@@ -297,7 +306,7 @@ impl Reloader {
                 return (Outcome::Unchanged(note).into(), None);
             }
         };
-        if self.applied.as_ref().is_some_and(|it| it.digest == digest) {
+        if !self.stale && self.applied.as_ref().is_some_and(|it| it.digest == digest) {
             let note = "same bytes as what serves".to_owned();
             return (Outcome::Unchanged(note).into(), Some(digest));
         }
@@ -329,6 +338,7 @@ impl Reloader {
             detectors: self.detectors.as_ref(),
             applied: self.applied.as_ref(),
             warm: self.probation.as_ref().map(|it| &it.fallback.before),
+            anew: self.stale,
         }
     }
 
@@ -337,65 +347,6 @@ impl Reloader {
         let rejected = self.rejected.as_ref();
         let rejected = rejected.filter(|rejected| rejected.digest == digest);
         rejected.map(|rejected| rejected.reason.as_str())
-    }
-
-    /// The watcher compares by content with what was read.
-    fn tell_read(&mut self, baseline: Baseline) {
-        self.baseline = baseline;
-        self.reads += 1;
-        let reads = self.reads;
-        self.orders.send_modify(|orders| {
-            if let Some(orders) = orders {
-                (orders.baseline, orders.reads) = (baseline, reads);
-            }
-        });
-    }
-
-    /// Hands the settings of what serves to the watcher. `by_hand`: somebody has edited the file.
-    pub(super) fn command(&self, applied: &Applied, by_hand: bool) {
-        let sync = applied.checked.config.sections.get("sync");
-        let section = sync.and_then(Value::as_object).cloned();
-        self.settings.follow(&section.unwrap_or_default(), by_hand);
-        let orders = Orders {
-            settings: SyncSettings::default(),
-            stopped: false,
-            paused: false,
-            baseline: self.baseline,
-            reads: self.reads,
-        };
-        // What somebody orders meanwhile is not lost.
-        self.orders.send_modify(|present| {
-            let paused = present.as_ref().is_some_and(|present| present.paused);
-            // In here, so that whoever changes them meanwhile is not undone.
-            let settings = self.settings.current();
-            *present = Some(Orders {
-                settings,
-                paused,
-                ..orders
-            });
-        });
-    }
-
-    /// Whether somebody has paused watching: until they end it, no edit is followed.
-    fn is_paused(&self) -> bool {
-        self.orders.borrow().as_ref().is_some_and(|it| it.paused)
-    }
-
-    /// Ends what `on_failure: stop` has stopped, here or in the watcher itself; SIGHUP ends a
-    /// pause, too.
-    fn watch_again(&self, trigger: Trigger) {
-        let mut resumed = false;
-        self.orders.send_modify(|orders| {
-            if let Some(orders) = orders {
-                orders.stopped = false;
-                resumed = orders.paused && trigger == Trigger::Hangup;
-                orders.paused &= !resumed;
-            }
-        });
-        if resumed {
-            self.bus
-                .publish(EventKind::State, "watching goes on after a pause");
-        }
     }
 
     fn retry_later(&mut self, trigger: Trigger) {

@@ -8,7 +8,7 @@ mod tcp;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -22,11 +22,11 @@ use super::State;
 use crate::events::{EventBus, EventKind};
 use crate::gateway::Gateway;
 use crate::manage::{
-    Backend, Configuration, Host, OnDisk, Place, Plugin, PluginKind, Refused, Reloaded, Restored,
-    SaveTo, Server, Settings, Socket, Status, Tool,
+    Backend, Configuration, Host, OnDisk, Place, Plugin, Refused, Reloaded, Restored, SaveTo,
+    Server, Settings, Socket, Status, Tool,
 };
 use crate::memory;
-use crate::plugin::{Described, Kind, Library};
+use crate::plugin::Library;
 use crate::reload::{Standing, Trigger};
 use crate::settings::LiveSettings;
 use crate::state::StateError;
@@ -59,8 +59,6 @@ pub(super) struct Managed {
     pub(super) settling: watch::Receiver<Option<Instant>>,
     /// Where it is served over TCP.
     pub(super) over_tcp: watch::Receiver<Option<SocketAddr>>,
-    /// Asked once: who they are does not change.
-    pub(super) described: OnceLock<Vec<Described>>,
 }
 
 pub use settings::known_detector;
@@ -161,11 +159,9 @@ impl Host for Managed {
     }
 
     fn plugins(self: Arc<Self>) -> BoxFuture<'static, Vec<Plugin>> {
-        let described = tokio::task::spawn_blocking(move || {
-            let described = self.described.get_or_init(|| self.library.described());
-            described.iter().map(plugin).collect()
-        });
-        async move { described.await.unwrap_or_default() }.boxed()
+        // Those that nobody has wanted yet are compiled for it.
+        let listed = tokio::task::spawn_blocking(move || self.library.list());
+        async move { listed.await.unwrap_or_default() }.boxed()
     }
 
     fn settings(self: Arc<Self>) -> BoxFuture<'static, Result<Settings, Refused>> {
@@ -217,6 +213,7 @@ impl Host for Managed {
         let target = Arc::clone(&self.watched);
         let digest = look(Arc::clone(&self.turns.file), move || target.digest());
         let mut status = self.status_but_for_the_file();
+        let plugins = self.library.troubles();
         async move {
             let (digest, error) = match digest.await {
                 Some(Ok(digest)) => (Some(digest.to_string()), None),
@@ -230,7 +227,9 @@ impl Host for Managed {
                 same,
                 error,
             };
-            status.judged()
+            let mut status = status.judged();
+            status.troubles.extend(plugins);
+            status
         }
         .boxed()
     }
@@ -362,18 +361,5 @@ impl Managed {
     fn order(&self, change: impl FnOnce(&mut Orders) -> bool) -> bool {
         self.orders
             .send_if_modified(|orders| orders.as_mut().is_some_and(change))
-    }
-}
-
-fn plugin(plugin: &Described) -> Plugin {
-    Plugin {
-        name: plugin.name.clone(),
-        kind: plugin.kind.map(|kind| match kind {
-            Kind::Detector => PluginKind::Detector,
-            Kind::Handler => PluginKind::Handler,
-        }),
-        summary: plugin.summary.clone(),
-        built_in: plugin.built_in,
-        refused: plugin.refused.clone(),
     }
 }

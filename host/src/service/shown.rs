@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use crate::config::OnFailure;
-use crate::manage::{Bounds, Layer, Origin, Setting, Settings, Word};
-use crate::plugin::{Described, Kind as PluginKind};
+use crate::manage::{Bounds, Layer, Origin, Plugin, PluginKind, Setting, Settings, Word};
 use crate::settings::{self, Document, Kind, LiveSettings};
 use crate::watch::AUTO;
 
 /// All settings of the file at `watched`, where there are these plugins.
-pub fn shown(watched: &Path, live: &LiveSettings, plugins: &[Described]) -> Settings {
+pub fn shown(watched: &Path, live: &LiveSettings, plugins: &[Plugin]) -> Settings {
     let (words, stored) = (detectors(plugins), live.stored());
     let store = live.store().map(|store| store.path().display().to_string());
     let effective = live.effective();
@@ -65,7 +64,7 @@ pub(super) fn origin(origin: settings::Origin) -> Origin {
 }
 
 /// What `detection` may be, each with what it says of itself.
-fn detectors(plugins: &[Described]) -> Vec<Word> {
+fn detectors(plugins: &[Plugin]) -> Vec<Word> {
     let detectors = plugins.iter();
     let detectors = detectors.filter(|plugin| plugin.kind == Some(PluginKind::Detector));
     let words = detectors.map(|plugin| Word {

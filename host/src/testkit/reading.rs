@@ -106,6 +106,7 @@ fn limits(mut map: MapReader<'_>) -> PluginLimits {
     let limits = PluginLimits {
         time: map.seconds("time", 0.000_001..=60.0, default.time),
         memory_mib: map.integer("memory", 1..=4096, " MiB", default.memory_mib.into()) as u32,
+        ..default
     };
     map.finish();
     limits

@@ -259,6 +259,7 @@ fn of_fault(fault: &Fault) -> Answer {
         FaultKind::Trap => "trap",
         FaultKind::Deadline => "deadline",
         FaultKind::Memory => "memory",
+        FaultKind::Output => "output",
         FaultKind::Refusal => "refusal",
         FaultKind::BadAnswer => "bad-answer",
     };

@@ -27,11 +27,15 @@ pub(super) struct Detection {
     good: u32,
     /// The detector that is not asked.
     set_aside: Option<SetAside>,
+    /// Which component of its name looks at present.
+    edition: u64,
     retry: Retry,
 }
 
 struct SetAside {
     name: String,
+    /// The component that failed, or that could not be had.
+    edition: u64,
     /// When it is tried again; only when the settings change, if never.
     again_at: Option<Instant>,
 }
@@ -40,6 +44,8 @@ struct SetAside {
 pub(super) enum Choice {
     Keep,
     Take(Box<dyn Detector>),
+    /// Another component of the same name goes on where the one before has stopped.
+    Swap(Box<dyn Detector>),
     /// There is none of that name; the present one goes on.
     Refused(String),
 }
@@ -59,13 +65,17 @@ impl Detection {
             strikes: 0,
             good: 0,
             set_aside: None,
+            edition: 0,
             retry: Retry::new(seed),
         }
     }
 
     /// The detector to begin with.
-    pub(super) fn first(&self, settings: &SyncSettings) -> Result<Box<dyn Detector>, String> {
-        self.detectors.detector(wanted(settings, true))
+    pub(super) fn first(&mut self, settings: &SyncSettings) -> Result<Box<dyn Detector>, String> {
+        let wanted = wanted(settings, true);
+        // Before the detector: one that comes between the two is taken at the next turn.
+        self.edition = self.detectors.edition(wanted);
+        self.detectors.detector(wanted)
     }
 
     /// Whether the settings, and what is known of events, ask for another than `present`.
@@ -77,24 +87,43 @@ impl Detection {
         now: Instant,
     ) -> Choice {
         let wanted = wanted(settings, events_trusted);
+        let edition = self.detectors.edition(wanted);
+        let mut swap = false;
         if let Some(aside) = self.set_aside.as_ref().filter(|it| it.name == wanted) {
-            if aside.again_at.is_none_or(|at| now < at) {
+            if aside.edition != edition {
+                // Another component: it begins without the faults of the one before.
+                self.strikes = 0;
+                self.retry.reset();
+            } else if aside.again_at.is_none_or(|at| now < at) {
+                return Choice::Keep;
+            } else {
+                // One more fault, and it is out again.
+                self.strikes = STRIKES - 1;
+            }
+        } else if present == wanted {
+            if self.edition == edition {
                 return Choice::Keep;
             }
-            // One more fault, and it is out again.
-            self.strikes = STRIKES - 1;
-        } else if present == wanted {
-            return Choice::Keep;
+            swap = true;
+            self.strikes = 0;
+            self.retry.reset();
         } else {
             self.strikes = 0;
             self.retry.reset();
         }
         self.set_aside = None;
         match self.detectors.detector(wanted) {
-            Ok(detector) => Choice::Take(detector),
+            Ok(detector) => {
+                self.edition = edition;
+                match swap {
+                    true => Choice::Swap(detector),
+                    false => Choice::Take(detector),
+                }
+            }
             Err(error) => {
                 self.set_aside = Some(SetAside {
                     name: wanted.to_owned(),
+                    edition,
                     again_at: None,
                 });
                 Choice::Refused(format!(
@@ -138,6 +167,7 @@ impl Detection {
             Ok(detector) => {
                 self.set_aside = Some(SetAside {
                     name: name.to_owned(),
+                    edition: self.edition,
                     again_at: Some(now + wait),
                 });
                 Some(Fallen::Resort(detector))

@@ -93,6 +93,11 @@ pub trait Detectors: Send + Sync + 'static {
     /// Why there is none, and what to do about it.
     fn detector(&self, name: &str) -> Result<Box<dyn Detector>, String>;
 
+    /// A number that changes whenever another component stands behind this name.
+    fn edition(&self, _name: &str) -> u64 {
+        0
+    }
+
     /// The detector that takes over when another is no longer asked. It needs nothing but the
     /// bytes, and nobody can put another in its place.
     ///

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::look::Due;
+use super::due::Due;
 use super::watched::Watched;
 
 #[derive(Default)]

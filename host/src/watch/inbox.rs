@@ -68,6 +68,13 @@ impl Inbox {
         self.arrived.notified().await;
     }
 
+    /// Completes when something has arrived, and takes it: for whoever looks at everything anyway.
+    /// Cancel safe.
+    pub async fn stirred(&self) {
+        self.arrived().await;
+        self.take();
+    }
+
     /// Takes all that waits.
     pub(super) fn take(&self) -> Waiting {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))

@@ -3,12 +3,13 @@
 //! since any of it may block on a dead file system; so it takes all it needs along and brings it
 //! back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Detector, FileEvent, Observation, Verdict, Wake};
+use super::due::{Afresh, Due, Job};
+use super::{Detector, Observation, Verdict, Wake};
 use crate::events::{Fault, FaultKind};
 use crate::target::{Digest, FileError, Rest, Target};
 
@@ -53,89 +54,6 @@ impl Armed {
 
 /// Makes the target of a file that was found in a watched folder.
 pub type Open = fn(PathBuf) -> Arc<dyn Target>;
-
-/// What is due at a file.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Due {
-    pub(super) start: bool,
-    pub(super) tick: bool,
-    pub(super) events: Vec<FileEvent>,
-    pub(super) overflow: bool,
-    pub(super) by_content: bool,
-    /// Whether it has come to rest.
-    pub(super) rest: bool,
-    /// By events, it was written to and not closed since.
-    pub(super) written: bool,
-}
-
-impl Due {
-    /// The first look, whoever the detector is.
-    pub(super) fn from_scratch() -> Self {
-        Self {
-            start: true,
-            by_content: true,
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn any(&self) -> bool {
-        self.start
-            || self.tick
-            || !self.events.is_empty()
-            || self.overflow
-            || self.by_content
-            || self.rest
-    }
-
-    pub(super) fn add(&mut self, other: &Self) {
-        self.start |= other.start;
-        self.tick |= other.tick;
-        self.events.extend_from_slice(&other.events);
-        self.overflow |= other.overflow;
-        self.by_content |= other.by_content;
-        self.rest |= other.rest;
-        self.written |= other.written;
-    }
-}
-
-/// What of the way to the files must be looked at again.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) enum Afresh {
-    #[default]
-    Nothing,
-    /// Paths in watched folders.
-    Inside(Vec<PathBuf>),
-    Everything,
-}
-
-impl Afresh {
-    /// Beyond so many paths, everything is the lesser work.
-    const MOST: usize = 64;
-
-    pub(super) fn add(&mut self, path: PathBuf) {
-        match self {
-            Self::Everything => {}
-            Self::Inside(paths) if paths.contains(&path) => {}
-            Self::Inside(paths) if paths.len() < Self::MOST => paths.push(path),
-            Self::Inside(_) => *self = Self::Everything,
-            Self::Nothing => *self = Self::Inside(vec![path]),
-        }
-    }
-}
-
-/// What to do in one look.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Job {
-    pub(super) afresh: Afresh,
-    /// Due at every file.
-    pub(super) all: Due,
-    /// Due at some, by number, besides.
-    pub(super) some: HashMap<usize, Due>,
-    /// There is no debounce: a change is to be looked at for rest in the same look.
-    pub(super) at_once: bool,
-    /// Events were lost, or cannot be trusted: whoever lives on them must look by itself.
-    pub(super) mistrust: bool,
-}
 
 /// What a look found at one file.
 pub(super) struct Looked {
@@ -186,6 +104,8 @@ pub(super) struct Look {
     free: Vec<usize>,
     /// Their paths.
     known: HashSet<PathBuf>,
+    /// The detector took over from another component of its name, and has not looked yet.
+    swapped: bool,
     open: Open,
 }
 
@@ -202,6 +122,7 @@ impl Look {
             files: Vec::new(),
             free: Vec::new(),
             known: HashSet::new(),
+            swapped: false,
             open,
         };
         for target in targets {
@@ -216,6 +137,12 @@ impl Look {
         for file in self.files.iter_mut().flatten() {
             file.memory = None;
         }
+    }
+
+    /// Another component of the same name: it gets what the one before remembered.
+    pub(super) fn swap(&mut self, detector: Box<dyn Detector>) {
+        self.detector = detector;
+        self.swapped = true;
     }
 
     /// Looks. Even a defect of the host on the way leaves the watcher able to look again.
@@ -309,6 +236,7 @@ impl Look {
         } else {
             some.keys().copied().collect()
         };
+        let swapped = self.swapped && everything;
         let mut faults = 0;
         for number in numbers {
             let mut due = some.remove(&number).unwrap_or_default();
@@ -328,6 +256,7 @@ impl Look {
             }
         }
         findings.armed = armed;
+        self.swapped &= !swapped;
         findings
     }
 
@@ -372,13 +301,19 @@ impl Look {
         // By content first: what is saved between the two is the detector's to see. But where it
         // takes its baseline, it sees nothing of what was saved before.
         let by_content = due.by_content || (file.held && due.tick);
-        let starts = wake == Some(Wake::Start);
+        let starts = wake == Some(Wake::Start) || (self.swapped && wake.is_some());
+        looked.afresh |= self.swapped && by_content;
         if by_content && !starts {
             looked.digest = file.compare();
         }
         looked.observation = wake.map(|wake| {
-            self.detector
-                .observe(&file.target, &wake, file.memory.as_deref())
+            let memory = file.memory.as_deref();
+            let observed = self.detector.observe(&file.target, &wake, memory);
+            if !self.swapped || observed.is_ok() || memory.is_none() {
+                return observed;
+            }
+            // It cannot read what the one before remembered: it begins with nothing.
+            self.detector.observe(&file.target, &Wake::Start, None)
         });
         let mut changed = false;
         if let Some(Ok(observation)) = &mut looked.observation {

@@ -6,6 +6,7 @@
 mod debounce;
 mod detection;
 mod detector;
+mod due;
 mod files;
 mod hearing;
 mod inbox;

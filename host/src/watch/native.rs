@@ -47,7 +47,7 @@ impl NativeEvents {
         let trees = scopes
             .iter()
             .filter_map(|scope| match scope {
-                Scope::Tree(root) => Some(root.clone()),
+                Scope::Tree(root) | Scope::Folder(root) => Some(root.clone()),
                 Scope::File(_) => None,
             })
             .collect();

@@ -17,6 +17,8 @@ pub enum Scope {
     File(Arc<Path>),
     /// Every regular file in a folder and its folders. Links to folders are not entered.
     Tree(PathBuf),
+    /// A folder, and what comes into it or leaves it; not what is in its folders.
+    Folder(PathBuf),
 }
 
 /// A folder or file to put a watch on: its path, with device and inode of what stands there.
@@ -95,6 +97,16 @@ impl Survey {
                         survey.gone = survey.gone.take().or(Some(root.clone()));
                     }
                     survey.walk(root, walks, now);
+                }
+                Scope::Folder(root) => {
+                    let route = Route::to(root, &mut links);
+                    for step in &route.steps {
+                        survey.place(&step.folder);
+                    }
+                    for place in route.places() {
+                        survey.concerns.insert(place, About::All);
+                    }
+                    survey.place(root);
                 }
             }
         }

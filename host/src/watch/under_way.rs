@@ -7,7 +7,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::look::{Findings, Job, Look};
+use super::due::Job;
+use super::look::{Findings, Look};
 
 /// A look that takes longer hangs, most likely on a network file system that is gone.
 pub(super) const SLOW: Duration = Duration::from_secs(30);

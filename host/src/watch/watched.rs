@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::look::Due;
+use super::due::Due;
 use super::{Debounce, FileEvent, FoundBy};
 use crate::target::Digest;
 

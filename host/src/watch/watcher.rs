@@ -11,11 +11,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::detection::{Choice, Detection, Fallen};
+use super::detection::{Choice, Detection};
+use super::due::{Afresh, Due, Job};
 use super::files::Files;
 use super::hearing::Ears;
 use super::inbox::About;
-use super::look::{Afresh, Due, Findings, Job, Look, Looked};
+use super::look::{Findings, Look, Looked};
 use super::under_way::{self, UnderWay, in_place};
 use super::watched::Watched;
 use super::{
@@ -23,7 +24,7 @@ use super::{
     Verdict, Wires,
 };
 use crate::config::SyncSettings;
-use crate::events::{EventBus, EventKind, Fault};
+use crate::events::{EventBus, EventKind};
 use crate::target::{LocalFile, Rest};
 
 /// Stands for "no deadline" where one is needed: a day, after which it is asked again.
@@ -74,7 +75,7 @@ impl ConfigWatcher {
             ..
         } = orders;
         let seed = RandomState::new().hash_one(std::process::id());
-        let detection = Detection::new(wires.detectors, seed);
+        let mut detection = Detection::new(wires.detectors, seed);
         let detector = detection.first(&settings)?;
         let by_events = detector.wakes().events;
         let debounce = Debounce::new(settings.debounce, settings.max_debounce);
@@ -194,6 +195,11 @@ impl ConfigWatcher {
                 self.by_events = detector.wakes().events;
                 look.replace(detector);
                 self.all = Due::from_scratch();
+            }
+            Choice::Swap(detector) => {
+                self.by_events = detector.wakes().events;
+                look.swap(detector);
+                self.all.add(&Due::after_a_swap());
             }
             Choice::Refused(why) => self.bus.publish(EventKind::Error, why),
         }
@@ -394,38 +400,6 @@ impl ConfigWatcher {
         }
     }
 
-    fn strike(&mut self, name: &str, fault: &Fault, counts: bool) {
-        self.bus.publish(
-            EventKind::Error,
-            format!("{fault}; the last good state serves"),
-        );
-        if !counts {
-            return;
-        }
-        match self.detection.failed(name, &self.settings, Instant::now()) {
-            None => {}
-            Some(Fallen::Resort(detector)) => {
-                let next = detector.name().to_owned();
-                self.bus.publish(
-                    EventKind::Degraded,
-                    format!("`{name}` keeps failing; `{next}` looks in its place"),
-                );
-                if let Some(look) = &mut self.look {
-                    self.by_events = detector.wakes().events;
-                    look.replace(detector);
-                    self.all = Due::from_scratch();
-                }
-            }
-            Some(Fallen::Stop) => {
-                self.ears.given_up = true;
-                self.bus.publish(
-                    EventKind::Degraded,
-                    format!("`{name}` keeps failing, watching has stopped (on_failure: stop); serving goes on; `config-sync resume` or SIGHUP reloads and watches again"),
-                );
-            }
-        }
-    }
-
     fn tell_hearing(&mut self) {
         if let Some(look) = self.look.as_ref().filter(|_| !self.first) {
             self.ears.tell(look.detector.as_ref(), &self.bus);
@@ -445,5 +419,6 @@ impl ConfigWatcher {
     }
 }
 
+mod strikes;
 #[cfg(test)]
 mod tests;

@@ -38,3 +38,11 @@ pub mod middleware {
         export_macro_name: "export_middleware",
     });
 }
+
+pub mod granted {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "granted",
+        additional_derives: [PartialEq, Eq, Hash],
+    });
+}

@@ -51,6 +51,7 @@
 )]
 pub mod bindings;
 mod detector;
+mod granted;
 #[doc(hidden)]
 pub mod guest;
 mod handler;
@@ -72,6 +73,7 @@ pub use bindings::middleware::exports::config_sync::plugin::middleware::{
     Decision, Descriptor as MiddlewareDescriptor, Method, Refusal, Reply, Request, Revision, Ways,
 };
 pub use detector::{Absence, Detector, Digest, Observation, Target};
+pub use granted::{Signal, send_signal, settings, signal_targets};
 pub use handler::{Change, Desired, Proposal, ReloadHandler, Sections, Wanted};
 pub use last_seen::{Compared, LastSeen};
 pub use middleware::{Middleware, Settings};

@@ -135,6 +135,7 @@ impl Home {
             .arg("--config")
             .arg(self.config())
             .env("XDG_CACHE_HOME", CACHE)
+            .env("XDG_DATA_HOME", self.runtime.path().join("data"))
             .env("CONFIG_SYNC_STATE", &self.state)
             .env("CONFIG_SYNC_SETTINGS", self.settings())
             .env("XDG_RUNTIME_DIR", self.runtime.path())

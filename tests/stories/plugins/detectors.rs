@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{LONG, READABLE, SHORT, dropped_in, errors, hostile, is_error, text};
+use super::{GRANTED, LONG, READABLE, SHORT, dropped_in, errors, hostile, is_error, text};
 use crate::harness::{Client, Host, List};
 
 const DETECTOR: &str = env!("HOSTILE_DETECTOR");
@@ -36,7 +36,8 @@ async fn is_replaced(sin: &str, fault: &str, time: &str) -> Host {
     let changed = host.apply(&honest("whoami,echo")).await;
     assert_eq!(changed.generation, 2);
     assert_eq!(client.tools().await, ["echo", "whoami"]);
-    assert_eq!(errors(&host), 3);
+    // On a busy machine it is tried again before the file is honest.
+    assert!(errors(&host) >= 3);
     host
 }
 
@@ -83,7 +84,91 @@ async fn a_detector_that_rants_is_cut_short() {
 
 #[tokio::test]
 async fn a_detector_that_wants_to_remember_too_much_is_replaced() {
-    is_replaced("answer", "gave an answer that makes no sense", LONG).await;
+    is_replaced("answer", "said more than its limit", LONG).await;
+}
+
+#[tokio::test]
+async fn a_detector_that_answers_with_more_than_the_host_takes_is_replaced() {
+    is_replaced("flood", "said more than its limit", LONG).await;
+}
+
+#[tokio::test]
+async fn a_detector_that_hoards_without_end_is_replaced() {
+    is_replaced("hoard", "asked for more memory than its limit", LONG).await;
+}
+
+#[tokio::test]
+async fn a_detector_that_uses_what_nobody_lent_it_is_replaced() {
+    is_replaced("forge", "trapped", LONG).await;
+}
+
+/// One fault in three looks is no reason to give it up.
+#[tokio::test]
+async fn a_detector_that_traps_in_the_third_call_is_told_and_goes_on() {
+    let honest = |tools| text("hostile", tools, LONG, "");
+    let mut host = Host::start_in(hostile(DETECTOR), &honest("echo")).await;
+    host.save(format!("# sin: third\n{}", honest("echo")));
+    for _ in 0..4 {
+        let told = host.event("a fault", is_error).await;
+        assert!(told.message.contains("trapped in `observe`"), "{told:?}");
+        assert!(
+            told.message.contains("as commanded"),
+            "what it said: {told:?}"
+        );
+    }
+    let add = format!("# sin: third\n{}", honest("add"));
+    assert_eq!(host.settle(&add).await.kind, "changed");
+    host.apply(&honest("echo")).await;
+    assert!(host.events().iter().all(|it| it.kind != "degraded"));
+}
+
+/// What it does not say, the look by content finds.
+async fn finds_it_all_the_same(sin: &str) {
+    let lies = |tools| {
+        let text = text("hostile", tools, LONG, "");
+        let text = text.replace("sync: {", "sync: {safety_interval: 1, max_debounce: 1, ");
+        format!("# sin: {sin}\n{text}")
+    };
+    let mut host = Host::start_in(hostile(DETECTOR), &lies("echo")).await;
+    let client = Client::connect(host.url()).await;
+    host.apply(&lies("add")).await;
+    assert_eq!(client.tools().await, ["add"]);
+}
+
+#[tokio::test]
+async fn a_detector_that_never_says_a_word_loses_no_edit() {
+    finds_it_all_the_same("lie-never").await;
+}
+
+#[tokio::test]
+async fn a_detector_that_says_what_comes_to_its_mind_loses_no_edit() {
+    finds_it_all_the_same("lie-random").await;
+}
+
+#[tokio::test]
+async fn a_detector_that_cannot_begin_is_refused_with_the_reason() {
+    for (sin, fault) in [
+        ("trap", "trapped in `describe`"),
+        ("loop", "ran past its deadline in `describe`"),
+        (
+            "memory",
+            "asked for more memory than its limit in `describe`",
+        ),
+    ] {
+        let yaml = format!(
+            "grants: {{clock: true}}\nsettings: {{describe: {sin}}}\nlimits: {{time: 0.5}}\n"
+        );
+        let component = fs::read(DETECTOR).unwrap();
+        let folder = dropped_in(&[
+            ("hostile.yaml", yaml.as_bytes()),
+            ("hostile.wasm", &component),
+        ]);
+        let mut host = Host::start_in(folder, &text("mtime", "echo", LONG, "")).await;
+        let told = host.events();
+        let told = told.iter().find(|it| is_error(it)).unwrap();
+        assert!(told.message.contains(fault), "{sin}: {told:?}");
+        host.apply(&text("mtime", "add", LONG, "")).await;
+    }
 }
 
 /// How many lines of the log a plugin has made.
@@ -93,19 +178,19 @@ fn lines_of_plugins(host: &Host) -> usize {
     log.iter().filter(made).count()
 }
 
-/// 200 lines and the word that there are no more, in each of three looks.
-const THREE_TIMES_ENOUGH: usize = 3 * 201;
+/// 200 lines and the word that there are no more, in each look.
+const ENOUGH: usize = 201;
 
 #[tokio::test]
 async fn a_detector_that_floods_the_log_fills_no_disk() {
-    let host = is_replaced("log", "ran past its deadline", SHORT).await;
-    assert_eq!(lines_of_plugins(&host), THREE_TIMES_ENOUGH);
+    let host = is_replaced("log", "said more than its limit", LONG).await;
+    assert_eq!(lines_of_plugins(&host), errors(&host) * ENOUGH);
 }
 
 #[tokio::test]
 async fn a_detector_that_floods_its_standard_output_fills_no_disk() {
-    let host = is_replaced("print", "ran past its deadline", SHORT).await;
-    assert_eq!(lines_of_plugins(&host), THREE_TIMES_ENOUGH);
+    let host = is_replaced("print", "said more than its limit", LONG).await;
+    assert_eq!(lines_of_plugins(&host), errors(&host) * ENOUGH);
 }
 
 #[tokio::test]
@@ -154,7 +239,8 @@ async fn a_detector_that_cries_wolf_reloads_nothing() {
 
 #[tokio::test]
 async fn a_hostile_plugin_with_the_name_of_the_last_resort_leaves_the_host_with_ears() {
-    let folder = dropped_in(&[("hash.wasm", &fs::read(DETECTOR).unwrap())]);
+    let component = fs::read(DETECTOR).unwrap();
+    let folder = dropped_in(&[("hash.yaml", GRANTED), ("hash.wasm", &component)]);
     let mut host = Host::start_in(folder, &text("hash", "echo", LONG, "")).await;
     host.save(format!("# sin: trap\n{}", text("hash", "echo", LONG, "")));
     host.event("another detector", |it| it.kind == "degraded")

@@ -9,7 +9,7 @@ use crate::harness::{Client, Host, until};
 const HANDLER: &str = env!("HOSTILE_HANDLER");
 
 /// What handlers do in `propose` and in `compose`, and what is told of it.
-const SINS: [(&str, &str, &str); 10] = [
+const SINS: [(&str, &str, &str); 11] = [
     ("trap", "plugin `hostile` trapped in", LONG),
     ("recursion", "plugin `hostile` trapped in", LONG),
     ("exit", "plugin `hostile` trapped in", LONG),
@@ -20,8 +20,17 @@ const SINS: [(&str, &str, &str); 10] = [
     ),
     ("sleep", "plugin `hostile` ran past its deadline in", LONG),
     ("loop", "plugin `hostile` ran past its deadline in", SHORT),
-    ("log", "plugin `hostile` ran past its deadline in", SHORT),
-    ("print", "plugin `hostile` ran past its deadline in", SHORT),
+    ("log", "plugin `hostile` said more than its limit in", LONG),
+    (
+        "print",
+        "plugin `hostile` said more than its limit in",
+        LONG,
+    ),
+    (
+        "flood",
+        "plugin `hostile` said more than its limit in",
+        LONG,
+    ),
     ("refuse", "hostile: as commanded", LONG),
     ("rant", "hostile: xxx", LONG),
 ];

@@ -2,7 +2,11 @@
 //! and hide no other. Beside: what those do that misbehave while they run.
 
 mod detectors;
+mod grants;
 mod handlers;
+mod live;
+mod published;
+mod swapped;
 
 use std::fs;
 
@@ -28,9 +32,13 @@ fn dropped_in(plugins: &[(&str, &[u8])]) -> TempDir {
     folder
 }
 
+/// What the guests that misbehave need to misbehave in every way.
+const GRANTED: &[u8] = b"grants: {clock: true}\n";
+
 /// A folder with this component under the name `hostile`.
 fn hostile(component: &str) -> TempDir {
-    dropped_in(&[("hostile.wasm", &fs::read(component).unwrap())])
+    let component = fs::read(component).unwrap();
+    dropped_in(&[("hostile.yaml", GRANTED), ("hostile.wasm", &component)])
 }
 
 fn text(detection: &str, tools: &str, time: &str, rest: &str) -> String {
@@ -78,7 +86,7 @@ async fn what_is_no_plugin_is_named_with_the_reason_and_hides_no_other() {
             b"\0asm\x01\0\0\0",
             "it is a core module, not a component",
         ),
-        ("stranger.wasm", b"\0asm\x0d\0\x01\0", "it exports neither"),
+        ("stranger.wasm", b"\0asm\x0d\0\x01\0", "it exports none of"),
         ("greedy.wasm", &greedy(&good), "plugin/lag@0.1.0"),
     ];
     let mut plugins: Vec<_> = broken

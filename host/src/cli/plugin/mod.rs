@@ -1,6 +1,8 @@
 //! `config-sync plugin`: what a plugin's author does with it, one file for each subcommand.
 
 mod conformance;
+mod inspect;
+mod list;
 mod new;
 mod test;
 
@@ -8,6 +10,12 @@ use std::process::ExitCode;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Plugin {
+    /// The plugins that a host with this configuration would have, and why one cannot be used;
+    /// exit code 1 if one cannot
+    List(list::List),
+    /// Say what a component is, what it imports and wants, its size and digest; exit code 1 if a
+    /// host would not take it
+    Inspect(inspect::Inspect),
     /// Make the project of a plugin, which builds with one command
     New(new::New),
     /// Play every way of saving a file to a detector, and say which ones it sees
@@ -19,6 +27,8 @@ pub(super) enum Plugin {
 impl Plugin {
     pub(super) async fn run(&self) -> ExitCode {
         match self {
+            Self::List(list) => list.run().await,
+            Self::Inspect(inspect) => inspect.run(),
             Self::Conformance(conformance) => conformance.run().await,
             Self::Test(test) => test.run(),
             Self::New(new) => new.run(),

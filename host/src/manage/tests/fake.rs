@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 use crate::events::EventBus;
 use crate::manage::{
     self, Backend, BackendState, Bounds, Client, Configuration, Detection, Host, Layer, Load,
-    OnDisk, Origin, Place, Plugin, PluginKind, Refused, Reloaded, Restored, SaveTo, Serves,
-    Setting, Settings, Status, Tool, Watching,
+    OnDisk, Origin, Place, Plugin, PluginKind, PluginState, Refused, Reloaded, Restored, SaveTo,
+    Serves, Setting, Settings, Status, Tool, Watching,
 };
 
 #[derive(Default)]
-pub(super) struct Fake {
-    pub(super) bus: EventBus,
+pub(crate) struct Fake {
+    pub(crate) bus: EventBus,
     /// The orders that it got.
     pub(super) asked: Mutex<Vec<&'static str>>,
 }
@@ -136,7 +136,16 @@ impl Host for Fake {
             kind: Some(PluginKind::Detector),
             summary: "by content".to_owned(),
             built_in: true,
+            state: PluginState::Ready,
             refused: None,
+            sections: Vec::new(),
+            path: None,
+            digest: None,
+            grants: Vec::new(),
+            in_use: true,
+            calls: 0,
+            faults: 0,
+            strikes: 0,
         };
         async { vec![hash] }.boxed()
     }
@@ -217,9 +226,9 @@ impl Host for Fake {
 }
 
 /// A fake host that serves.
-pub(super) struct Stage {
-    pub(super) host: Arc<Fake>,
-    pub(super) place: Place,
+pub(crate) struct Stage {
+    pub(crate) host: Arc<Fake>,
+    pub(crate) place: Place,
     pub(super) socket: PathBuf,
     cancel: CancellationToken,
     serving: JoinHandle<()>,
@@ -227,7 +236,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let root = TempDir::new().unwrap();
         let watched = Path::new("/etc/gateway/config.yaml");
         let place = Place::of(Some(root.path()), None, watched);
@@ -250,7 +259,7 @@ impl Stage {
         Client::find(&self.place).await.unwrap()
     }
 
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.cancel.cancel();
         self.serving.await.unwrap();
         assert!(!self.socket.exists());

@@ -115,6 +115,7 @@ async fn attempt(
     };
     let handlers = Handlers::new(vec![Box::new(told)]);
     let attempt = Attempt {
+        anew: false,
         source: "config.yaml",
         gateway,
         handlers: &handlers,

@@ -14,8 +14,7 @@ use crate::watch::{AUTO, Detectors};
 impl Managed {
     /// Blocks, when it is asked first.
     pub(super) fn all_settings(&self) -> Settings {
-        let plugins = self.described.get_or_init(|| self.library.described());
-        shown(self.watched.path(), &self.settings, plugins)
+        shown(self.watched.path(), &self.settings, &self.library.list())
     }
 
     /// Blocks. Whether the file was written.

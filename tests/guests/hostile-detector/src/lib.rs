@@ -1,9 +1,11 @@
 //! A detector that misbehaves on command: the first line of the watched file, `# sin: NAME`,
 //! says how. Without one it compares modification time, size and inode, as `mtime` does.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use config_sync_sdk::{
     Compared, Detector, DetectorDescriptor, FileStat, LastSeen, Observation, Target, Timestamp,
-    Wake, Wakes,
+    Verdict, Wake, Wakes, settings,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,10 @@ impl Detector for Hostile {
     type Memory = Memory;
 
     fn describe() -> DetectorDescriptor {
+        // Some cannot even begin.
+        if let Some(sin) = settings().get("describe").and_then(|sin| sin.as_str()) {
+            let _ = sins::commit(sin);
+        }
         DetectorDescriptor {
             summary: "misbehaves on command".into(),
             wakes: Wakes::TICK,
@@ -51,6 +57,16 @@ impl Detector for Hostile {
         let honest = look(target, memory)?;
         match sin(target).as_deref() {
             None => Ok(honest),
+            Some("lie-never") => Ok(Observation {
+                verdict: Verdict::Unchanged,
+                note: String::new(),
+                ..honest
+            }),
+            Some("lie-random") => Ok(Observation {
+                verdict: random(target),
+                ..honest
+            }),
+            Some("forge") => Ok(forged(honest)),
             Some("lie-changed") => Ok(Observation::changed(honest.memory, "as commanded")),
             Some("note") => Ok(honest.with_note(sins::huge())),
             Some("answer") => Ok(Observation {
@@ -63,6 +79,30 @@ impl Detector for Hostile {
             Some(sin) => sins::commit(sin).map(|()| honest),
         }
     }
+}
+
+/// Neither it nor the host knows what comes.
+fn random(target: &dyn Target) -> Verdict {
+    static LOOKS: AtomicU64 = AtomicU64::new(1);
+    let look = LOOKS.fetch_add(1, Ordering::Relaxed);
+    let stat = target.stat().map_or(0, |stat| stat.changed);
+    match (stat ^ look.wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 7 & 3 {
+        0 => Verdict::Unchanged,
+        1 => Verdict::Changed,
+        _ => Verdict::Missing,
+    }
+}
+
+/// Uses a file that nobody has lent it.
+fn forged(honest: Observation<Memory>) -> Observation<Memory> {
+    #[cfg(target_family = "wasm")]
+    {
+        use config_sync_sdk::bindings::detector::config_sync::plugin::target::Target as Lent;
+        #[allow(unsafe_code, reason = "to forge is the sin")]
+        let forged = unsafe { Lent::from_handle(4711) };
+        let _ = forged.stat();
+    }
+    honest
 }
 
 /// What `mtime` would find.
@@ -108,7 +148,6 @@ impl From<FileStat> for Identity {
 
 #[cfg(test)]
 mod tests {
-    use config_sync_sdk::Verdict;
     use config_sync_sdk::testing::{FakeTarget, Looks};
 
     use super::*;

@@ -264,6 +264,7 @@ impl World {
             bus,
             orders: orders_out.clone(),
             standing: tokio::sync::watch::Sender::default(),
+            in_force: tokio::sync::watch::Sender::default(),
             memory: Box::new(Recording {
                 records: records_out,
                 serves: None,

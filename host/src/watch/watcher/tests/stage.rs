@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::broadcast::Receiver;
 
 use super::super::*;
-use crate::events::{FaultKind, SyncEvent};
+use crate::events::{Fault, FaultKind, SyncEvent};
 use crate::target::{Digest, FileError, FileKind, Stat, Target};
 use crate::watch::{Arm, Armed, Detector, Detectors, Hearing, Wake, Wakes};
 

@@ -1,0 +1,287 @@
+//! One component, checked and ready to be called: what it is, what it was granted, what it may
+//! use, and what became of its calls. Another file of the same name makes another edition.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use serde_json::Value;
+use wasmtime::component::{Component, InstancePre};
+
+use super::detector::WasmDetector;
+use super::engine::{PluginEngine, Workshop};
+use super::grants;
+use super::handler::WasmHandler;
+use super::health::Health;
+use super::isolation::Isolation;
+use super::limits::Limits;
+use super::state::State;
+use crate::config::{PluginFile, PluginGrants};
+use crate::target::Digest;
+use crate::watch::Wakes;
+
+/// Counts editions over the whole process; 0 stands for none.
+static NUMBER: AtomicU64 = AtomicU64::new(1);
+
+/// What a plugin says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Description {
+    Detector {
+        summary: String,
+        wakes: Wakes,
+    },
+    Handler {
+        summary: String,
+        sections: Vec<String>,
+    },
+}
+
+/// What a component is, by what it exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Detector,
+    Handler,
+}
+
+/// Each kind with the interface that its components export.
+pub(super) const KINDS: [(Kind, &str); 2] = [
+    (Kind::Detector, "detector"),
+    (Kind::Handler, "reload-handler"),
+];
+
+impl Kind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Detector => "detector",
+            Self::Handler => "handler",
+        }
+    }
+}
+
+pub(super) struct Edition {
+    pub(super) name: Arc<str>,
+    pub(super) number: u64,
+    pub(super) kind: Kind,
+    description: OnceLock<Description>,
+    /// SHA-256 of the component.
+    pub(super) digest: Digest,
+    pub(super) limits: Limits,
+    pub(super) grants: Arc<PluginGrants>,
+    /// A JSON object.
+    pub(super) settings: Arc<str>,
+    file: PluginFile,
+    pub(super) isolation: Option<Isolation>,
+    pub(super) workshop: Arc<Workshop>,
+    pub(super) pre: InstancePre<State>,
+    health: Mutex<Health>,
+}
+
+/// A component that is compiled and linked.
+#[derive(Clone)]
+pub(super) struct Linked {
+    kind: Kind,
+    digest: Digest,
+    workshop: Arc<Workshop>,
+    pre: InstancePre<State>,
+}
+
+impl Linked {
+    /// Checks a component without asking it anything.
+    ///
+    /// # Errors
+    /// Why it cannot be used, and the remedy.
+    pub(super) fn new(
+        name: &str,
+        engine: &PluginEngine,
+        bytes: &[u8],
+        file: &PluginFile,
+        limits: Limits,
+    ) -> Result<Self, String> {
+        let digest = Digest::of(bytes);
+        if let Some(pinned) = file.sha256.as_ref().filter(|it| **it != digest.to_string()) {
+            return Err(format!(
+                "its digest is {digest}, and {name}.yaml pins {pinned}; if you trust this file, \
+                 write its digest there"
+            ));
+        }
+        let workshop = engine
+            .workshop(limits.stack)
+            .map_err(|error| format!("{error:#}"))?;
+        let component = workshop.compile(bytes)?;
+        let kind = kind(&workshop, &component)?;
+        grants::check(name, &imports(&workshop, &component), &file.grants)?;
+        let pre = link(&workshop, &component)?;
+        Ok(Self {
+            kind,
+            digest,
+            workshop,
+            pre,
+        })
+    }
+}
+
+impl Edition {
+    /// Checks a component and asks it what it is. `limits` are those of `file`, or others.
+    ///
+    /// # Errors
+    /// Why it cannot be used, and the remedy.
+    pub(super) fn new(
+        name: &str,
+        engine: &PluginEngine,
+        bytes: &[u8],
+        file: &PluginFile,
+        limits: Limits,
+    ) -> Result<Arc<Self>, String> {
+        let linked = Linked::new(name, engine, bytes, file, limits)?;
+        Self::of(name, engine, linked, file, limits)
+    }
+
+    /// Asks a component what it is.
+    ///
+    /// # Errors
+    /// When it cannot say.
+    pub(super) fn of(
+        name: &str,
+        engine: &PluginEngine,
+        linked: Linked,
+        file: &PluginFile,
+        limits: Limits,
+    ) -> Result<Arc<Self>, String> {
+        let Linked {
+            kind,
+            digest,
+            workshop,
+            pre,
+        } = linked;
+        let edition = Arc::new(Self {
+            name: name.into(),
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            kind,
+            description: OnceLock::new(),
+            digest,
+            limits,
+            grants: Arc::new(file.grants.clone()),
+            settings: Value::Object(file.settings.clone()).to_string().into(),
+            file: file.clone(),
+            isolation: engine.isolation().cloned(),
+            workshop,
+            pre,
+            health: Mutex::default(),
+        });
+        // It must at least be able to say what it is.
+        let description = match kind {
+            Kind::Detector => WasmDetector::describe(&edition),
+            Kind::Handler => WasmHandler::describe(&edition),
+        }
+        .map_err(|fault| fault.to_string())?;
+        edition.description.get_or_init(|| description);
+        *edition.health() = Health::default();
+        Ok(edition)
+    }
+
+    pub(super) fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether these make the same again.
+    pub(super) fn is_of(&self, digest: &Digest, file: &PluginFile) -> bool {
+        self.digest == *digest && self.file == *file
+    }
+
+    /// The sections of the configuration that it reads.
+    pub(super) fn sections(&self) -> &[String] {
+        match self.description.get() {
+            Some(Description::Handler { sections, .. }) => sections,
+            _ => &[],
+        }
+    }
+
+    /// What it wants to be woken for; a detector always says.
+    pub(super) fn wakes(&self) -> Wakes {
+        match self.description.get() {
+            Some(Description::Detector { wakes, .. }) => *wakes,
+            _ => Wakes {
+                tick: true,
+                events: true,
+            },
+        }
+    }
+
+    pub(super) fn summary(&self) -> &str {
+        match self.description.get() {
+            Some(Description::Handler { summary, .. } | Description::Detector { summary, .. }) => {
+                summary
+            }
+            None => "",
+        }
+    }
+}
+
+/// The names of all that a component imports.
+pub(super) fn imports(workshop: &Workshop, component: &Component) -> Vec<String> {
+    let described = component.component_type();
+    let imports = described.imports(&workshop.engine);
+    imports.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// The names of all that a component exports.
+pub(super) fn exports(workshop: &Workshop, component: &Component) -> Vec<String> {
+    let described = component.component_type();
+    let exports = described.exports(&workshop.engine);
+    exports.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// What a component is.
+///
+/// # Errors
+/// That it is nothing of ours, or of a version that this host does not serve.
+pub(super) fn kind(workshop: &Workshop, component: &Component) -> Result<Kind, String> {
+    let exports = exports(workshop, component);
+    let mut other = None;
+    for export in &exports {
+        let Some(ours) = export.strip_prefix(grants::OURS) else {
+            continue;
+        };
+        let (interface, version) = ours.split_once('@').unwrap_or((ours, "none"));
+        let Some((kind, _)) = KINDS.iter().find(|(_, known)| *known == interface) else {
+            other = Some(version);
+            continue;
+        };
+        if grants::serves(version) {
+            return Ok(*kind);
+        }
+        return Err(format!(
+            "it is a {} for version {version} of `config-sync:plugin`, and this host has {}; {}",
+            kind.as_str(),
+            grants::VERSION,
+            grants::remedy(version)
+        ));
+    }
+    let known = KINDS.map(|(_, interface)| format!("`{}{interface}`", grants::OURS));
+    Err(format!(
+        "it exports none of {} but [{}]; {}",
+        known.join(", "),
+        exports.join(", "),
+        grants::remedy(other.unwrap_or_default())
+    ))
+}
+
+/// Finds everything that the component imports.
+pub(super) fn link(
+    workshop: &Workshop,
+    component: &Component,
+) -> Result<InstancePre<State>, String> {
+    workshop.linker.instantiate_pre(component).map_err(|error| {
+        format!(
+            "it wants something that this host does not give: {error}: {}; build it with the \
+             `wit/` of version {}, without it",
+            error.root_cause(),
+            grants::VERSION
+        )
+    })
+}
+
+/// The file with a plugin's grants, limits and settings: beside it, of the same name.
+pub(super) fn file_beside(component: &Path) -> PathBuf {
+    component.with_extension("yaml")
+}

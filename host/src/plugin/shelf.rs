@@ -1,0 +1,238 @@
+//! What lies in the plugins folders, and since when it lies still: a file that is being copied is
+//! not taken before it is whole. Pure but for [`Found::in_folders`]: `now` is an argument.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::edition::file_beside;
+use crate::target::{LocalFile, Stat, Target};
+
+/// For so long a file must have been as it is, and nobody have it open for writing.
+const STILL: Duration = Duration::from_millis(200);
+/// A writer that has done nothing for so long has forgotten to close it.
+const FORGOTTEN: Duration = Duration::from_secs(5);
+/// More files than this in one folder are no plugins.
+const MOST: usize = 1000;
+
+/// A component in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) path: PathBuf,
+    /// Its own state, and that of the file beside it.
+    stamp: (Stat, Option<Stat>),
+}
+
+impl Found {
+    /// Every `NAME.wasm` in these folders by the stem of its name; the first folder that has one
+    /// of a name has its say.
+    pub(super) fn in_folders(folders: &[PathBuf]) -> BTreeMap<String, Self> {
+        let mut found = BTreeMap::new();
+        for folder in folders {
+            for path in components(folder) {
+                let stem = path
+                    .file_stem()
+                    .map(|stem| stem.to_string_lossy().into_owned());
+                let stat = |path: PathBuf| LocalFile::new(path).stat().ok();
+                if let (Some(name), Some(own)) = (stem, stat(path.clone())) {
+                    let stamp = (own, stat(file_beside(&path)));
+                    found.entry(name).or_insert(Self { path, stamp });
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether somebody has it open for writing, as far as the system tells.
+    fn is_written(&self) -> bool {
+        let open = |path: PathBuf| LocalFile::new(path).is_open_for_writing() == Some(true);
+        open(self.path.clone()) || (self.stamp.1.is_some() && open(file_beside(&self.path)))
+    }
+}
+
+/// What to do about a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Something new lies there, and lies still.
+    Take(String, PathBuf),
+    /// Nothing lies there any more.
+    Gone(String),
+}
+
+/// What is known of the folders.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    known: BTreeMap<String, Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    seen: Option<Found>,
+    since: Instant,
+    taken: Option<Found>,
+}
+
+impl Shelf {
+    /// What follows from a look at the folders.
+    pub(super) fn look(
+        &mut self,
+        mut found: BTreeMap<String, Found>,
+        is_written: impl Fn(&Found) -> bool,
+        now: Instant,
+    ) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let names: BTreeSet<_> = self.known.keys().chain(found.keys()).cloned().collect();
+        for name in names {
+            let here = found.remove(&name);
+            let known = self.known.entry(name.clone()).or_insert_with(|| Known {
+                seen: None,
+                since: now,
+                taken: None,
+            });
+            if known.seen != here {
+                known.since = now;
+                known.seen.clone_from(&here);
+            }
+            let still = now.saturating_duration_since(known.since);
+            if known.seen == known.taken && known.seen.is_some() {
+                continue;
+            }
+            if still < STILL {
+                continue;
+            }
+            match here {
+                Some(here) => {
+                    if still >= FORGOTTEN || !is_written(&here) {
+                        steps.push(Step::Take(name, here.path.clone()));
+                        known.taken = Some(here);
+                    }
+                }
+                None => {
+                    if known.taken.is_some() {
+                        steps.push(Step::Gone(name.clone()));
+                    }
+                    self.known.remove(&name);
+                }
+            }
+        }
+        steps
+    }
+
+    /// Everything that lies there, as it is: at the start there is nothing to wait for.
+    pub(super) fn take_all(&mut self, found: BTreeMap<String, Found>, now: Instant) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for (name, here) in found {
+            steps.push(Step::Take(name.clone(), here.path.clone()));
+            let known = Known {
+                seen: Some(here.clone()),
+                since: now,
+                taken: Some(here),
+            };
+            self.known.insert(name, known);
+        }
+        steps
+    }
+
+    /// As [`Self::look`], at the folders themselves.
+    pub(super) fn look_at(&mut self, folders: &[PathBuf], now: Instant) -> Vec<Step> {
+        self.look(Found::in_folders(folders), Found::is_written, now)
+    }
+
+    /// What lies there is to be taken once more.
+    pub(super) fn forget_taken(&mut self) {
+        for known in self.known.values_mut() {
+            known.taken = known.taken.take().map(|taken| Found {
+                // No file is like this: what lies there differs, and what is gone was there.
+                path: PathBuf::new(),
+                ..taken
+            });
+        }
+    }
+
+    /// When it must be looked at again though nothing happens: something does not lie still yet.
+    pub(super) fn look_again(&self, now: Instant) -> Option<Instant> {
+        let moving = self
+            .known
+            .values()
+            .filter(|known| known.seen != known.taken);
+        let again = moving.map(|known| (known.since + STILL).max(now + STILL / 2));
+        again.min()
+    }
+}
+
+/// Every `NAME.wasm` in the folder, in the order of their names.
+fn components(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|it| it == "wasm") && path.is_file())
+        .take(MOST)
+        .collect();
+    paths.sort();
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::FileKind;
+
+    fn found(size: u64) -> BTreeMap<String, Found> {
+        let stat = Stat {
+            kind: FileKind::Regular,
+            size,
+            modified: size,
+            changed: size,
+            inode: 1,
+            device: 1,
+        };
+        let found = Found {
+            path: PathBuf::from("/p/a.wasm"),
+            stamp: (stat, None),
+        };
+        BTreeMap::from([("a".to_owned(), found)])
+    }
+
+    fn take() -> Vec<Step> {
+        vec![Step::Take("a".to_owned(), "/p/a.wasm".into())]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_is_taken_once_it_lies_still() {
+        let (mut shelf, begin) = (Shelf::default(), Instant::now());
+        let mut at = |millis: u64, here: BTreeMap<String, Found>, written: bool| {
+            let now = begin + Duration::from_millis(millis);
+            shelf.look(here, |_| written, now)
+        };
+        assert_eq!(at(0, found(1), false), []);
+        assert_eq!(at(150, found(2), false), [], "it grows");
+        assert_eq!(at(300, found(2), false), []);
+        assert_eq!(at(350, found(2), true), [], "somebody writes");
+        assert_eq!(at(400, found(2), false), take());
+        assert_eq!(at(9000, found(2), false), [], "once");
+        assert_eq!(at(9100, found(3), true), []);
+        assert_eq!(at(14_100, found(3), true), take(), "nobody closes it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_is_written_anew_was_not_away() {
+        let (mut shelf, begin) = (Shelf::default(), Instant::now());
+        assert_eq!(shelf.take_all(found(1), begin), take());
+        let mut at = |millis: u64, here: BTreeMap<String, Found>| {
+            shelf.look(here, |_| false, begin + Duration::from_millis(millis))
+        };
+        assert_eq!(at(0, found(1)), []);
+        assert_eq!(at(10, BTreeMap::new()), []);
+        assert_eq!(at(20, found(2)), []);
+        assert_eq!(at(220, found(2)), take());
+        assert_eq!(at(300, BTreeMap::new()), []);
+        assert_eq!(at(500, BTreeMap::new()), [Step::Gone("a".to_owned())]);
+        assert_eq!(at(900, BTreeMap::new()), []);
+        assert_eq!(at(1000, found(2)), []);
+        assert_eq!(at(1200, found(2)), take(), "it is back");
+    }
+}

@@ -1,0 +1,98 @@
+//! The host's side of the import `signal`: sends signals to the processes that are granted, by
+//! the name under which the user granted them. Waits for none of them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use wasmtime_wasi::runtime::in_tokio;
+
+use super::bindings::granted::config_sync::plugin::signal::{self, Kind};
+use super::state::State;
+use crate::config::SignalGrant;
+
+/// A pidfile holds one number.
+const MOST_BYTES: u64 = 64;
+/// systemd answers at once, or not at all.
+const SYSTEMCTL: Duration = Duration::from_secs(5);
+
+impl signal::Host for State {
+    fn targets(&mut self) -> wasmtime::Result<Vec<String>> {
+        Ok(self.grants().signal.iter().map(name).collect())
+    }
+
+    fn send(&mut self, to: String, kind: Kind) -> wasmtime::Result<Result<(), String>> {
+        self.count("signal.send");
+        let granted = self.grants().signal.iter().find(|it| name(it) == to);
+        let Some(granted) = granted.cloned() else {
+            let to = super::output::cut(to);
+            return Ok(Err(format!("`{to}` is not granted (grants.signal)")));
+        };
+        let plugin = self.name().to_owned();
+        let sent = self.on_the_hosts_time(|| match &granted {
+            SignalGrant::Pidfile(path) => to_process(path, kind),
+            SignalGrant::Unit(unit) => to_unit(unit, kind),
+        });
+        tracing::info!(target: "config_sync::plugin", plugin, to, ?kind, ?sent, "signal");
+        Ok(sent)
+    }
+}
+
+fn name(grant: &SignalGrant) -> String {
+    match grant {
+        SignalGrant::Pidfile(path) => path.display().to_string(),
+        SignalGrant::Unit(unit) => unit.clone(),
+    }
+}
+
+fn to_process(path: &Path, kind: Kind) -> Result<(), String> {
+    let told = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+    let text = read(path).map_err(|error| told(&error))?;
+    let id: i32 = text
+        .trim()
+        .parse()
+        .map_err(|_| told(&"it holds no number of a process"))?;
+    // 0 and what is negative mean groups, 1 is the system's own, and the host ends by no plugin.
+    if id <= 1 || id.cast_unsigned() == std::process::id() {
+        return Err(told(&format_args!("process {id} is not to be signalled")));
+    }
+    kill(Pid::from_raw(id), native(kind))
+        .map_err(|error| told(&format_args!("process {id}: {}", error.desc())))
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(MOST_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn to_unit(unit: &str, kind: Kind) -> Result<(), String> {
+    let mut command = tokio::process::Command::new("systemctl");
+    command
+        .args(["kill", "--kill-whom=main", "--signal"])
+        .arg(native(kind).as_str())
+        .args(["--", unit])
+        .kill_on_drop(true);
+    let ended = in_tokio(async { tokio::time::timeout(SYSTEMCTL, command.output()).await });
+    match ended {
+        Err(_) => Err("systemctl does not answer".to_owned()),
+        Ok(Err(error)) => Err(format!("systemctl: {error}")),
+        Ok(Ok(output)) if output.status.success() => Ok(()),
+        Ok(Ok(output)) => Err(super::output::cut(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        )),
+    }
+}
+
+fn native(kind: Kind) -> Signal {
+    match kind {
+        Kind::Hangup => Signal::SIGHUP,
+        Kind::User1 => Signal::SIGUSR1,
+        Kind::User2 => Signal::SIGUSR2,
+        Kind::Interrupt => Signal::SIGINT,
+        Kind::Terminate => Signal::SIGTERM,
+    }
+}

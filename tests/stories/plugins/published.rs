@@ -1,0 +1,60 @@
+//! Components of every published version of the interfaces go on working, and one of a version
+//! that this host does not serve says so.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::{LONG, dropped_in, errors, text};
+use crate::harness::Host;
+
+/// Every folder of `tests/published`.
+fn versions() -> Vec<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("published");
+    let entries = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+    let versions: Vec<_> = entries.filter(|path| path.is_dir()).collect();
+    assert!(!versions.is_empty());
+    versions
+}
+
+#[tokio::test]
+async fn components_of_every_published_version_go_on_working() {
+    for version in versions() {
+        let read = |name: &str| fs::read(version.join(name)).unwrap();
+        let (detector, handler) = (read("detector.wasm"), read("handler.wasm"));
+        let folder = dropped_in(&[("old.wasm", &detector), ("claims.wasm", &handler)]);
+        let with = |tools, word| text("old", tools, LONG, &format!("published: {word}\n"));
+        let mut host = Host::start_in(folder, &with("echo", "yes")).await;
+        host.apply(&with("add", "yes")).await;
+        let refused = host.settle(with("echo", "no")).await;
+        assert!(refused.message.contains("no, as of "), "{refused:?}");
+        host.apply(&with("echo", "yes, please")).await;
+        assert_eq!(errors(&host), 1, "{}", version.display());
+    }
+}
+
+#[tokio::test]
+async fn a_component_of_another_version_says_which_it_wants_and_which_is_here() {
+    let version = versions().remove(0);
+    let detector = fs::read(version.join("detector.wasm")).unwrap();
+    let of = version.file_name().unwrap().to_str().unwrap().to_owned();
+    let (has, wants) = (format!("detector@{of}"), "detector@9.1.0".to_owned());
+    let mut bytes = detector.clone();
+    let places = detector.windows(has.len()).enumerate();
+    for (at, _) in places.filter(|(_, window)| *window == has.as_bytes()) {
+        bytes[at..at + has.len()].copy_from_slice(wants.as_bytes());
+    }
+    let folder = dropped_in(&[("new.wasm", &bytes)]);
+    let host = Host::start_in(folder, &text("mtime", "echo", LONG, "")).await;
+    let told = host.events();
+    let told = told.iter().find(|it| it.kind == "error").unwrap();
+    assert!(
+        told.message.contains(
+            "it is a detector for version 9.1.0 of `config-sync:plugin`, and this host has 0.1."
+        ),
+        "{told:?}"
+    );
+    assert!(
+        told.message.contains("take a newer config-sync"),
+        "{told:?}"
+    );
+}
