@@ -19,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::managed::known_detector;
-use self::managed::{Managed, Turns};
+use self::managed::{Managed, OverTcp, Turns};
 use self::plugins::FollowPlugins;
 pub use self::shown::shown;
 use crate::config::PluginSettings;
 use crate::events::{EventBus, EventKind, timestamp};
 use crate::gateway::{Capability, Gateway, Snapshot};
-use crate::manage::Place;
+use crate::manage::{Place, Server};
 use crate::memory::DiskMemory;
 use crate::plugin::{Library, PluginEngine};
 use crate::reload::{Forgetful, Handlers, InForce, Memory, Ports, Reloader, Standing, Trigger};
@@ -236,6 +236,7 @@ impl SentinelService {
         let (orders, obeyed) = watch::channel(None);
         let (ask, asked) = mpsc::channel(1);
         if let Some(place) = place {
+            let over_tcp = watch::Sender::new(None);
             let managed = Managed {
                 watched: target.clone(),
                 root: state,
@@ -252,10 +253,18 @@ impl SentinelService {
                 settings: settings.clone(),
                 library: Arc::clone(&library),
                 settling: self.settling.subscribe(),
+                over_tcp: over_tcp.subscribe(),
             };
             let socket = managed::open(&place, &self.bus).await;
-            let managed = Arc::new(managed);
-            tasks.spawn(managed::serve(socket, place, managed, cancel.clone()));
+            let server = Server::new(Arc::new(managed));
+            let tcp = OverTcp {
+                server: server.clone(),
+                standing: self.standing.subscribe(),
+                address: over_tcp,
+                bus: self.bus.clone(),
+            };
+            tasks.spawn(tcp.run(cancel.clone()));
+            tasks.spawn(managed::serve(socket, place, server, cancel.clone()));
         }
         let mut reloader = Reloader::new(Ports {
             target: target.clone(),

@@ -36,7 +36,7 @@ const RANKS: [(&str, u32); 21] = [
 ];
 
 /// One foreign crate, one room (and the command line's demo server, which is an MCP server too).
-const FOREIGN: [(&str, &[&str]); 18] = [
+const FOREIGN: [(&str, &[&str]); 19] = [
     ("annotate_snippets", &["config"]),
     ("axum", &["gateway", "manage", "cli"]),
     ("clap", &["cli"]),
@@ -51,7 +51,8 @@ const FOREIGN: [(&str, &[&str]); 18] = [
     ("rmcp", &["gateway", "cli"]),
     ("serde_saphyr", &["config"]),
     ("sha2", &["state", "target"]),
-    ("subtle", &["gateway"]),
+    ("schemars", &["events", "manage"]),
+    ("subtle", &["gateway", "manage"]),
     ("tui_input", &["tui"]),
     ("wasmtime", &["plugin"]),
     ("yaml_edit", &["settings"]),

@@ -33,6 +33,8 @@ mod jwt;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod killed_saving;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod manage;

@@ -50,6 +50,12 @@ fn page(status: &Answer) -> String {
             time(&status.started)
         ),
     );
+    if let Some(management) = &status.management {
+        page.row(
+            "api",
+            &format!("http://{management}/manage/v1, and a socket"),
+        );
+    }
     page.row("serves", &serves(status));
     page.row("on disk", &on_disk(status));
     if let Some(last) = &status.last_reload {
@@ -66,6 +72,9 @@ fn page(status: &Answer) -> String {
     }
     if let Some(seconds) = status.retry_in {
         page.row("next try", &format!("in {seconds:.0} s"));
+    }
+    if let Some(seconds) = status.settles_in {
+        page.row("changed", &format!("looked at again in {seconds:.1} s"));
     }
     page.row("watching", &watching(status));
     let mut title = "backends";

@@ -31,6 +31,7 @@ mod shown;
 mod suggest;
 mod sync;
 mod template;
+mod token;
 mod value;
 mod version;
 mod yaml;
@@ -52,11 +53,12 @@ pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};
 pub(crate) use reader::MapReader;
 pub use sentinel::SentinelConfig;
-pub use server::{ManagementSettings, ServerLimits, ServerSettings, Token, Transport};
+pub use server::{ManagementSettings, ServerLimits, ServerSettings, Transport};
 pub use shown::shown;
 pub use sync::{
     DEBOUNCE_SECONDS, MAX_DEBOUNCE_SECONDS, OnFailure, POLL_INTERVAL_SECONDS, PROBATION_SECONDS,
     SAFETY_INTERVAL_SECONDS, SyncSettings,
 };
 pub use template::{Environment, MissingVariable, Template, TemplateError};
+pub use token::Token;
 pub(crate) use value::Value;

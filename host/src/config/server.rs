@@ -4,11 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::reader::MapReader;
-use super::template::Template;
+use super::token::{self, Token};
 use super::value::Value;
 
 const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const DEFAULT_PORT: u64 = 9000;
+const DEFAULT_MANAGEMENT_PORT: u64 = 9001;
 const MIB: usize = 1 << 20;
 
 /// Where MCP clients reach us.
@@ -76,22 +77,14 @@ impl Default for ServerLimits {
 }
 
 /// `server.management`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ManagementSettings {
-    /// Off unless the file turns it on.
+    /// Served over TCP, beside the socket; off unless the file turns it on.
     pub enabled: bool,
+    /// Where; others reach only what is served with a token.
+    pub address: SocketAddr,
     /// What a client of the API must show.
     pub token: Option<Token>,
-}
-
-/// A template that may be typed as a literal secret, so its `Debug` does not show it.
-#[derive(Clone, PartialEq)]
-pub struct Token(pub Template);
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(..)")
-    }
 }
 
 impl ServerSettings {
@@ -222,23 +215,56 @@ fn transport(map: &mut MapReader<'_>) -> Transport {
     }
 }
 
+impl Default for ManagementSettings {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            address: SocketAddr::new(DEFAULT_HOST, DEFAULT_MANAGEMENT_PORT as u16),
+            token: None,
+        }
+    }
+}
+
 fn management(map: &mut MapReader<'_>) -> ManagementSettings {
-    let Some(value) = map.get("management") else {
-        return ManagementSettings::default();
-    };
-    let Some(mut map) = value.map() else {
-        return ManagementSettings::default();
+    let default = ManagementSettings::default();
+    let Some(mut map) = map.get("management").and_then(|value| value.map()) else {
+        return default;
     };
     let enabled = map.boolean("enabled", false);
-    if enabled {
-        value.warn("the management API is not in this version", None);
-    } else {
+    if !enabled {
         map.forgive_unset_variables();
     }
-    let token = map.get("token").and_then(|value| value.template());
+    let has_token = map.has("token");
+    let host = map.get("host").and_then(|value| {
+        let text = value.text()?;
+        let host = match text.as_str() {
+            "localhost" => Some(DEFAULT_HOST),
+            address => address.parse().ok(),
+        };
+        match host {
+            None => {
+                let quoted = value.quoted();
+                let message = format!("{quoted} is neither an IP address nor `localhost`");
+                value.error(message, None);
+            }
+            Some(host) if enabled && !host.is_loopback() && !has_token => value.error(
+                "anyone who reaches this address could stop the host",
+                Some("write `token: \"${MANAGE_TOKEN}\"`, or listen on 127.0.0.1".to_owned()),
+            ),
+            Some(_) => {}
+        }
+        host
+    });
+    let port = map.integer("port", 0..=u16::MAX.into(), "", DEFAULT_MANAGEMENT_PORT);
+    let token = map.get("token");
+    let token = match enabled {
+        true => token.and_then(|value| token::read(&value)),
+        false => token.and_then(|value| value.template()).map(Token),
+    };
     map.finish();
     ManagementSettings {
         enabled,
-        token: token.map(Token),
+        address: SocketAddr::new(host.unwrap_or(DEFAULT_HOST), port as u16),
+        token,
     }
 }

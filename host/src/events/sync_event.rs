@@ -2,10 +2,11 @@
 //! `details` puts names and places there, never values.
 
 use jiff::Zoned;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The type of a [`SyncEvent`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventKind {
     /// A new configuration or catalog serves.
@@ -43,7 +44,7 @@ impl EventKind {
 }
 
 /// What happened, when, and which configuration served then.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SyncEvent {
     /// Its number in this life of the host; the first one has 1.
     pub number: u64,

@@ -1,6 +1,7 @@
 //! What stands in the body of a request: JSON, with nothing in it that is not known.
 
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 use super::Problem;
@@ -16,6 +17,14 @@ pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
         Ok(_) => Err(bad("the body is JSON, but not an object: {\"KEY\": VALUE}")),
         Err(error) => Err(bad(format!("the body is not JSON: {error}"))),
     }
+}
+
+/// Which earlier configuration.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "for the document")]
+pub(super) struct RestoreTo {
+    /// Its generation; without it the newest that differs from what the file holds.
+    to: Option<u64>,
 }
 
 /// `{"to": 7}`; nothing, without.

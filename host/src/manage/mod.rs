@@ -1,4 +1,4 @@
-//! The management API: a server on a Unix socket that answers how the running host is and takes
+//! The management API: a server, on a Unix socket and over TCP, that answers how the running host is and takes
 //! a few orders, the client of it, and the port by which it asks the service. Version 1, under
 //! `/manage/v1`.
 //!
@@ -9,11 +9,13 @@
 mod answer;
 mod body;
 mod client;
+mod door;
 mod host;
 mod place;
 mod plugins;
 mod problem;
 mod query;
+mod route;
 mod server;
 mod settings;
 mod sse;
@@ -21,11 +23,12 @@ mod status;
 mod troubles;
 
 pub use client::{Client, ClientError, Following, Told};
+pub use door::Door;
 pub use host::{Host, Refused, Reloaded, Restored, SaveTo};
 pub use place::{Place, Socket};
 pub use plugins::{Plugin, PluginKind, PluginState};
 pub use problem::Problem;
-pub use server::serve;
+pub use server::Server;
 pub use settings::{Bounds, ConfigValue, Configuration, Layer, Origin, Setting, Settings, Word};
 pub use status::{
     Backend, BackendState, ConnectedClient, Detection, LastReload, Latency, Load, OnDisk, Serves,

@@ -7,17 +7,24 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{get, patch, post};
-use serde_json::json;
+use axum::serve::Listener;
+use serde_json::{Map, Value};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{json, json_as};
-use super::body;
+use super::answer::{Events, Health, Paused, Starting, Stopping, json, json_as};
+use super::body::{self, RestoreTo};
+use super::door::{self, Door};
 use super::query::{self, Filter};
+use super::route::{Route, document};
 use super::sse::{self, Got, Life};
-use super::{Host, PREFIX, Problem, Refused, Reloaded, Socket};
+use super::{
+    Backend, Configuration, ConnectedClient, Host, PREFIX, Plugin, Problem, Refused, Reloaded,
+    Restored, Settings, Socket, Status, Tool,
+};
 
 /// Bytes of a request's body.
 const MOST_BODY: usize = 4096;
@@ -38,64 +45,193 @@ struct Desk {
 
 type Answer = Result<Response, Problem>;
 
-/// Serves until cancelled; then the socket is gone.
-pub async fn serve(socket: Socket, host: Arc<dyn Host>, cancel: CancellationToken) {
-    // It goes when this ends.
-    let Socket {
-        listener,
-        file: _file,
-    } = socket;
-    let router = router(host, cancel.clone());
-    let serving =
-        axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned());
-    let late = async {
-        cancel.cancelled().await;
-        tokio::time::sleep(LAST_ANSWERS).await;
-    };
-    tokio::select! {
-        ended = serving.into_future() => if let Err(error) = ended {
-            tracing::error!(%error, "the management API ended");
-        },
-        () = late => {}
+/// The API of one host, wherever it is served.
+#[derive(Clone)]
+pub struct Server {
+    host: Arc<dyn Host>,
+    life: Life,
+}
+
+impl Server {
+    /// Of this host.
+    pub fn new(host: Arc<dyn Host>) -> Self {
+        let life = Life::begin();
+        Self { host, life }
+    }
+
+    /// Serves until cancelled; then the socket is gone.
+    pub async fn serve(&self, socket: Socket, cancel: CancellationToken) {
+        // It goes when this ends.
+        let Socket {
+            listener,
+            file: _file,
+        } = socket;
+        self.answer(listener, self.router(&cancel), cancel).await;
+    }
+
+    /// Serves those whom the door lets in, until cancelled.
+    pub async fn serve_at(&self, listener: TcpListener, door: Door, cancel: CancellationToken) {
+        let router = self.router(&cancel);
+        let router = router.layer(from_fn_with_state(door, door::pass));
+        self.answer(listener, router, cancel).await;
+    }
+
+    async fn answer<L>(&self, listener: L, router: Router, cancel: CancellationToken)
+    where
+        L: Listener,
+        L::Addr: std::fmt::Debug,
+    {
+        let ends = cancel.clone().cancelled_owned();
+        let serving = axum::serve(listener, router).with_graceful_shutdown(ends);
+        let late = async {
+            cancel.cancelled().await;
+            tokio::time::sleep(LAST_ANSWERS).await;
+        };
+        tokio::select! {
+            ended = serving.into_future() => if let Err(error) = ended {
+                tracing::error!(%error, "the management API ended");
+            },
+            () = late => {}
+        }
+    }
+
+    fn router(&self, cancel: &CancellationToken) -> Router {
+        let desk = Desk {
+            host: Arc::clone(&self.host),
+            life: self.life.clone(),
+            cancel: cancel.clone(),
+        };
+        let paths = routes().into_iter();
+        let paths = paths.fold(Router::new(), |paths, route| {
+            paths.route(route.path, route.handler)
+        });
+        Router::new()
+            .nest(PREFIX, paths)
+            .fallback(unknown)
+            .method_not_allowed_fallback(wrong_method)
+            .layer(from_fn(with_bounded_body))
+            .with_state(desk)
     }
 }
 
-fn router(host: Arc<dyn Host>, cancel: CancellationToken) -> Router {
-    let desk = Desk {
-        host,
-        life: Life::begin(),
-        cancel,
-    };
-    let paths = Router::new()
-        .route("/health", get(health))
-        .route("/status", get(status))
-        .route("/config", get(config))
-        .route("/plugins", get(plugins))
-        .route("/settings", get(settings).merge(patch(change_settings)))
-        .route("/plan", post(plan))
-        .route("/restore", post(restore))
-        .route("/backends", get(backends))
-        .route("/clients", get(clients))
-        .route("/tools", get(tools))
-        .route("/events", get(events))
-        .route("/events/stream", get(stream))
-        .route("/history", get(history))
-        .route("/reload", post(reload))
-        .route("/pause", post(pause))
-        .route("/resume", post(resume))
-        .route("/backends/{name}/reconnect", post(reconnect))
-        .route("/shutdown", post(shutdown));
-    Router::new()
-        .nest(PREFIX, paths)
-        .fallback(unknown)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn(with_bounded_body))
-        .with_state(desk)
+/// Every call there is.
+fn routes() -> Vec<Route<Desk>> {
+    const KINDS: &[(&str, &str)] = &[("type", "only these, as in `error,changed`")];
+    let open_api = get(open_api);
+    vec![
+        Route::new::<Health>(
+            "get",
+            "/health",
+            get(health),
+            "Whether it is there; 503 when not",
+        )
+        .public(),
+        Route::new::<Status>("get", "/status", get(status), "How it is, in all"),
+        Route::new::<Configuration>(
+            "get",
+            "/config",
+            get(config),
+            "What serves, and who says so",
+        ),
+        Route::new::<Vec<Backend>>(
+            "get",
+            "/backends",
+            get(backends),
+            "Backends, and how they do",
+        ),
+        Route::new::<Vec<ConnectedClient>>(
+            "get",
+            "/clients",
+            get(clients),
+            "Clients that are connected",
+        ),
+        Route::new::<Vec<Tool>>("get", "/tools", get(tools), "Tools that clients see"),
+        Route::new::<Events>("get", "/events", get(events), "The last 500, oldest first")
+            .query(KINDS),
+        Route::new::<String>(
+            "get",
+            "/events/stream",
+            get(stream),
+            "Events as they happen",
+        )
+        .query(KINDS)
+        .kind("text/event-stream"),
+        Route::new::<Vec<Value>>(
+            "get",
+            "/history",
+            get(history),
+            "Attempts at a reload, as kept",
+        )
+        .query(&[("count", "how many, newest last; 20")]),
+        Route::new::<Vec<Plugin>>(
+            "get",
+            "/plugins",
+            get(plugins),
+            "Plugins, and what each is for",
+        ),
+        Route::new::<Settings>(
+            "get",
+            "/settings",
+            get(settings),
+            "What is in force, who says so",
+        ),
+        Route::new::<Settings>(
+            "patch",
+            "/settings",
+            patch(change_settings),
+            "Stores settings",
+        )
+        .takes::<Map<String, Value>>("application/json")
+        .query(&[("to", "`store`, or `file` to write into the watched file")]),
+        Route::new::<Reloaded>(
+            "post",
+            "/reload",
+            post(reload),
+            "Reloads; 202 after a minute",
+        ),
+        Route::new::<Paused>(
+            "post",
+            "/pause",
+            post(pause),
+            "Follows no edit until `resume`",
+        ),
+        Route::new::<Paused>("post", "/resume", post(resume), "Follows edits again"),
+        Route::new::<Value>(
+            "post",
+            "/plan",
+            post(plan),
+            "What a reload of the body would do",
+        )
+        .takes::<String>("application/yaml")
+        .query(&[("connect", "`true`: start what is new, and ask it")]),
+        Route::new::<Restored>(
+            "post",
+            "/restore",
+            post(restore),
+            "An earlier file comes back",
+        )
+        .takes::<RestoreTo>("application/json"),
+        Route::new::<Starting>(
+            "post",
+            "/backends/{name}/reconnect",
+            post(reconnect),
+            "Starts one that is not there",
+        )
+        .status(202),
+        Route::new::<Stopping>("post", "/shutdown", post(shutdown), "Ends, as SIGTERM does")
+            .status(202),
+        Route::new::<Value>("get", "/openapi.json", open_api, "This document"),
+    ]
+}
+
+async fn open_api(uri: Uri) -> Answer {
+    query::none(uri.query())?;
+    Ok(json(&document(&routes())))
 }
 
 async fn unknown(uri: Uri) -> Problem {
     let detail = format!(
-        "there is no {}; what there is begins with {PREFIX}/ and is in README.md",
+        "there is no {}; what there is stands in {PREFIX}/openapi.json",
         uri.path()
     );
     Problem::new(StatusCode::NOT_FOUND, detail)
@@ -143,7 +279,7 @@ async fn health(State(desk): State<Desk>, uri: Uri) -> Answer {
         "running" => StatusCode::OK,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
-    Ok(json_as(status, &json!({ "state": state })))
+    Ok(json_as(status, &Health { state }))
 }
 
 async fn status(State(desk): State<Desk>, uri: Uri) -> Answer {
@@ -209,13 +345,13 @@ async fn events(State(desk): State<Desk>, uri: Uri, headers: HeaderMap) -> Answe
     };
     let since = desk.host.events().since(after);
     let newest = since.events.last().map_or(after, |event| event.number);
-    let wanted = since.events.iter().filter(|event| filter.wants(event.kind));
-    Ok(json(&json!({
-        "events": wanted.collect::<Vec<_>>(),
-        "missed": since.missed,
-        "restarted": anew,
-        "last_id": desk.life.id(newest),
-    })))
+    let wanted = since.events.into_iter();
+    Ok(json(&Events {
+        events: wanted.filter(|event| filter.wants(event.kind)).collect(),
+        missed: since.missed,
+        restarted: anew,
+        last_id: desk.life.id(newest),
+    }))
 }
 
 async fn stream(State(desk): State<Desk>, uri: Uri, headers: HeaderMap) -> Answer {
@@ -260,24 +396,31 @@ async fn reload(State(desk): State<Desk>, uri: Uri) -> Answer {
 async fn pause(State(desk): State<Desk>, uri: Uri) -> Answer {
     query::none(uri.query())?;
     let changed = desk.host.pause()?;
-    Ok(json(&json!({ "paused": true, "changed": changed })))
+    let paused = true;
+    Ok(json(&Paused { paused, changed }))
 }
 
 async fn resume(State(desk): State<Desk>, uri: Uri) -> Answer {
     query::none(uri.query())?;
     let changed = desk.host.resume()?;
-    Ok(json(&json!({ "paused": false, "changed": changed })))
+    let paused = false;
+    Ok(json(&Paused { paused, changed }))
 }
 
 async fn reconnect(State(desk): State<Desk>, Path(name): Path<String>, uri: Uri) -> Answer {
     query::none(uri.query())?;
     desk.host.reconnect(&name)?;
-    let answer = json!({ "backend": name, "state": "starting" });
+    let state = "starting";
+    let answer = Starting {
+        backend: name,
+        state,
+    };
     Ok(json_as(StatusCode::ACCEPTED, &answer))
 }
 
 async fn shutdown(State(desk): State<Desk>, uri: Uri) -> Answer {
     query::none(uri.query())?;
     desk.host.shut_down();
-    Ok(json_as(StatusCode::ACCEPTED, &json!({ "state": "stopping" })).into_response())
+    let state = "stopping";
+    Ok(json_as(StatusCode::ACCEPTED, &Stopping { state }))
 }

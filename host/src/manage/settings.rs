@@ -1,11 +1,12 @@
 //! The settings of the watched file, and the configuration that serves, as plain data: each value
 //! with where it comes from.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Every setting of `sync`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
     /// The watched file that they are of.
     pub file: String,
@@ -17,7 +18,7 @@ pub struct Settings {
 }
 
 /// One setting.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Setting {
     /// As it stands below `sync`.
     pub key: String,
@@ -34,7 +35,9 @@ pub struct Setting {
 }
 
 /// Where a value comes from, the weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// Nobody says anything else.
@@ -63,7 +66,7 @@ impl Origin {
 }
 
 /// What one of them says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Layer {
     /// Who.
     pub origin: Origin,
@@ -75,7 +78,7 @@ pub struct Layer {
 }
 
 /// What a setting may be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Bounds {
     /// `true` or `false`.
@@ -97,7 +100,7 @@ pub enum Bounds {
 }
 
 /// One word that a setting may be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Word {
     /// It.
     pub word: String,
@@ -107,7 +110,7 @@ pub struct Word {
 
 /// The configuration that serves. What may be a secret reads `[redacted]`, and placeholders
 /// (`${VAR}`) stand as they are written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Configuration {
     /// The watched file.
     pub file: String,
@@ -120,7 +123,7 @@ pub struct Configuration {
 }
 
 /// One leaf of the configuration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigValue {
     /// As keys from the root: `backends.github.args[0]`.
     pub path: String,

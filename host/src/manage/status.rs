@@ -1,9 +1,10 @@
 //! The answers about the host, as plain data: for JSON, and for those who read it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How the host is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Of the program.
     pub version: String,
@@ -17,6 +18,9 @@ pub struct Status {
     pub config: String,
     /// Where MCP clients are served.
     pub address: Option<String>,
+    /// Where the management API is served over TCP, if it is.
+    #[serde(default)]
+    pub management: Option<String>,
     /// An edit of the file would be followed.
     pub live: bool,
     /// Whether the file is watched, and if not, why not.
@@ -44,7 +48,7 @@ pub struct Status {
 }
 
 /// Whether the file is watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Watching {
     /// It is.
@@ -60,7 +64,7 @@ pub enum Watching {
 }
 
 /// What serves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Serves {
     /// Its number.
     pub generation: u64,
@@ -77,7 +81,7 @@ pub struct Serves {
 }
 
 /// What the file holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OnDisk {
     /// SHA-256 of its bytes, in hex; absent when it cannot be read.
     pub digest: Option<String>,
@@ -88,7 +92,7 @@ pub struct OnDisk {
 }
 
 /// A reload that has ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LastReload {
     /// When it began (RFC 3339).
     pub started: String,
@@ -107,7 +111,7 @@ pub struct LastReload {
 }
 
 /// How changes are noticed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Detection {
     /// What `sync.detection` names.
     pub wanted: String,
@@ -124,7 +128,7 @@ pub struct Detection {
 }
 
 /// One backend that should serve.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Backend {
     /// Its name.
     pub name: String,
@@ -146,7 +150,7 @@ pub struct Backend {
 }
 
 /// How the calls of a backend go.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Load {
     /// Calls that it was asked, in this life of the host.
     pub calls: u64,
@@ -163,7 +167,7 @@ pub struct Load {
 }
 
 /// How long the last answers took, 256 of them at most.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// Half of them took no longer, in milliseconds.
     pub p50: f64,
@@ -174,7 +178,7 @@ pub struct Latency {
 }
 
 /// Whether a backend serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackendState {
     /// It does.
@@ -186,7 +190,7 @@ pub enum BackendState {
 }
 
 /// One client that is connected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectedClient {
     /// `name/version`, as it calls itself.
     pub name: String,
@@ -197,7 +201,7 @@ pub struct ConnectedClient {
 }
 
 /// One tool that clients see.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// As clients call it.
     pub name: String,

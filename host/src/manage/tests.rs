@@ -260,3 +260,79 @@ async fn without_a_host_the_client_says_which_file_and_what_to_do() {
     assert!(said.contains("config-sync run --config"), "{said}");
     drop(host);
 }
+
+/// The document, as the server gives it.
+async fn document(client: &super::Client) -> Value {
+    client.get("/openapi.json").await.unwrap()
+}
+
+#[tokio::test]
+async fn every_call_of_the_document_is_answered_and_no_other_is() {
+    let stage = Stage::open();
+    let document = document(&stage.client().await).await;
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.len() > 15, "{paths:?}");
+    let methods = ["GET", "POST", "PATCH", "PUT", "DELETE"];
+    for (path, calls) in paths {
+        let place = format!("/manage/v1{}", path.replace("{name}", "a%20b"));
+        for method in methods {
+            // The stream has no end.
+            if path == "/events/stream" && method == "GET" {
+                continue;
+            }
+            let answer = raw(&stage, &request(method, &place, "")).await;
+            let status: u16 = answer.split(' ').nth(1).unwrap().parse().unwrap();
+            let known = calls.get(method.to_lowercase());
+            match known {
+                None => assert_eq!(status, 405, "{method} {path}: {answer}"),
+                Some(_) => assert!(![404, 405].contains(&status), "{method} {path}: {answer}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_are_as_the_document_says() {
+    let stage = Stage::open();
+    let client = stage.client().await;
+    let document = document(&client).await;
+    let form = |form: &Value| -> Value {
+        match form["$ref"].as_str() {
+            Some(name) => {
+                let name = name.strip_prefix("#/components/schemas/").unwrap();
+                document["components"]["schemas"][name].clone()
+            }
+            None => form.clone(),
+        }
+    };
+    let mut looked_at = 0;
+    for (path, calls) in document["paths"].as_object().unwrap() {
+        let answers = &calls["get"]["responses"]["200"]["content"]["application/json"]["schema"];
+        // Nothing serves here, so that there is no configuration.
+        if answers.is_null() || path == "/config" {
+            continue;
+        }
+        let answer: Value = client.get(path).await.unwrap();
+        let (answer, form) = match answer {
+            Value::Array(items) => (items[0].clone(), form(&form(answers)["items"])),
+            answer => (answer, form(answers)),
+        };
+        let Some(known) = form["properties"].as_object() else {
+            continue;
+        };
+        looked_at += 1;
+        for (field, _) in answer.as_object().unwrap() {
+            assert!(known.contains_key(field), "{path} answers with {field}");
+        }
+        for field in form["required"].as_array().unwrap() {
+            assert!(
+                answer.get(field.as_str().unwrap()).is_some(),
+                "{path} lacks {field}"
+            );
+        }
+    }
+    assert_eq!(
+        looked_at, 7,
+        "health, status, backends, tools, events, plugins, settings"
+    );
+}

@@ -238,4 +238,3 @@ impl MiddlewarePlugins for Library {
         Ok(Arc::new(middleware))
     }
 }
- 

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use super::course::Course;
 use super::{Outcome, Phase, Refused};
-use crate::config::{
-    self, Document, Load, PluggedEntry, PluginSettings, Problem, SentinelConfig,
-};
+use crate::config::{self, Document, Load, PluggedEntry, PluginSettings, Problem, SentinelConfig};
 use crate::gateway::{MiddlewarePlugins, Unusable};
 use crate::secrets::value_of;
 use crate::watch::{AUTO, Detectors};

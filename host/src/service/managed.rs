@@ -4,7 +4,9 @@
 mod deeds;
 mod settings;
 mod status;
+mod tcp;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +22,8 @@ use super::State;
 use crate::events::{EventBus, EventKind, timestamp};
 use crate::gateway::Gateway;
 use crate::manage::{
-    self, Backend, Configuration, ConnectedClient, Host, OnDisk, Place, Plugin, Refused, Reloaded,
-    Restored, SaveTo, Settings, Socket, Status, Tool,
+    Backend, Configuration, ConnectedClient, Host, OnDisk, Place, Plugin, Refused, Reloaded,
+    Restored, SaveTo, Server, Settings, Socket, Status, Tool,
 };
 use crate::memory;
 use crate::plugin::Library;
@@ -55,10 +57,13 @@ pub(super) struct Managed {
     pub(super) settings: LiveSettings,
     pub(super) library: Arc<Library>,
     pub(super) settling: watch::Receiver<Option<Instant>>,
+    /// Where it is served over TCP.
+    pub(super) over_tcp: watch::Receiver<Option<SocketAddr>>,
 }
 
 pub use settings::known_detector;
 use status::last_reload;
+pub(super) use tcp::OverTcp;
 
 /// One look at a time at each disk: one that hangs costs one thread, however often somebody asks.
 pub(super) struct Turns {
@@ -117,7 +122,7 @@ pub(super) async fn open(place: &Place, bus: &EventBus) -> Option<Socket> {
 pub(super) async fn serve(
     mut socket: Option<Socket>,
     place: Place,
-    managed: Arc<Managed>,
+    server: Server,
     cancel: CancellationToken,
 ) {
     let opened = async {
@@ -134,7 +139,7 @@ pub(super) async fn serve(
         () = cancel.cancelled() => return,
     };
     tracing::info!(socket = %socket.path().display(), "management API");
-    manage::serve(socket, managed, cancel).await;
+    server.serve(socket, cancel).await;
 }
 
 /// Off the async threads, for the disk may take its time; nothing, if the host ends meanwhile.

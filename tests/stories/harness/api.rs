@@ -31,6 +31,14 @@ impl Api {
         }
     }
 
+    /// Over TCP.
+    pub(crate) fn over_tcp(address: &str) -> Self {
+        Self {
+            http: super::client::http(),
+            base: format!("http://{address}/manage/v1"),
+        }
+    }
+
     /// A request, to be sent by [`ask`].
     pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).unwrap();

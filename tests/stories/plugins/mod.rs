@@ -5,9 +5,9 @@ mod detectors;
 mod grants;
 mod handlers;
 mod live;
+mod middleware;
 mod published;
 mod swapped;
-mod middleware;
 
 use std::fs;
 

@@ -10,7 +10,7 @@ mod hostile;
 fn env(name: &str) -> Option<String> {
     match name {
         "PORT" => Some("9001".into()),
-        "TOKEN" => Some("hunter2".into()),
+        "TOKEN" => Some("hunter2-hunter2-hunter2".into()),
         _ => None,
     }
 }
@@ -69,12 +69,12 @@ mine: {a: "${NOT}"}
 "#;
 
 #[test]
-fn a_full_file_is_valid_and_what_is_not_served_is_said() {
+fn a_full_file_is_valid() {
     let (config, warnings) = valid(FULL);
-    assert_eq!(
-        warnings,
-        "config.yaml:8:3: warning: server.management: the management API is not in this version"
-    );
+    assert_eq!(warnings, "");
+    assert!(config.server.management.enabled);
+    let address = config.server.management.address.to_string();
+    assert_eq!(address, "127.0.0.1:9001");
     assert_eq!(config.server.address().to_string(), "127.0.0.1:9001");
     let token = config.server.management.token.clone().unwrap();
     assert_eq!(token.0.as_written(), "${TOKEN}");
@@ -83,6 +83,29 @@ fn a_full_file_is_valid_and_what_is_not_served_is_said() {
     assert_eq!(config.plugins.limits.time, Duration::from_millis(500));
     assert_eq!(config.sync.detection, "hash");
     assert_eq!(config.backend_names, ["github", "my.remote", "off"]);
+}
+
+#[test]
+fn the_management_api_is_for_others_with_a_token_alone() {
+    let of = |management: &str| {
+        let head = "version: \"1\"\nbackends: {}\nserver: {management: ";
+        format!("{head}{{enabled: true, {management}}}}}\n")
+    };
+    let error = invalid(&of("host: 0.0.0.0"));
+    assert!(
+        error.contains("server.management.host: anyone who reaches"),
+        "{error}"
+    );
+    assert!(error.contains("token: \"${MANAGE_TOKEN}\""), "{error}");
+    let (config, warnings) = valid(&of("host: 0.0.0.0, port: 1234, token: \"${TOKEN}\""));
+    assert_eq!(config.server.management.address.to_string(), "0.0.0.0:1234");
+    assert_eq!(warnings, "");
+    assert!(invalid(&of("token: short")).contains("at least 16 characters"));
+    assert!(invalid(&of("token: \"${NOT}\"")).contains("NOT"));
+    assert!(invalid(&of("host: here")).contains("neither an IP address"));
+    assert!(invalid(&of("prot: 1")).contains("did you mean `port`?"));
+    let (config, _) = valid(&of("port: 0"));
+    assert_eq!(config.server.management.token, None);
 }
 
 #[test]

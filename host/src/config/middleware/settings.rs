@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::patterns::{Expressions, Globs};
 use super::super::reader::MapReader;
-use super::super::server::Token;
+use super::super::token::{self, Token};
 use super::super::value::Value;
 use serde_json::{Map, Value as Json};
 
@@ -14,8 +14,6 @@ use super::jwt::{self, JwtSettings};
 
 const DEFAULT_AUDIT_FILE: &str = "audit.jsonl";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-/// A shorter one can be guessed.
-const SHORTEST_TOKEN: usize = 16;
 const MIB: u64 = 1 << 20;
 
 /// What a middleware does, and how.
@@ -290,7 +288,7 @@ fn auth(map: &mut MapReader<'_>) -> Option<AuthSettings> {
         map.error("nobody is let in", Some(help.to_owned()));
         return None;
     }
-    let read = |name: &str, value: &Value<'_>| Some((name.to_owned(), token(value)?));
+    let read = |name: &str, value: &Value<'_>| Some((name.to_owned(), token::read(value)?));
     tokens.extend(one.map(|value| read("client", &value)));
     tokens.extend(
         many.into_iter()
@@ -307,32 +305,6 @@ fn auth(map: &mut MapReader<'_>) -> Option<AuthSettings> {
         None => None,
     };
     Some(AuthSettings { tokens, jwt })
-}
-
-/// A token that is worth the name. No message quotes it.
-fn token(value: &Value<'_>) -> Option<Token> {
-    let template = value.template()?;
-    if !template.has_variables() {
-        let help = "write `\"${NAME}\"`, and set that variable where the host is started";
-        value.warn(
-            "a token in the file is seen by plugins",
-            Some(help.to_owned()),
-        );
-    }
-    let text = value.resolve(&template)?;
-    let help = Some("make one with `openssl rand -hex 32`".to_owned());
-    if text.len() < SHORTEST_TOKEN {
-        value.error(
-            format!("a token has at least {SHORTEST_TOKEN} characters"),
-            help,
-        );
-        return None;
-    }
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        value.error("a token has no blanks, and only characters of ASCII", help);
-        return None;
-    }
-    Some(Token(template))
 }
 
 fn calls(map: &mut MapReader<'_>, most: u64, help: &str) -> Option<u64> {

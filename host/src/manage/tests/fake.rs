@@ -39,6 +39,7 @@ pub(in crate::manage) fn status() -> Status {
         started: "2026-11-24T08:14:02.250+01:00".to_owned(),
         config: "/etc/gateway/config.yaml".to_owned(),
         address: None,
+        management: None,
         live: true,
         watching: Watching::On,
         serves: Some(Serves {
@@ -251,7 +252,10 @@ impl Stage {
         let socket = place.bind().unwrap();
         Self {
             socket: socket.path().to_owned(),
-            serving: tokio::spawn(manage::serve(socket, host.clone(), cancel.clone())),
+            serving: {
+                let (server, cancel) = (manage::Server::new(host.clone()), cancel.clone());
+                tokio::spawn(async move { server.serve(socket, cancel).await })
+            },
             host,
             place,
             cancel,

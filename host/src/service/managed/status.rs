@@ -143,6 +143,7 @@ impl Managed {
             started: self.started.clone(),
             config: self.watched.path().display().to_string(),
             address: self.gateway.address().map(|address| address.to_string()),
+            management: self.over_tcp.borrow().map(|address| address.to_string()),
             live: state == State::Running && watching == Watching::On,
             watching,
             serves,
