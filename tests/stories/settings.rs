@@ -165,12 +165,13 @@ async fn tools_and_backends_tell_what_there_is_to_know_of_them() {
     assert_eq!(
         names,
         [
+            "mtime",
             "hash",
             "inotify",
-            "mtime",
             "backends",
             "middleware",
-            "tools"
+            "tools",
+            "arguments"
         ]
     );
     for plugin in plugins.as_array().unwrap() {

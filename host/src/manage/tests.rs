@@ -332,7 +332,7 @@ async fn answers_are_as_the_document_says() {
         }
     }
     assert_eq!(
-        looked_at, 7,
-        "health, status, backends, tools, events, plugins, settings"
+        looked_at, 8,
+        "health, status, backends, clients, tools, events, plugins, settings"
     );
 }

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{LONG, READABLE, SHORT, dropped_in, errors, hostile, is_error, text};
+use super::{GRANTED, LONG, READABLE, SHORT, dropped_in, errors, hostile, is_error, text};
 use crate::harness::{Client, Host};
 
 const MIDDLEWARE: &str = env!("HOSTILE_MIDDLEWARE");
@@ -20,8 +20,8 @@ const SINS: [(&str, &str, &str); 12] = [
     ("garbage", "gave an answer that makes no sense", LONG),
     ("list", "gave an answer that makes no sense", LONG),
     ("loop", "ran past its deadline", SHORT),
-    ("log", "ran past its deadline", SHORT),
-    ("print", "ran past its deadline", SHORT),
+    ("log", "said more than its limit", LONG),
+    ("print", "said more than its limit", LONG),
 ];
 
 fn with(entry: &str, time: &str) -> String {
@@ -217,7 +217,8 @@ async fn a_middleware_that_cannot_take_its_settings_fails_the_reload() {
 
 #[tokio::test]
 async fn a_middleware_with_the_name_of_one_of_the_host_s_own_is_refused() {
-    let folder = dropped_in(&[("audit.wasm", &std::fs::read(MIDDLEWARE).unwrap())]);
+    let component = std::fs::read(MIDDLEWARE).unwrap();
+    let folder = dropped_in(&[("audit.yaml", GRANTED), ("audit.wasm", &component)]);
     let host = Host::start_in(folder, &with("", LONG)).await;
     let told = host.events();
     let told = told.iter().find(|event| is_error(event)).unwrap();
