@@ -49,6 +49,12 @@ impl IntoResponse for Problem {
         // Texts and a number: there is nothing in it that JSON could not hold.
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        (status, kind, body).into_response()
+        let mut response = (status, kind, body).into_response();
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            // The rest of the body is not read, so the connection ends here (RFC 9110, 15.5.14).
+            let close = header::HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        response
     }
 }
