@@ -4,6 +4,7 @@
 use std::io::{self, Stdout, stdout};
 use std::panic;
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crossterm::clipboard::CopyToClipboard;
@@ -21,6 +22,10 @@ use ratatui::backend::CrosstermBackend;
 
 /// The screen of this process.
 pub(super) type Screen = Terminal<CrosstermBackend<Stdout>>;
+
+/// It is ours, and has not been given back. To leave the other screen twice would move the cursor
+/// over what a panic has said between.
+static OURS: AtomicBool = AtomicBool::new(false);
 
 /// As long as this lives, the terminal is ours.
 #[derive(Debug)]
@@ -45,6 +50,7 @@ impl Drop for Taken {
 }
 
 fn enter() -> io::Result<()> {
+    OURS.store(true, Ordering::Relaxed);
     enable_raw_mode()?;
     execute!(
         stdout(),
@@ -56,6 +62,9 @@ fn enter() -> io::Result<()> {
 
 /// Whatever of it fails, the rest is tried; there is nobody left to tell.
 fn leave() {
+    if !OURS.swap(false, Ordering::Relaxed) {
+        return;
+    }
     let _ = execute!(
         stdout(),
         DisableBracketedPaste,
