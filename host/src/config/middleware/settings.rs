@@ -274,7 +274,7 @@ fn audit(map: &mut MapReader<'_>) -> AuditSettings {
         files: map.integer("files", 1..=100, " files", 5),
         arguments: map.boolean("arguments", false),
         redact: map.get("redact").and_then(|it| Expressions::read(&it)),
-        fail: map.one_of("fail", &ON_FAULT, OnFault::Open),
+        fail: map.one_of("fail", &ON_FAULT, OnFault::Closed),
     }
 }
 

@@ -48,7 +48,7 @@ fn a_proposal_gives_a_spec() {
             files: 5,
             arguments: false,
             redact: None,
-            fail: OnFault::Open,
+            fail: OnFault::Closed,
         })
     };
     let timeout = |millis| MiddlewareSettings::Timeout {

@@ -92,7 +92,7 @@ async fn every_call_has_its_line_whatever_became_of_it() {
 }
 
 #[tokio::test]
-async fn a_full_disk_fails_no_call_unless_the_file_says_so() {
+async fn on_a_full_disk_calls_are_refused_or_go_on_as_the_file_says() {
     if !std::path::Path::new("/dev/full").exists() {
         return;
     }
