@@ -38,6 +38,7 @@ mod killed_saving;
 mod load;
 #[cfg(test)]
 mod manage;
+mod manage_over_tcp;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]

@@ -73,23 +73,45 @@ impl LogLevel {
     }
 }
 
+/// A client, as it introduces itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Hello {
+    /// `name/version`
+    pub(crate) name: String,
+    pub(crate) version: Version,
+    /// `clientInfo`, as it came.
+    pub(crate) info: Option<Raw>,
+    pub(crate) capabilities: Members,
+}
+
 /// A client that is connected, or has a request under way.
 pub(crate) trait Client: Send + Sync {
     /// Stays the same while it is connected. Clients without sessions have one for each caller or
     /// connection.
     fn id(&self) -> ClientId;
 
+    /// What it said of itself.
+    fn hello(&self) -> &Hello;
+
     /// `name/version`, as it calls itself.
-    fn name(&self) -> &str;
+    fn name(&self) -> &str {
+        &self.hello().name
+    }
 
     /// What it speaks.
-    fn version(&self) -> Version;
+    fn version(&self) -> Version {
+        self.hello().version
+    }
 
     /// Its `clientInfo`, as it sent it.
-    fn info(&self) -> Option<&RawValue>;
+    fn info(&self) -> Option<&RawValue> {
+        self.hello().info.as_deref()
+    }
 
     /// What it can do, as it declared it.
-    fn capabilities(&self) -> &Members;
+    fn capabilities(&self) -> &Members {
+        &self.hello().capabilities
+    }
 
     /// From which level on it asked for log messages, by `logging/setLevel`. (A client of the new
     /// era asks with each request, in `_meta`.)

@@ -4,17 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Client, ClientId, LogLevel};
+use super::client::{Client, ClientId, Hello, LogLevel};
 use crate::mcp::{Id, Members, Notification, Raw, RpcError, Version};
 
 pub(super) struct FakeClient {
     id: ClientId,
-    name: String,
-    pub(super) version: Version,
-    pub(super) capabilities: Members,
+    pub(super) hello: Hello,
     pub(super) log_level: Option<LogLevel>,
     /// What it answers whatever it is asked.
     pub(super) answer: Result<Raw, RpcError>,
@@ -27,9 +24,12 @@ impl FakeClient {
     pub(super) fn new(name: &str) -> Self {
         Self {
             id: ClientId::next(),
-            name: name.to_owned(),
-            version: Version::LAST_WITH_SESSIONS,
-            capabilities: Members::default(),
+            hello: Hello {
+                name: name.to_owned(),
+                version: Version::LAST_WITH_SESSIONS,
+                info: None,
+                capabilities: Members::default(),
+            },
             log_level: None,
             answer: Err(RpcError::new(RpcError::METHOD_NOT_FOUND, "not asked for")),
             told: Mutex::default(),
@@ -48,20 +48,8 @@ impl Client for FakeClient {
         self.id
     }
 
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn version(&self) -> Version {
-        self.version
-    }
-
-    fn info(&self) -> Option<&RawValue> {
-        None
-    }
-
-    fn capabilities(&self) -> &Members {
-        &self.capabilities
+    fn hello(&self) -> &Hello {
+        &self.hello
     }
 
     fn log_level(&self) -> Option<LogLevel> {

@@ -5,15 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::value::RawValue;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::hello::Hello;
 use super::outbox::Outbox;
 use super::questions::{Questions, may_ask};
+use crate::gateway::client::Hello;
 use crate::gateway::client::{Client, ClientId, LogLevel};
-use crate::mcp::{Id, Members, Message, Notification, Raw, RpcError, Version, raw_of};
+use crate::mcp::{Id, Members, Message, Notification, Raw, RpcError, raw_of};
 
 /// Whoever has one connection, or one pair of standard streams.
 #[derive(Debug)]
@@ -100,20 +99,8 @@ impl Client for Asker {
         self.peer.id
     }
 
-    fn name(&self) -> &str {
-        &self.hello.name
-    }
-
-    fn version(&self) -> Version {
-        self.hello.version
-    }
-
-    fn info(&self) -> Option<&RawValue> {
-        self.hello.info.as_deref()
-    }
-
-    fn capabilities(&self) -> &Members {
-        &self.hello.capabilities
+    fn hello(&self) -> &Hello {
+        &self.hello
     }
 
     /// It says so with each request.

@@ -5,18 +5,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::gateway::Snapshot;
+use crate::gateway::client::Hello;
 use crate::mcp::{Members, Raw, Request, RpcError, Version, key, raw_of};
-
-/// A client, as it introduces itself.
-#[derive(Debug, Clone)]
-pub(super) struct Hello {
-    /// `name/version`
-    pub(super) name: String,
-    pub(super) version: Version,
-    /// `clientInfo`, as it came.
-    pub(super) info: Option<Raw>,
-    pub(super) capabilities: Members,
-}
 
 impl Hello {
     /// From the parameters of `initialize`. A client that wants a version that is not spoken here,

@@ -14,13 +14,14 @@ use super::answers::{self, Query};
 use super::asker::Peer;
 use super::desk::Desk;
 use super::headers;
-use super::hello::{self, Hello, not_spoken};
+use super::hello::{self, not_spoken};
 use super::rest::Rest;
 use super::said::{self, Numbering, refuse, refuse_http};
 use super::session::Session;
 use super::stateless;
 use crate::gateway::Gateway;
 use crate::gateway::client::Client;
+use crate::gateway::client::Hello;
 use crate::gateway::door::Caller;
 use crate::mcp::{Message, Notification, Request, Response as Answer, RpcError, Version};
 

@@ -8,18 +8,17 @@ use axum::response::Response;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::json;
-use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
-use super::hello::Hello;
 use super::http::Connection;
 use super::outbox::Outbox;
 use super::said::{self, refuse};
 use super::stateless::UNREAD;
+use crate::gateway::client::Hello;
 use crate::gateway::client::{Client, ClientId, LogLevel};
 use crate::gateway::route::Asked;
 use crate::gateway::{Gateway, Method};
-use crate::mcp::{Id, Members, Message, Notification, Raw, RpcError, Version, key, raw_of};
+use crate::mcp::{Id, Members, Message, Notification, Raw, RpcError, key, raw_of};
 
 /// Resources that one listener may follow.
 const RESOURCES: usize = 1000;
@@ -222,20 +221,8 @@ impl Client for Listener {
         self.id
     }
 
-    fn name(&self) -> &str {
-        &self.hello.name
-    }
-
-    fn version(&self) -> Version {
-        self.hello.version
-    }
-
-    fn info(&self) -> Option<&RawValue> {
-        self.hello.info.as_deref()
-    }
-
-    fn capabilities(&self) -> &Members {
-        &self.hello.capabilities
+    fn hello(&self) -> &Hello {
+        &self.hello
     }
 
     fn log_level(&self) -> Option<LogLevel> {

@@ -8,15 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::hello::Hello;
 use super::outbox::{Bounds, Outbox};
 use super::questions::{Questions, may_ask};
+use crate::gateway::client::Hello;
 use crate::gateway::client::{Client, ClientId, LogLevel};
-use crate::mcp::{Id, Members, Message, Notification, Raw, Request, RpcError, Version, raw_of};
+use crate::mcp::{Id, Members, Message, Notification, Raw, Request, RpcError, raw_of};
 
 /// What is kept for a client that reads later, or again.
 const KEPT: Bounds = Bounds {
@@ -208,20 +207,8 @@ impl Client for Session {
         self.id
     }
 
-    fn name(&self) -> &str {
-        &self.hello.name
-    }
-
-    fn version(&self) -> Version {
-        self.hello.version
-    }
-
-    fn info(&self) -> Option<&RawValue> {
-        self.hello.info.as_deref()
-    }
-
-    fn capabilities(&self) -> &Members {
-        &self.hello.capabilities
+    fn hello(&self) -> &Hello {
+        &self.hello
     }
 
     fn log_level(&self) -> Option<LogLevel> {

@@ -9,10 +9,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::hello::Hello;
 use super::session::Session;
 use crate::config::ServerLimits;
 use crate::gateway::client::Client;
+use crate::gateway::client::Hello;
 
 /// Between two looks for silent sessions, at most.
 const LOOK: Duration = Duration::from_secs(60);

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::answers::{self, Query};
 use super::asker::{Asker, Peer};
-use super::hello::{Hello, discovered};
+use super::hello::discovered;
 use super::http::{Arrived, Connection, LONG, accepted};
 use super::listen;
 use super::outbox::{Bounds, Outbox};
@@ -17,6 +17,7 @@ use super::rest::Rest;
 use super::running::{About, Held, Running, Step};
 use super::said::{self, refuse};
 use super::{asker::Round, headers};
+use crate::gateway::client::Hello;
 use crate::gateway::client::LogLevel;
 use crate::gateway::{Capability, Gateway, Method, Reply};
 use crate::mcp::{Members, Message, Request, RpcError, key};

@@ -13,13 +13,14 @@ use tokio_util::task::TaskTracker;
 use super::answers::{self, Query, refused};
 use super::asker::Peer;
 use super::desk::Desk;
-use super::hello::{self, Hello, is_stateless};
+use super::hello::{self, is_stateless};
 use super::listen::Listener;
 use super::outbox::{Bounds, Outbox, Reader};
 use super::said;
 use super::session::Session;
 use super::stateless::{self, Whose, introduced};
 use crate::gateway::client::Client;
+use crate::gateway::client::Hello;
 use crate::gateway::{CallError, Gateway, Reply};
 use crate::mcp::{Id, Message, Notification, Request, RpcError, lines};
 

@@ -65,3 +65,16 @@ pub(super) async fn told(response: Response) -> (u16, String, String) {
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     (status, kind, String::from_utf8(body.to_vec()).unwrap())
 }
+
+/// Headers and body of a POST, the status of the answer, and what the answer says.
+pub(super) type Case<'a> = (&'a [(&'static str, &'a str)], &'a str, u16, &'a str);
+
+/// Each is answered as it must be.
+pub(super) async fn are_answered(connection: &Connection, cases: &[Case<'_>]) {
+    for (headers, body, status, say) in cases {
+        let arrived = arrived(Method::POST, headers, body);
+        let answer = told(connection.answer(arrived).await).await;
+        assert_eq!(answer.0, *status, "{headers:?} {body}: {answer:?}");
+        assert!(answer.2.contains(say), "{headers:?} {body}: {answer:?}");
+    }
+}

@@ -106,6 +106,17 @@ impl Canvas<'_> {
         }
     }
 
+    /// What is known of the chosen row, under a rule of its own.
+    pub(super) fn details(&mut self, area: Rect, pane: Pane, state: &State, lines: &[Line]) {
+        self.rule(Rect { height: 1, ..area }, "details");
+        let inside = Rect {
+            y: area.y + 1,
+            height: area.height - 1,
+            ..area
+        };
+        self.lines(inside, pane, state, lines);
+    }
+
     /// A list: calls `row` for each one that is seen. Its cells look as if nobody had chosen it;
     /// the chosen one is marked afterwards.
     pub(super) fn list(

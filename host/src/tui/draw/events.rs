@@ -40,19 +40,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         canvas.text(list, text, faint);
     }
     if let Some(details) = details {
-        canvas.rule(
-            Rect {
-                height: 1,
-                ..details
-            },
-            "details",
-        );
-        let inside = Rect {
-            y: details.y + 1,
-            height: details.height - 1,
-            ..details
-        };
-        canvas.lines(inside, Pane::Event, state, &state.event_details());
+        canvas.details(details, Pane::Event, state, &state.event_details());
     }
 }
 

@@ -59,19 +59,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         canvas.text(list, "No attempt is known yet.", palette.faint());
     }
     if let Some(details) = details {
-        canvas.rule(
-            Rect {
-                height: 1,
-                ..details
-            },
-            "details",
-        );
-        let inside = Rect {
-            y: details.y + 1,
-            height: details.height - 1,
-            ..details
-        };
-        canvas.lines(inside, Pane::Attempt, state, &state.attempt_details());
+        canvas.details(details, Pane::Attempt, state, &state.attempt_details());
     }
 }
 

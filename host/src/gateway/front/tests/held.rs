@@ -7,13 +7,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::super::asker::{Asker, Peer, Round};
-use super::super::hello::Hello;
 use super::super::outbox::Outbox;
 use super::super::rest::Rest;
 use super::super::running::{About, Held, Running, Step};
 use super::super::stateless::UNREAD;
 use crate::gateway::CallError;
 use crate::gateway::client::Client;
+use crate::gateway::client::Hello;
 use crate::mcp::{Members, raw_of};
 
 fn about(name: &str) -> About {

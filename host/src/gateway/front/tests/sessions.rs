@@ -9,7 +9,7 @@ use futures::{FutureExt, StreamExt};
 
 use super::super::session::Session;
 use super::super::{Connection, http};
-use super::{arrived, connected, told};
+use super::{Case, are_answered, arrived, connected, told};
 use crate::gateway::client::Client;
 use crate::mcp::{Id, Message, Notification, Request, raw_of};
 
@@ -135,7 +135,6 @@ async fn what_is_no_request_is_refused_and_says_why() {
     let (_, key) = begun(&connection, "2025-11-25", "{}").await;
     let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
     let with = ("mcp-session-id", key.as_str());
-    type Case<'a> = (&'a [(&'static str, &'a str)], &'a str, u16, &'a str);
     let cases: [Case<'_>; 15] = [
         (&[with], "{", 400, "-32700"),
         (&[with], "", 400, "-32700"),
@@ -188,16 +187,7 @@ async fn what_is_no_request_is_refused_and_says_why() {
             "has begun already",
         ),
     ];
-    for (headers, body, status, say) in cases {
-        let answer = told(
-            connection
-                .answer(arrived(Method::POST, headers, body))
-                .await,
-        )
-        .await;
-        assert_eq!(answer.0, status, "{body}: {answer:?}");
-        assert!(answer.2.contains(say), "{body}: {answer:?}");
-    }
+    are_answered(&connection, &cases).await;
     let put = connection.answer(arrived(Method::PUT, &[with], ping)).await;
     assert_eq!(
         (

@@ -4,7 +4,7 @@ use axum::http::Method;
 use futures::{FutureExt, StreamExt};
 
 use super::super::Connection;
-use super::{arrived, connected, told};
+use super::{Case, are_answered, arrived, connected, told};
 
 const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"test","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}"#;
 
@@ -72,7 +72,6 @@ async fn what_does_not_agree_is_refused_and_says_why() {
         r#""_meta":{"io.modelcontextprotocol/logLevel":"loud","#,
     );
     let method = ("mcp-method", "tools/list");
-    type Case<'a> = (&'a [(&'static str, &'a str)], &'a str, u16, &'a str);
     let cases: [Case<'_>; 10] = [
         (&[method], &list, 400, "-32020"),
         (&[version], &list, 400, "-32020"),
@@ -115,16 +114,7 @@ async fn what_does_not_agree_is_refused_and_says_why() {
             "inputResponses",
         ),
     ];
-    for (headers, body, status, say) in cases {
-        let answer = told(
-            connection
-                .answer(arrived(Method::POST, headers, body))
-                .await,
-        )
-        .await;
-        assert_eq!(answer.0, status, "{headers:?} {body}: {answer:?}");
-        assert!(answer.2.contains(say), "{headers:?} {body}: {answer:?}");
-    }
+    are_answered(&connection, &cases).await;
     for gone in [
         "ping",
         "initialize",
