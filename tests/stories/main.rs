@@ -29,6 +29,8 @@ mod drain;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod jwt;
 #[cfg(test)]
 mod killed;
@@ -57,6 +59,8 @@ mod quiet;
 mod random_edits;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod remotes;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
