@@ -46,6 +46,8 @@ mod memory;
 #[cfg(test)]
 mod middleware;
 #[cfg(test)]
+mod middleware_live;
+#[cfg(test)]
 mod noise;
 #[cfg(test)]
 mod plan;
@@ -70,5 +72,7 @@ mod settings;
 mod signals;
 #[cfg(test)]
 mod start;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod watch;

@@ -246,7 +246,7 @@ fn answer(shared: &Shared, manner: Manner, head: &str, body: &Value) -> String {
         }
         ("ping", Era::Old) => json!({}),
         ("tools/list", _) => {
-            json!({"resultType": "complete", "tools": [{"name": "sin", "inputSchema": {"type": "object"}}], "ttlMs": 0, "cacheScope": "private"})
+            json!({"resultType": "complete", "tools": [{"name": "sin", "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": true}}], "ttlMs": 0, "cacheScope": "private"})
         }
         ("tools/call", _) => {
             json!({"resultType": "complete", "content": [{"type": "text", "text": "well"}]})

@@ -127,7 +127,7 @@ impl Http {
             .body(body)
             .send()
             .await
-            .map_err(|error| unreachable(peer, &error))
+            .map_err(|error| unreachable(peer, error))
     }
 
     /// Asks, and waits for the answer; what else comes on its stream, the peer hears. Where the
@@ -252,7 +252,7 @@ impl Http {
         let answer = request
             .send()
             .await
-            .map_err(|error| unreachable(peer, &error))?;
+            .map_err(|error| unreachable(peer, error))?;
         if answer.status() == StatusCode::OK && stream::is_one(&answer) {
             return Ok(stream::events(answer));
         }

@@ -48,8 +48,14 @@ pub(super) struct Refusal {
 impl Refusal {
     pub(super) async fn of(peer: &Peer, refused: Response) -> Self {
         let status = refused.status();
-        if let Some(to) = refused.headers().get(LOCATION) {
-            tracing::debug!(backend = peer.backend, ?to, "it redirects");
+        let to = refused
+            .headers()
+            .get(LOCATION)
+            .and_then(|to| to.to_str().ok());
+        if let Some(to) = to.and_then(|to| refused.url().join(to).ok()) {
+            // The rest may hold what is secret in the configured address.
+            let server = to.origin().ascii_serialization();
+            tracing::debug!(backend = peer.backend, server, "it redirects");
         }
         let is_json = stream::is_json(&refused);
         let is_bad = status == StatusCode::BAD_REQUEST;
@@ -113,12 +119,14 @@ impl Refusal {
 }
 
 /// There was no answer at all.
-pub(super) fn unreachable(peer: &Peer, error: &reqwest::Error) -> Failure {
-    tracing::debug!(backend = peer.backend, error = %causes(error), "not reached");
+pub(super) fn unreachable(peer: &Peer, error: reqwest::Error) -> Failure {
+    // In the address may be a secret.
+    let error = error.without_url();
+    tracing::debug!(backend = peer.backend, error = %causes(&error), "not reached");
     peer.doubt();
-    let why = match certificate(error) {
+    let why = match certificate(&error) {
         Some(why) => why,
-        None if error.is_connect() => match refused_by_nobody(error) {
+        None if error.is_connect() => match is_refused(&error) {
             true => "nothing listens there",
             false => "there is no connection to it",
         },
@@ -156,7 +164,7 @@ fn cause<T: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&T> {
     None
 }
 
-fn refused_by_nobody(error: &reqwest::Error) -> bool {
+fn is_refused(error: &reqwest::Error) -> bool {
     cause::<std::io::Error>(error)
         .is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
 }
