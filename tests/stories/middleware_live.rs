@@ -120,10 +120,8 @@ async fn every_setting_counts_at_once_and_fails_no_call() {
     ] {
         for (entry, is_new) in [(before, false), (after, true)] {
             // This one outlasts the change, and is of the time before it.
-            let (long, event) = tokio::join!(
-                call(&client, "nap", &json!({"ms": 1200})),
-                host.apply(&text(entry))
-            );
+            let (nap, next) = (json!({"ms": 1200}), text(entry));
+            let (long, event) = tokio::join!(call(&client, "nap", &nap), host.apply(&next));
             assert!(long.contains("slept 1200 ms"), "{entry}: {long}");
             assert!(event.message.contains("middleware"), "{event:?}");
             let name = entry.trim_start_matches('{').split(':').next().unwrap();

@@ -42,7 +42,7 @@ async fn whatever_it_does_wrong_is_an_error_of_that_call_alone(era: Era) {
         ("fail", Err("answered with HTTP 503")),
         ("send around", Err("redirects to another address (HTTP 307")),
         ("half a body", Err("cannot be read: its end is missing")),
-        ("to another", Err("its stream ended before that")),
+        ("to another", Err("answered with an id that nobody gave it")),
         ("half a stream", Err("its stream ended before that")),
         ("no events", Err("its stream ended before that")),
         ("broken event", Err("cannot be read: ")),

@@ -97,6 +97,10 @@ async fn another_host_with_the_same_port_serves_before_the_old_one_lets_go() {
         (4, "0.0.0.0", Some("127.0.0.3")),
         (5, "\"::\"", Some("[::1]")),
     ] {
+        if place.contains("::") && TcpListener::bind("[::1]:0").is_err() {
+            println!("this machine has no IPv6: left out");
+            continue;
+        }
         let event = host.apply(&at(place, port, "echo,whoami")).await;
         assert_eq!(
             (event.message.as_str(), event.generation),

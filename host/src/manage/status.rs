@@ -169,7 +169,8 @@ impl Backend {
             (BackendState::Serving, _) => "serving",
             (BackendState::Ended, _) => "ended",
             (BackendState::Missing, _) => "missing",
-            (BackendState::Apart, _) => "waiting",
+            (BackendState::Apart, Health::Down) => "down",
+            (BackendState::Apart, Health::Ready | Health::Degraded) => "waiting",
         }
     }
 }

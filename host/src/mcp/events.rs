@@ -36,7 +36,7 @@ pub struct Events {
 
 impl Events {
     /// No event may have more than `limit` bytes.
-    pub fn of<E>(
+    pub fn of<E: 'static>(
         pieces: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
         limit: usize,
     ) -> Self {

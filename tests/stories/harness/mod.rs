@@ -66,6 +66,8 @@ pub(crate) async fn long<T>(what: &str, future: impl Future<Output = T>) -> T {
 pub(crate) async fn until(what: &str, mut fact: impl FnMut() -> bool) {
     let looking = async {
         let mut clock = tokio::time::interval(LOOK);
+        // A look may take longer, and servers of the story's own want to run, too.
+        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !fact() {
             clock.tick().await;
         }

@@ -85,6 +85,7 @@ impl Unwelcome {
     fn of(failure: &Failure) -> Self {
         match failure {
             gone @ Failure::NoAnswer(_) => Self::Gone(gone.to_string()),
+            refused @ Failure::Refused(_) => Self::Refuses(refused.to_string()),
             other => Self::Refuses(format!("it answers `initialize` with: {other}")),
         }
     }

@@ -47,8 +47,8 @@ pub(super) struct Http {
 /// Why a request has no answer.
 enum Lost {
     For(Failure),
-    /// The server has forgotten this session, and did nothing.
-    Session(HeaderValue),
+    /// The server has forgotten this session, and did nothing; what that means if it does so again.
+    Session(HeaderValue, Failure),
 }
 
 impl From<Failure> for Lost {
@@ -136,13 +136,13 @@ impl Http {
         let lost = match self.try_request(peer, id, ask).await {
             Ok(answer) => return Ok(answer),
             Err(Lost::For(failure)) => return Err(failure),
-            Err(Lost::Session(session)) => session,
+            Err(Lost::Session(session, _)) => session,
         };
         self.renew(peer, &lost).await?;
         match self.try_request(peer, id, ask).await {
             Ok(answer) => Ok(answer),
             Err(Lost::For(failure)) => Err(failure),
-            Err(Lost::Session(_)) => Err(peer.gone()),
+            Err(Lost::Session(_, failure)) => Err(failure),
         }
     }
 
@@ -152,7 +152,6 @@ impl Http {
         if self.session().as_ref() != Some(lost) {
             return Ok(());
         }
-        self.keep_session(None);
         let before = peer.hello.get().map(|hello| hello.version);
         // It asks by this same way.
         let greeting = Box::pin(hello::initialize(peer, &peer.me));
@@ -178,19 +177,25 @@ impl Http {
     }
 
     async fn try_request(&self, peer: &Arc<Peer>, id: u64, ask: &Ask) -> Result<Raw, Lost> {
-        let session = self.session();
+        let is_greeting = ask.method == "initialize";
+        let session = self.session().filter(|_| !is_greeting);
         let mut headers = self.headers(peer);
+        if is_greeting {
+            headers.remove(SESSION);
+        }
         headers::of_request(&mut headers, peer, ask);
         let body = request_line(id, ask.method, &ask.params);
         let answer = self.post(peer, body, headers).await?;
-        if ask.method == "initialize" {
+        if is_greeting {
             self.keep_session(answer.headers().get(SESSION).cloned());
         }
         if !answer.status().is_success() {
             let refusal = Refusal::of(peer, answer).await;
-            return Err(match session.filter(|_| refusal.forgot_session()) {
-                Some(session) => Lost::Session(session),
-                None => refusal.into_failure(id).into(),
+            let session = session.filter(|_| refusal.forgot_session());
+            let failure = refusal.into_failure(id);
+            return Err(match session {
+                Some(session) => Lost::Session(session, failure),
+                None => Lost::For(failure),
             });
         }
         if stream::is_one(&answer) {

@@ -1,7 +1,8 @@
 //! What stands in the way of an answer, in words for clients: a status that is no success, a
 //! redirection, a connection that does not come about. Addresses are for the log alone.
 
-use std::error::Error as _;
+use std::error::Error;
+use std::io;
 
 use reqwest::header::LOCATION;
 use reqwest::redirect::Policy;
@@ -110,7 +111,8 @@ impl Refusal {
                 "redirects to another address (HTTP {status}), which is not followed; the new one \
                  belongs into `url`"
             )),
-            _ if status.is_client_error() => {
+            // A success that is no stream, where one was wanted, is no answer either.
+            _ if status.is_client_error() || status.is_success() => {
                 Failure::Refused(format!("answered with HTTP {status}"))
             }
             _ => Failure::NoAnswer(format!("answered with HTTP {status}")),
@@ -147,26 +149,23 @@ fn causes(error: &reqwest::Error) -> String {
 }
 
 /// The first of its causes that is of this kind.
-fn cause<T: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&T> {
+fn cause<T: Error + 'static>(error: &reqwest::Error) -> Option<&T> {
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref() {
             return Some(found);
         }
-        // What an `io::Error` wraps is not among its sources, but their beginning.
-        let inner = error.downcast_ref::<std::io::Error>();
-        let inner = inner.and_then(std::io::Error::get_ref);
-        if let Some(found) = inner.and_then(|inner| inner.downcast_ref()) {
-            return Some(found);
-        }
-        cause = error.source();
+        // What an `io::Error` wraps is not its source, but has it.
+        let wrapped = error.downcast_ref::<io::Error>();
+        let wrapped = wrapped.and_then(io::Error::get_ref);
+        cause = wrapped.map(|error| error as &dyn Error).or(error.source());
     }
     None
 }
 
 fn is_refused(error: &reqwest::Error) -> bool {
-    cause::<std::io::Error>(error)
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+    let refused = io::ErrorKind::ConnectionRefused;
+    cause::<io::Error>(error).is_some_and(|error| error.kind() == refused)
 }
 
 /// What is wrong with TLS, if that is what is wrong.
