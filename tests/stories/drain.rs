@@ -7,8 +7,6 @@ use std::sync::Arc;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
-use tempfile::TempDir;
-use tokio::task::JoinHandle;
 
 use super::harness::{
     Client, Held, Host, RAW_BACKEND, binary, config, demo, group, is_gone, until,

@@ -150,7 +150,7 @@ async fn a_process_that_hangs_is_replaced_and_so_is_one_that_is_killed() {
 #[tokio::test]
 async fn what_connects_and_what_drains_is_seen_beside_what_serves() {
     let raw = |n| format!("  raw: {{command: \"{RAW_BACKEND}\", env: {{N: \"{n}\"}}}}\n");
-    let mut host = Host::start(&config("mtime", &raw(1), "")).await;
+    let host = Host::start(&config("mtime", &raw(1), "")).await;
     let client = Arc::new(Client::connect(host.url()).await);
     let old = host.children()[0].id;
     let held = Held::begin(&client).await;

@@ -89,7 +89,7 @@ async fn every_setting_counts_at_once_and_fails_no_call() {
         ("{audit: {file: first}}", "{audit: {file: second}}"),
         (
             "{allow: {tools: [\"*\"]}}",
-            "{allow: {tools: [echo, sleep]}}",
+            "{allow: {tools: [echo, sleep, nap]}}",
         ),
         ("{deny: {tools: [none]}}", "{deny: {tools: [probe]}}"),
         (
@@ -120,9 +120,9 @@ async fn every_setting_counts_at_once_and_fails_no_call() {
     ] {
         for (entry, is_new) in [(before, false), (after, true)] {
             // This one outlasts the change, and is of the time before it.
-            let (nap, next) = (json!({"ms": 1200}), text(entry));
+            let (nap, next) = (json!({"ms": 700}), text(entry));
             let (long, event) = tokio::join!(call(&client, "nap", &nap), host.apply(&next));
-            assert!(long.contains("slept 1200 ms"), "{entry}: {long}");
+            assert!(long.contains("slept 700 ms"), "{entry}: {long}");
             assert!(event.message.contains("middleware"), "{event:?}");
             let name = entry.trim_start_matches('{').split(':').next().unwrap();
             match name {
@@ -200,7 +200,7 @@ async fn a_component_of_middleware_is_replaced_under_calls() {
     fs::write(plugins.join("mine.yaml"), "grants: {clock: true}\n").unwrap();
     lay(&plugins, &arguments);
     let rest = format!(
-        "middleware: [{{auth: {{token: {TOKEN}}}}}, mine]\nplugins: {{limits: {{time: 10}}}}\n"
+        "middleware: [{{auth: {{token: {TOKEN}}}}}, {{mine: {{defaults: {{none: {{a: 1}}}}}}}}]\nplugins: {{limits: {{time: 10}}}}\n"
     );
     let host = Host::start_in(folder, &config("mtime", &demo("one", TOOLS), &rest)).await;
     let client = RawClient::connect_with(host.url(), TOKEN).await;

@@ -45,7 +45,7 @@ async fn whatever_it_does_wrong_is_an_error_of_that_call_alone(era: Era) {
         ("to another", Err("answered with an id that nobody gave it")),
         ("half a stream", Err("its stream ended before that")),
         ("no events", Err("its stream ended before that")),
-        ("broken event", Err("cannot be read: ")),
+        ("broken event", Err("its stream ended before that")),
         (
             "a huge body",
             Err("cannot be read: it is longer than allowed"),

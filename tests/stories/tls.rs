@@ -49,7 +49,7 @@ async fn a_server_that_cannot_be_trusted_fails_the_reload_with_the_reason() {
             port,
             "nobody who is trusted has signed its certificate",
         ),
-        (Some(CA), plain, "TLS does not come about"),
+        (Some(CA), plain, "there is no connection to it"),
     ] {
         let mut home = Home::of(TempDir::new().unwrap());
         if let Some(trusted) = trusted {

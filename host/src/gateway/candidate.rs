@@ -53,7 +53,7 @@ enum Fate {
     /// It serves already, or did until it ended by itself: whoever restarts it will.
     Kept(Arc<Backend>),
     /// It was missing before, and goes on missing until it is restarted.
-    Missing(Absent),
+    Missing(Box<Absent>),
     /// It is new or changed.
     Started(Result<Arc<Backend>, String>),
 }
@@ -69,7 +69,7 @@ impl Stock<'_> {
             return Some(Fate::Kept(Arc::clone(backend)));
         }
         let missing = self.current.absent.iter().find(absent)?;
-        Some(Fate::Missing(missing.clone()))
+        Some(Fate::Missing(Box::new(missing.clone())))
     }
 }
 
@@ -137,7 +137,7 @@ impl Candidate {
                 // What is wanted of it beside its connection may be something else by now.
                 Fate::Missing(missing) => candidate.absent.push(Absent {
                     spec: spec.clone(),
-                    ..missing
+                    ..*missing
                 }),
             }
         }
