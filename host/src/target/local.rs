@@ -96,17 +96,28 @@ impl Target for LocalFile {
         let second = (self.stat()?, digest(&file)?);
         Ok(Rest::of(first, second, written))
     }
+
+    fn rest_after(&self, first: (Stat, Digest), written: bool) -> Result<Rest, FileError> {
+        let file = self.open()?;
+        let written = is_open_for_writing(&file).unwrap_or(written);
+        let second = (self.stat()?, digest(&file)?);
+        Ok(Rest::of(first, second, written))
+    }
 }
 
 fn digest(mut file: &File) -> Result<Digest, FileError> {
     let mut hasher = Sha256::new();
-    // One byte more than a small file has: its end is then found by the second read.
-    let size = usize::try_from(file.metadata()?.size()).unwrap_or(CHUNK);
+    let size = usize::try_from(file.metadata()?.size()).unwrap_or(usize::MAX);
+    // One byte more than a small file has: the end is found by the read that reaches it.
     let mut chunk = vec![0; size.saturating_add(1).min(CHUNK)];
+    let mut total = 0;
     loop {
-        match file.read(&mut chunk)? {
-            0 => return Ok(Digest::from_hasher(hasher)),
-            count => hasher.update(&chunk[..count]),
+        let count = file.read(&mut chunk)?;
+        hasher.update(&chunk[..count]);
+        total += count;
+        let ends = count == 0 || (count < chunk.len() && total == size);
+        if ends {
+            return Ok(Digest::from_hasher(hasher));
         }
     }
 }

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::first_look::FirstLook;
 use super::{Detector, FileEvent, Observation, Verdict, Wake};
 use crate::events::{Fault, FaultKind};
 use crate::target::{Digest, FileError, Rest, Target};
@@ -376,9 +377,13 @@ impl Look {
         if by_content && !starts {
             looked.digest = file.compare();
         }
+        let target: Arc<dyn Target> = match at_once {
+            true => Arc::new(FirstLook::at(&file.target)),
+            false => Arc::clone(&file.target),
+        };
         looked.observation = wake.map(|wake| {
             self.detector
-                .observe(&file.target, &wake, file.memory.as_deref())
+                .observe(&target, &wake, file.memory.as_deref())
         });
         let mut changed = false;
         if let Some(Ok(observation)) = &mut looked.observation {
@@ -397,7 +402,7 @@ impl Look {
             looked.digest = file.compare();
         }
         if due.rest || (at_once && (changed || looked.digest.is_some())) {
-            let rest = file.target.rest(due.written);
+            let rest = target.rest(due.written);
             file.missing |= rest.is_err();
             file.held = matches!(rest, Ok(Rest::Written(_)));
             looked.rest = Some(rest);

@@ -7,6 +7,7 @@ mod debounce;
 mod detection;
 mod detector;
 mod files;
+mod first_look;
 mod hearing;
 mod inbox;
 mod look;

@@ -1,7 +1,12 @@
-//! Native events (`notify`: inotify on Linux, FSEvents on macOS) for every step on the way to
-//! what is watched: its folders, its links, the files themselves. Watches that died because what
-//! they stood on was replaced are armed again. Decides nothing: it only says that something
-//! happened, and whether it would.
+//! Native events (inotify on Linux, FSEvents on macOS) for every step on the way to what is
+//! watched: its folders, its links, the files themselves. Watches that died because what they
+//! stood on was replaced are armed again. Decides nothing: it only says that something happened,
+//! and whether it would.
+
+#[cfg(any(test, not(target_os = "linux")))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
+mod inotify;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,9 +14,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
+#[cfg(not(target_os = "linux"))]
+use self::elsewhere::Source;
+#[cfg(target_os = "linux")]
+use self::inotify::Source;
 use super::inbox::About;
 use super::scope::{Places, Survey, Walks};
 use super::{Arm, Armed, FileEvent, Inbox, Scope};
@@ -22,7 +29,7 @@ pub struct NativeEvents {
     scopes: Vec<Scope>,
     heard: Arc<Heard>,
     /// Made at the first arming, and again after it failed.
-    watcher: Option<RecommendedWatcher>,
+    source: Option<Source>,
     armed: Places,
     walks: Walks,
     /// Why events cannot be trusted, and whether all is local, as found when all was armed.
@@ -31,13 +38,12 @@ pub struct NativeEvents {
     kinds: HashMap<u64, Option<FileSystem>>,
 }
 
-/// What the callback thread needs.
+/// What whoever hears an event needs.
 struct Heard {
     inbox: Arc<Inbox>,
     concerns: ArcSwap<HashMap<PathBuf, About>>,
     trees: Vec<PathBuf>,
-    /// Paths at which something was removed or renamed away. With it went every watch at and
-    /// below it (notify takes them down itself), also when the very same file comes back.
+    /// Paths at and below which watches have ended, whatever stands there now.
     torn: Mutex<Vec<PathBuf>>,
 }
 
@@ -59,7 +65,7 @@ impl NativeEvents {
                 trees,
                 torn: Mutex::default(),
             }),
-            watcher: None,
+            source: None,
             armed: Places::new(),
             walks: Walks::default(),
             found: (None, false),
@@ -67,16 +73,15 @@ impl NativeEvents {
         }
     }
 
-    fn watcher(&mut self) -> notify::Result<&mut RecommendedWatcher> {
-        let fresh = match self.watcher.take() {
-            Some(watcher) => watcher,
+    fn source(&mut self) -> Result<&mut Source, String> {
+        let source = match self.source.take() {
+            Some(source) => source,
             None => {
                 self.armed.clear();
-                let heard = Arc::clone(&self.heard);
-                notify::recommended_watcher(move |event| heard.deliver(event))?
+                Source::start(Arc::clone(&self.heard))?
             }
         };
-        Ok(self.watcher.insert(fresh))
+        Ok(self.source.insert(source))
     }
 
     /// Puts watches where they belong and takes them away where not. `whole`: nothing else is
@@ -84,9 +89,9 @@ impl NativeEvents {
     fn put(&mut self, wanted: &Places, whole: bool) -> Armed {
         let torn = std::mem::take(&mut *self.heard.torn());
         let mut armed = std::mem::take(&mut self.armed);
-        let watcher = match self.watcher() {
-            Ok(watcher) => watcher,
-            Err(error) => return Armed::untrusted(remedy(&error)),
+        let source = match self.source() {
+            Ok(source) => source,
+            Err(why) => return Armed::untrusted(why),
         };
         let (mut renewed, mut trouble) = (false, None);
         armed.retain(|path, identity| {
@@ -99,8 +104,7 @@ impl NativeEvents {
             };
             if !keep {
                 renewed = true;
-                // The system has dropped the watch already if what it stood on is gone.
-                let _ = watcher.unwatch(path);
+                source.unwatch(path);
             }
             keep
         });
@@ -108,17 +112,17 @@ impl NativeEvents {
             if armed.contains_key(path) {
                 continue;
             }
-            match watcher.watch(path, RecursiveMode::NonRecursive) {
+            match source.watch(path) {
                 Ok(()) => {
                     renewed = true;
                     armed.insert(path.clone(), *identity);
                 }
                 // It went away since we looked: the folder's events say so.
                 Err(_) if !path.exists() => {}
-                Err(error) => {
-                    trouble = Some(format!("{}: {}", path.display(), remedy(&error)));
+                Err(refused) => {
+                    trouble = Some(format!("{}: {refused}", path.display()));
                     // The others would only hear the same.
-                    if matches!(error.kind, notify::ErrorKind::MaxFilesWatch) {
+                    if matches!(refused, Refused::Limit) {
                         break;
                     }
                 }
@@ -194,63 +198,83 @@ impl Heard {
         self.torn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs on the callback thread: keeps what may concern a target.
-    fn deliver(&self, event: notify::Result<notify::Event>) {
-        let Ok(event) = event else {
-            return self.inbox.overflow();
+    /// Watches at `path` and below it have ended.
+    fn tear(&self, path: PathBuf) {
+        self.torn().push(path);
+    }
+
+    /// Some events were lost.
+    fn lost(&self) {
+        self.inbox.overflow();
+    }
+
+    /// Keeps what may concern a target.
+    fn deliver(&self, path: &Path, kind: FileEvent) {
+        let about = match self.concerns.load().get(path) {
+            Some(about) => about.clone(),
+            None if self.in_a_tree(path) => About::Inside(path.to_owned()),
+            None => return,
         };
-        if event.need_rescan() {
-            return self.inbox.overflow();
-        }
-        let Some(kind) = translate(&event.kind) else {
-            return;
-        };
-        let concerns = self.concerns.load();
-        for path in event.paths {
-            let about = match concerns.get(&path) {
-                Some(about) => about.clone(),
-                None if self.trees.iter().any(|root| path.starts_with(root)) => {
-                    About::Inside(path.clone())
-                }
-                None => continue,
-            };
-            if matches!(kind, FileEvent::Removed | FileEvent::Renamed) {
-                self.torn().push(path);
-            }
-            self.inbox.push(about, kind);
-        }
+        self.inbox.push(about, kind);
+    }
+
+    fn in_a_tree(&self, path: &Path) -> bool {
+        self.trees.iter().any(|root| path.starts_with(root))
+    }
+
+    #[cfg(any(test, not(target_os = "linux")))]
+    fn concerns(&self, path: &Path) -> bool {
+        self.concerns.load().contains_key(path) || self.in_a_tree(path)
     }
 }
 
-/// Reading the file is no event: the host itself reads it.
-fn translate(kind: &EventKind) -> Option<FileEvent> {
-    Some(match kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => FileEvent::Closed,
-        EventKind::Access(_) => return None,
-        EventKind::Create(_) => FileEvent::Created,
-        EventKind::Remove(_) => FileEvent::Removed,
-        EventKind::Modify(ModifyKind::Name(_)) => FileEvent::Renamed,
-        EventKind::Modify(ModifyKind::Metadata(_)) => FileEvent::Metadata,
-        EventKind::Modify(_) | EventKind::Any | EventKind::Other => FileEvent::Written,
-    })
-}
-
-fn remedy(error: &notify::Error) -> String {
-    match &error.kind {
-        notify::ErrorKind::MaxFilesWatch => {
-            "the limit of watches is reached; raise fs.inotify.max_user_watches".to_owned()
-        }
-        notify::ErrorKind::Io(io) if io.raw_os_error() == Some(nix::libc::EMFILE) => {
-            "the limit of watchers is reached; raise fs.inotify.max_user_instances".to_owned()
-        }
-        notify::ErrorKind::Io(io) => io.to_string(),
-        _ => error.to_string(),
-    }
+/// Why a path cannot be watched.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("the limit of watches is reached; raise fs.inotify.max_user_watches")]
+    Limit,
+    /// In the system's words.
+    #[error("{0}")]
+    Because(String),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Somebody who hears of files.
+    pub(super) struct Told {
+        pub(super) heard: Arc<Heard>,
+        pub(super) inbox: Arc<Inbox>,
+    }
+
+    pub(super) fn told(paths: &[&PathBuf]) -> Told {
+        let inbox = Arc::new(Inbox::default());
+        let concerns = paths.iter().map(|path| {
+            let about = About::File(path.as_path().into());
+            ((*path).clone(), about)
+        });
+        let heard = Heard {
+            inbox: Arc::clone(&inbox),
+            concerns: ArcSwap::from_pointee(concerns.collect()),
+            trees: Vec::new(),
+            torn: Mutex::default(),
+        };
+        Told {
+            heard: Arc::new(heard),
+            inbox,
+        }
+    }
+
+    impl Inbox {
+        /// Real events of the real system, awaited without a clock.
+        pub(super) async fn hears(&self, path: &Path, kind: FileEvent) {
+            let wanted = (About::File(path.into()), kind);
+            while !self.take().events.contains(&wanted) {
+                self.arrived().await;
+            }
+        }
+    }
 
     struct Watched {
         _folder: tempfile::TempDir,
@@ -276,12 +300,8 @@ mod tests {
             }
         }
 
-        /// Real events of the real system, awaited without a clock.
         async fn hears(&self, kind: FileEvent) {
-            let wanted = (About::File(self.path.as_path().into()), kind);
-            while !self.inbox.take().events.contains(&wanted) {
-                self.inbox.arrived().await;
-            }
+            self.inbox.hears(&self.path, kind).await;
         }
     }
 
@@ -300,8 +320,7 @@ mod tests {
         }
     }
 
-    /// notify takes down the watches of a folder that is renamed away; the same folder, come
-    /// back, looks as if it had them still.
+    /// Whether or not its watches outlive that: the same folder, come back, looks as if it had them.
     #[tokio::test]
     async fn a_folder_that_went_away_and_came_back_is_heard_again() {
         let mut watched = Watched::new();

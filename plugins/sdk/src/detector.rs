@@ -1,4 +1,4 @@
-use std::fmt::{self, Display, Formatter, Write};
+use std::fmt::{self, Display, Formatter};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -55,11 +55,13 @@ pub struct Digest(String);
 
 impl From<Vec<u8>> for Digest {
     fn from(bytes: Vec<u8>) -> Self {
-        bytes.iter().fold(Self(String::new()), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex.0, "{byte:02x}");
-            hex
-        })
+        let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+        Self(
+            bytes
+                .iter()
+                .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+                .collect(),
+        )
     }
 }
 
