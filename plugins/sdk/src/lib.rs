@@ -55,6 +55,7 @@ pub mod guest;
 mod handler;
 mod last_seen;
 pub mod log;
+pub mod packed;
 pub mod testing;
 
 pub use bindings::detector::config_sync::plugin::types::{

@@ -27,6 +27,10 @@ const ASKED: Flags = Flags::IN_ATTRIB
     .union(Flags::IN_MOVE)
     .union(Flags::IN_MOVE_SELF);
 
+/// Fewer events than this leave room for one more in the 4096 bytes that nix reads into: one takes
+/// at most 16, and 256 for its name (`inotify(7)`).
+const FULL: usize = 15;
+
 /// A queue of the kernel's, and the task that empties it until this is dropped.
 pub(super) struct Source {
     heard: Arc<Heard>,
@@ -185,6 +189,10 @@ async fn read(shared: Arc<Shared>, heard: Arc<Heard>) {
             Ok(Ok(events)) => {
                 for event in &events {
                     shared.deliver(event, &heard);
+                }
+                // There was room for more, so there is no more. What comes from now on counts.
+                if events.len() < FULL {
+                    ready.clear_ready();
                 }
             }
             Ok(Err(error)) => {
