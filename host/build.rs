@@ -7,13 +7,14 @@ use std::{env, fs};
 
 mod guests;
 
-const BUILT_IN: [&str; 6] = [
+const BUILT_IN: [&str; 7] = [
     "detector-mtime",
     "detector-hash",
     "detector-inotify",
     "handler-backends",
     "handler-middleware",
     "handler-tools",
+    "middleware-arguments",
 ];
 
 fn main() -> ExitCode {

@@ -1,5 +1,6 @@
 //! Builds the guests that misbehave, and tells the stories where they lie: `HOSTILE_DETECTOR`,
-//! `HOSTILE_HANDLER`, and `DETECTOR_MTIME`, a good one to drop in under another name.
+//! `HOSTILE_HANDLER`, `HOSTILE_MIDDLEWARE`, and `DETECTOR_MTIME` and `MIDDLEWARE_ARGUMENTS`, good ones
+//! to drop in under another name.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,7 +8,13 @@ use std::process::ExitCode;
 #[path = "../host/guests.rs"]
 mod guests;
 
-const GUESTS: [&str; 3] = ["hostile-detector", "hostile-handler", "detector-mtime"];
+const GUESTS: [&str; 5] = [
+    "hostile-detector",
+    "hostile-handler",
+    "hostile-middleware",
+    "detector-mtime",
+    "middleware-arguments",
+];
 
 fn main() -> ExitCode {
     for source in ["build.rs", "guests", "../host/guests.rs"] {

@@ -12,6 +12,7 @@ use config_sync::events::{EventBus, EventKind, SyncEvent};
 use config_sync::gateway::{Connector, Gateway};
 use config_sync::plugin::{Library, Limits, PluginEngine};
 use config_sync::reload::{Handlers, LastGood, Memory, Ports, Record, Reloader};
+use config_sync::settings::LiveSettings;
 use config_sync::target::{LocalFile, Target};
 use config_sync::watch::{FoundBy, Settled};
 use config_sync::{config, events};
@@ -72,6 +73,7 @@ async fn measure(library: Arc<Library>, folder: &Path, count: usize) -> Result<f
         gateway: Arc::clone(&gateway),
         handlers,
         detectors: library,
+        settings: LiveSettings::of_file_alone(bus.clone()),
         bus,
         orders: watch::Sender::new(None),
         standing: watch::Sender::default(),

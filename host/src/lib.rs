@@ -5,8 +5,9 @@
 //! lower rank; `host/tests/rooms.rs` checks it):
 //!
 //! 1. [`target`]: the watched file; [`config`]: what its bytes mean; [`events`]: what happened;
-//!    [`state`]: what is kept on disk;
+//!    [`state`]: what is kept on disk; [`mcp`]: the protocol on the wire;
 //! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
+//!    [`settings`]: who has a say in `sync`, and what is stored;
 //!    [`manage`]: answers how the host is, and takes orders;
 //! 3. [`reload`]: one transaction from settled change to new snapshot;
 //! 4. [`plugin`]: the WASM detectors and handlers behind the ports of `watch` and `reload`;
@@ -23,10 +24,12 @@ pub mod events;
 pub mod follow;
 pub mod gateway;
 pub mod manage;
+pub mod mcp;
 pub mod memory;
 pub mod plugin;
 pub mod reload;
 pub mod service;
+pub mod settings;
 pub mod state;
 pub mod target;
 pub mod watch;

@@ -6,15 +6,17 @@ mod managed;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Zoned;
+use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::managed::{Managed, Turns};
+use self::managed::{Managed, Turns, known_detector};
 use crate::config::PluginSettings;
 use crate::events::{EventBus, EventKind, timestamp};
 use crate::gateway::{Capability, Gateway, Snapshot};
@@ -22,8 +24,9 @@ use crate::manage::Place;
 use crate::memory::DiskMemory;
 use crate::plugin::{Library, Limits, PluginEngine};
 use crate::reload::{Forgetful, Handlers, Memory, Ports, Reloader, Standing, Trigger};
+use crate::settings::{LiveSettings, SettingsStore};
 use crate::target::LocalFile;
-use crate::watch::{ConfigWatcher, Detectors, Hearing, Inbox, NativeEvents, Scope, Wires};
+use crate::watch::{ConfigWatcher, Hearing, Inbox, NativeEvents, Scope, Wires};
 
 /// Where the service is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +71,10 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// Where the management API is; nowhere, without one.
     pub place: Option<Place>,
+    /// The user's folder of settings.
+    pub settings: Option<PathBuf>,
+    /// What the environment and the command line say of `sync`, each by its keys; checked.
+    pub said: [Map<String, Value>; 2],
 }
 
 /// The host: watcher, reloader and gateway together.
@@ -76,6 +83,7 @@ pub struct SentinelService {
     bus: EventBus,
     state: watch::Sender<State>,
     hearing: watch::Sender<Option<Hearing>>,
+    settling: watch::Sender<Option<Instant>>,
     standing: watch::Sender<Standing>,
     /// Somebody asked over the management API that the host ends.
     end: CancellationToken,
@@ -97,6 +105,7 @@ impl SentinelService {
             bus: EventBus::default(),
             state: watch::Sender::new(State::Pending),
             hearing: watch::Sender::new(None),
+            settling: watch::Sender::new(None),
             standing: watch::Sender::default(),
             end: CancellationToken::new(),
             running: None,
@@ -160,6 +169,8 @@ impl SentinelService {
             cache,
             state,
             place,
+            settings,
+            said,
         } = self.options.clone();
         let base = path.parent().map(PathBuf::from).unwrap_or_default();
         let folder = base.join(&plugins.dir);
@@ -180,7 +191,17 @@ impl SentinelService {
                 format!("plugin {}: {error}", path.display()),
             );
         }
-        let library: Arc<dyn Detectors> = Arc::new(library);
+        let library = Arc::new(library);
+        for said in &said {
+            if let Some(Value::String(name)) = said.get("detection") {
+                known_detector(name, library.as_ref()).map_err(|error| vec![error])?;
+            }
+        }
+        let settings = self.settings(settings, path.clone(), said).await?;
+        settings.forget(|key, value| match (key, value) {
+            ("detection", Value::String(name)) => known_detector(name, library.as_ref()).err(),
+            _ => None,
+        });
 
         let target = Arc::new(LocalFile::new(path.clone()));
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -209,6 +230,10 @@ impl SentinelService {
                 bus: self.bus.clone(),
                 end: self.end.clone(),
                 turns: Turns::default(),
+                settings: settings.clone(),
+                library: Arc::clone(&library),
+                settling: self.settling.subscribe(),
+                described: OnceLock::new(),
             };
             let socket = managed::open(&place, &self.bus).await;
             let managed = Arc::new(managed);
@@ -218,7 +243,8 @@ impl SentinelService {
             target: target.clone(),
             gateway: Arc::clone(&gateway),
             handlers: Handlers::new(handlers),
-            detectors: Arc::clone(&library),
+            detectors: library.clone(),
+            settings,
             bus: self.bus.clone(),
             orders,
             standing: self.standing.clone(),
@@ -242,6 +268,7 @@ impl SentinelService {
             orders: obeyed,
             settled,
             hearing: self.hearing.clone(),
+            settling: self.settling.clone(),
             bus: self.bus.clone(),
         })
         .map_err(|error| vec![error])?;
@@ -253,6 +280,22 @@ impl SentinelService {
             cancel,
             tasks,
         })
+    }
+
+    /// Opens what is stored for this file.
+    async fn settings(
+        &self,
+        folder: Option<PathBuf>,
+        watched: PathBuf,
+        [environment, flags]: [Map<String, Value>; 2],
+    ) -> Result<LiveSettings, Vec<String>> {
+        let bus = self.bus.clone();
+        let open = move || {
+            let store = folder.map(|folder| SettingsStore::of(&folder, &watched));
+            LiveSettings::open(store, environment, flags, bus)
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        opened.map_err(|error| vec![error.to_string()])
     }
 
     /// Opens what is kept of this file; tells when nothing can be.

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// DESIGN.md's "Rooms", highest rank first.
-const RANKS: [(&str, u32); 16] = [
+const RANKS: [(&str, u32); 18] = [
     ("main", 7),
     ("cli", 6),
     ("service", 5),
@@ -23,10 +23,12 @@ const RANKS: [(&str, u32); 16] = [
     ("watch", 2),
     ("gateway", 2),
     ("manage", 2),
+    ("settings", 2),
     ("config", 1),
     ("target", 1),
     ("events", 1),
     ("state", 1),
+    ("mcp", 1),
     ("lib", 8),
 ];
 

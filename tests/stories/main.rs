@@ -50,6 +50,7 @@ mod random_edits;
 mod reload;
 #[cfg(test)]
 mod server;
+mod settings;
 #[cfg(test)]
 mod signals;
 #[cfg(test)]

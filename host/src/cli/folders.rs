@@ -18,3 +18,14 @@ pub(super) fn runtime() -> Option<PathBuf> {
     let of_user = PathBuf::from(format!("/run/user/{}", nix::unistd::getuid()));
     of_user.is_dir().then(|| of_user.join("config-sync"))
 }
+
+/// Where settings are stored: `CONFIG_SYNC_SETTINGS`, else the user's config folder; nowhere, if
+/// the user has no home.
+pub(super) fn settings() -> Option<PathBuf> {
+    let named = std::env::var_os("CONFIG_SYNC_SETTINGS").filter(|it| !it.is_empty());
+    if let Some(named) = named {
+        return std::path::absolute(PathBuf::from(named)).ok();
+    }
+    let folders = directories::ProjectDirs::from("", "", "config-sync")?;
+    Some(folders.config_dir().join("settings"))
+}

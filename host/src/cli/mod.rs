@@ -21,6 +21,7 @@ mod restore;
 mod run;
 mod seconds;
 mod status;
+mod sync_variables;
 mod tools;
 mod watch;
 

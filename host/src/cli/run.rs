@@ -5,12 +5,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use serde_json::Map;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::find_config::{self, ConfigArgument};
 use super::find_state::StateArgument;
 use super::folders;
 use super::logging::{self, Format};
+use super::sync_variables;
 use crate::config::{self, Load, PluginSettings};
 use crate::manage::Place;
 use crate::memory;
@@ -94,6 +96,8 @@ impl Run {
                 &path,
             )),
             state,
+            settings: folders::settings(),
+            said: [sync_variables::read()?, Map::new()],
         };
         let mut service = SentinelService::new(options);
         tokio::select! {

@@ -197,7 +197,7 @@ fn reordered<'a>(
 }
 
 /// The path with one more key.
-fn join(path: &str, key: &str) -> String {
+pub(super) fn join(path: &str, key: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "_-/@:$ ".contains(letter);
     let readable = !key.is_empty() && key.trim() == key && key.chars().all(plain);
     let key = if readable {

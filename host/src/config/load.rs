@@ -14,7 +14,7 @@ use super::template::Environment;
 use super::value::Value;
 use super::{backends, conflict_resolution, middleware, plugins, server, sync, version};
 
-const OUR_SECTIONS: [&str; 7] = [
+pub(super) const OUR_SECTIONS: [&str; 7] = [
     "version",
     "server",
     "backends",

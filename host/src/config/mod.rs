@@ -25,6 +25,7 @@ mod reader;
 mod report;
 mod sentinel;
 mod server;
+mod shown;
 mod suggest;
 mod sync;
 mod template;
@@ -45,6 +46,7 @@ pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use sentinel::SentinelConfig;
 pub use server::{ManagementSettings, ServerLimits, ServerSettings, Token};
+pub use shown::shown;
 pub use sync::{
     DEBOUNCE_SECONDS, MAX_DEBOUNCE_SECONDS, OnFailure, POLL_INTERVAL_SECONDS, PROBATION_SECONDS,
     SAFETY_INTERVAL_SECONDS, SyncSettings,

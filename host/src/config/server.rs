@@ -67,6 +67,25 @@ impl std::fmt::Debug for Token {
 }
 
 impl ServerSettings {
+    /// What is in force where the file says nothing, by paths.
+    pub fn defaults(&self) -> [(String, serde_json::Value); 6] {
+        let Self {
+            host,
+            port,
+            limits,
+            management,
+        } = self;
+        [
+            ("host", host.to_string().into()),
+            ("port", (*port).into()),
+            ("limits.sessions", limits.sessions.into()),
+            ("limits.body", (limits.body / MIB).into()),
+            ("limits.idle", limits.idle.as_secs_f64().into()),
+            ("management.enabled", management.enabled.into()),
+        ]
+        .map(|(path, value)| (format!("server.{path}"), value))
+    }
+
     /// What to listen on.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)

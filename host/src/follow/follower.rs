@@ -58,6 +58,7 @@ impl Follower {
             orders: obeyed,
             settled: settle,
             hearing: told,
+            settling: watch::Sender::new(None),
             bus,
         })?;
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());

@@ -1,15 +1,18 @@
-//! One call of a client on its way through the gateway. Parameters and results are JSON as it
+//! One call of a client on its way through the gateway. Parameters and results are the text that
 //! came, so that what the gateway does not know passes through.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::Capability;
+use super::client::Client;
+use crate::mcp::{Id, Members, Raw, RpcError, raw_of};
 
-/// The methods that go to a backend.
+/// The methods that go to the one backend that has what they name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// `tools/call`
@@ -18,11 +21,39 @@ pub enum Method {
     GetPrompt,
     /// `resources/read`
     ReadResource,
+    /// `completion/complete`, for an argument of a prompt
+    CompletePrompt,
+    /// `completion/complete`, for a variable of a resource template
+    CompleteResource,
+    /// `resources/subscribe`
+    Subscribe,
+    /// `resources/unsubscribe`
+    Unsubscribe,
 }
 
+/// Where the parameters of a completion say what it is for.
+const REFERENCE: &str = "ref";
+
 impl Method {
-    /// Every one.
-    pub const ALL: [Self; 3] = [Self::CallTool, Self::GetPrompt, Self::ReadResource];
+    /// The method of this name with these parameters; `None` for one that goes to no backend.
+    pub(super) fn of(name: &str, params: &Members) -> Option<Self> {
+        Some(match name {
+            "tools/call" => Self::CallTool,
+            "prompts/get" => Self::GetPrompt,
+            "resources/read" => Self::ReadResource,
+            "resources/subscribe" => Self::Subscribe,
+            "resources/unsubscribe" => Self::Unsubscribe,
+            "completion/complete" => {
+                let kind = params.object(REFERENCE).and_then(|it| it.text("type"));
+                if kind.as_deref() == Some("ref/resource") {
+                    Self::CompleteResource
+                } else {
+                    Self::CompletePrompt
+                }
+            }
+            _ => return None,
+        })
+    }
 
     /// As it stands on the wire.
     pub fn as_str(self) -> &'static str {
@@ -30,6 +61,9 @@ impl Method {
             Self::CallTool => "tools/call",
             Self::GetPrompt => "prompts/get",
             Self::ReadResource => "resources/read",
+            Self::CompletePrompt | Self::CompleteResource => "completion/complete",
+            Self::Subscribe => "resources/subscribe",
+            Self::Unsubscribe => "resources/unsubscribe",
         }
     }
 
@@ -37,14 +71,38 @@ impl Method {
     pub fn capability(self) -> Capability {
         match self {
             Self::CallTool => Capability::Tool,
-            Self::GetPrompt => Capability::Prompt,
-            Self::ReadResource => Capability::Resource,
+            Self::GetPrompt | Self::CompletePrompt => Capability::Prompt,
+            Self::ReadResource | Self::Subscribe | Self::Unsubscribe => Capability::Resource,
+            Self::CompleteResource => Capability::ResourceTemplate,
         }
     }
 
-    /// The parameter that holds the name.
-    pub fn name_key(self) -> &'static str {
-        self.capability().name_key()
+    /// Whether it uses the tool, prompt or resource: what limits and records of calls are about.
+    pub fn is_call(self) -> bool {
+        matches!(self, Self::CallTool | Self::GetPrompt | Self::ReadResource)
+    }
+
+    /// The name that the parameters hold.
+    pub(super) fn name_in(self, params: &Members) -> Option<String> {
+        match self {
+            Self::CompletePrompt => params.object(REFERENCE)?.text("name"),
+            Self::CompleteResource => params.object(REFERENCE)?.text("uri"),
+            _ => params.text(self.capability().name_key()),
+        }
+    }
+
+    /// Puts another name into the parameters.
+    pub(super) fn rename(self, params: &mut Members, name: &str) {
+        let Ok(name) = raw_of(&name) else { return };
+        let key = match self {
+            Self::CompletePrompt => "name",
+            Self::CompleteResource => "uri",
+            _ => return params.set(self.capability().name_key(), name),
+        };
+        if let Some(mut reference) = params.object(REFERENCE) {
+            reference.set(key, name);
+            params.set(REFERENCE, reference.to_raw());
+        }
     }
 }
 
@@ -53,8 +111,11 @@ impl Method {
 pub struct Call {
     /// Unique in this process; stands in the audit log and in error messages.
     pub id: u64,
-    /// The client's own name and version, as it introduced itself.
-    pub client: String,
+    /// Who asks.
+    pub(super) client: Arc<dyn Client>,
+    /// The client's own name for its request.
+    #[allow(dead_code, reason = "the wire that uses it is being laid")]
+    pub(super) request: Id,
     /// Whose token it showed, where clients must show one.
     pub caller: Option<String>,
     /// What is asked.
@@ -64,7 +125,7 @@ pub struct Call {
     /// The backend that has it.
     pub backend: String,
     /// The parameters as the backend will get them.
-    pub params: Map<String, Value>,
+    pub params: Members,
     /// To do it twice does no more than to do it once, or so the tool says.
     pub repeatable: bool,
     /// Cancelled when the client takes the call back.
@@ -74,23 +135,23 @@ pub struct Call {
 impl Call {
     /// Who calls: by its token, else as it calls itself.
     pub fn who(&self) -> &str {
-        self.caller.as_deref().unwrap_or(&self.client)
+        self.caller.as_deref().unwrap_or_else(|| self.client.name())
     }
 }
 
 /// How a call ends: the `result` as the backend sent it, or an error.
-pub type Reply = Result<Value, CallError>;
+pub type Reply = Result<Raw, CallError>;
 
 /// A JSON-RPC error (section 5.1 of its specification).
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{message} ({code})")]
 pub struct CallError {
     /// The code, as on the wire.
-    pub code: i32,
+    pub code: i64,
     /// For the client. Holds nothing of the host's insides.
     pub message: String,
     /// As the backend sent it.
-    pub data: Option<Value>,
+    pub data: Option<Raw>,
     /// Who says so.
     pub origin: Origin,
 }
@@ -107,25 +168,33 @@ pub enum Origin {
 }
 
 /// "Forbidden", in the range that JSON-RPC leaves to servers.
-const FORBIDDEN: i32 = -32003;
+const FORBIDDEN: i64 = -32003;
 /// "Too many requests", likewise.
-const TRY_LATER: i32 = -32029;
+const TRY_LATER: i64 = -32029;
 
 impl CallError {
     /// -32602: the client named something that is not there.
     pub fn unknown(capability: Capability, name: &str) -> Self {
         Self {
-            code: -32602,
+            code: RpcError::INVALID_PARAMS,
             message: format!("unknown {}: {name}", capability.as_str()),
             data: None,
             origin: Origin::Gateway,
         }
     }
 
+    /// -32601: nobody here knows this method.
+    pub fn not_found(method: &str) -> Self {
+        Self {
+            code: RpcError::METHOD_NOT_FOUND,
+            ..Self::internal(method)
+        }
+    }
+
     /// -32603: this side could not do it.
     pub fn internal(message: impl Into<String>) -> Self {
         Self {
-            code: -32603,
+            code: RpcError::INTERNAL_ERROR,
             message: message.into(),
             data: None,
             origin: Origin::Gateway,
@@ -165,8 +234,18 @@ impl CallError {
         let seconds = (wait.as_secs_f64() * 10.0).ceil() / 10.0;
         Self {
             code: TRY_LATER,
-            data: Some(json!({ "retryAfter": seconds })),
+            data: raw_of(&json!({ "retryAfter": seconds })).ok(),
             ..Self::internal(format!("{message}; try again in {seconds} s"))
+        }
+    }
+}
+
+impl From<CallError> for RpcError {
+    fn from(error: CallError) -> Self {
+        Self {
+            code: error.code,
+            message: error.message,
+            data: error.data,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use crate::mcp::{Members, Raw, raw_of};
 
 /// What a backend can offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,22 +78,40 @@ pub struct Offer {
     /// The backend's own name for it.
     pub name: String,
     /// The whole entry.
-    pub item: Arc<Map<String, Value>>,
+    pub item: Arc<Members>,
 }
 
 impl Offer {
     /// The description that the backend gives.
-    pub fn description(&self) -> Option<&str> {
-        self.item.get("description")?.as_str()
+    pub fn description(&self) -> Option<String> {
+        self.item.text("description")
     }
-}
 
-impl Offer {
+    /// The entry with the name and the description that clients see.
+    fn shown(&self, shown_as: &str, description: Option<&str>) -> Raw {
+        if shown_as == self.name && description.is_none() {
+            return self.item.to_raw();
+        }
+        let mut item = self.item.as_ref().clone();
+        let mut set = |key, text: &str| {
+            if let Ok(text) = raw_of(&text) {
+                item.set(key, text);
+            }
+        };
+        if shown_as != self.name {
+            set(self.kind.name_key(), shown_as);
+        }
+        if let Some(description) = description {
+            set("description", description);
+        }
+        item.to_raw()
+    }
+
     /// Prompts and resources are read; a tool says by its annotations whether it changes anything,
     /// or anything more when it is called again.
     fn is_repeatable(&self) -> bool {
-        let annotations = self.item.get("annotations");
-        let says = |hint| annotations.and_then(|it| it.get(hint)) == Some(&Value::Bool(true));
+        let annotations = self.item.object("annotations").unwrap_or_default();
+        let says = |hint| annotations.read(hint) == Some(true);
         self.kind != Capability::Tool || says("readOnlyHint") || says("idempotentHint")
     }
 }
@@ -123,11 +141,26 @@ pub(super) struct Destination {
     pub(super) repeatable: bool,
 }
 
+/// One entry of a list.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    /// The name that clients see.
+    pub(super) shown_as: String,
+    /// The whole entry as clients see it.
+    pub(super) json: Raw,
+}
+
+impl PartialEq for Item {
+    fn eq(&self, other: &Self) -> bool {
+        self.json.get() == other.json.get()
+    }
+}
+
 /// What clients are shown. Two catalogs that show and lead to the same are equal.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Catalog {
-    lists: HashMap<Capability, Arc<Value>>,
-    routes: HashMap<(Capability, String), Destination>,
+    lists: HashMap<Capability, Vec<Item>>,
+    routes: HashMap<Capability, HashMap<String, Destination>>,
     templates: Vec<Destination>,
 }
 
@@ -158,7 +191,6 @@ impl Catalog {
                 )
             })
             .collect();
-        let mut lists: HashMap<Capability, Vec<Value>> = HashMap::new();
         let mut catalog = Self::default();
         for entry in entries {
             let Entry {
@@ -179,27 +211,18 @@ impl Catalog {
             if *kind == Capability::ResourceTemplate {
                 catalog.templates.push(destination.clone());
             }
-            if catalog
-                .routes
-                .insert((*kind, shown_as.clone()), destination)
-                .is_some()
-            {
+            let routes = catalog.routes.entry(*kind).or_default();
+            if routes.insert(shown_as.clone(), destination).is_some() {
                 return Err(format!(
                     "two entries show the {} `{shown_as}`",
                     kind.as_str()
                 ));
             }
-            let mut item = offer.item.as_ref().clone();
-            item.insert(kind.name_key().to_owned(), shown_as.as_str().into());
-            if let Some(description) = description {
-                item.insert("description".to_owned(), description.as_str().into());
-            }
-            lists.entry(*kind).or_default().push(Value::Object(item));
-        }
-        for kind in Capability::ALL {
-            let items = lists.remove(&kind).unwrap_or_default();
-            let result = Map::from_iter([(kind.list_key().to_owned(), Value::Array(items))]);
-            catalog.lists.insert(kind, Arc::new(Value::Object(result)));
+            let item = Item {
+                shown_as: shown_as.clone(),
+                json: offer.shown(shown_as, description.as_deref()),
+            };
+            catalog.lists.entry(*kind).or_default().push(item);
         }
         Ok(catalog)
     }
@@ -224,40 +247,14 @@ impl Catalog {
     /// Lists these no more. Their names still lead somewhere: a call of one is refused on its
     /// way, where the refusal can be told from a name that is not known.
     pub(super) fn hide(&mut self, hidden: impl Fn(Capability, &str) -> bool) {
-        for (kind, list) in &mut self.lists {
-            let shut = |item: &Value| {
-                let name = item.get(kind.name_key()).and_then(Value::as_str);
-                name.is_some_and(|name| hidden(*kind, name))
-            };
-            let items = list.get(kind.list_key()).and_then(Value::as_array);
-            if !items.into_iter().flatten().any(shut) {
-                continue;
-            }
-            if let Some(Value::Array(items)) = Arc::make_mut(list).get_mut(kind.list_key()) {
-                items.retain(|item| !shut(item));
-            }
+        for (kind, items) in &mut self.lists {
+            items.retain(|item| !hidden(*kind, &item.shown_as));
         }
     }
 
-    /// The result of the method that lists these.
-    pub(super) fn list(&self, kind: Capability) -> Value {
-        self.lists.get(&kind).map_or_else(
-            || {
-                Value::Object(Map::from_iter([(
-                    kind.list_key().to_owned(),
-                    Value::Array(vec![]),
-                )]))
-            },
-            |list| list.as_ref().clone(),
-        )
-    }
-
-    fn items(&self, kind: Capability) -> &[Value] {
-        let list = self
-            .lists
-            .get(&kind)
-            .and_then(|list| list.get(kind.list_key()));
-        list.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    /// What clients see of these.
+    pub(super) fn items(&self, kind: Capability) -> &[Item] {
+        self.lists.get(&kind).map_or(&[], Vec::as_slice)
     }
 
     /// How many of these clients see.
@@ -268,7 +265,7 @@ impl Catalog {
     /// Where this name leads. A resource that is not listed goes to the backend whose template
     /// agrees with it for the longest.
     pub(super) fn route(&self, kind: Capability, shown_as: &str) -> Option<Destination> {
-        if let Some(destination) = self.routes.get(&(kind, shown_as.to_owned())) {
+        if let Some(destination) = self.routes.get(&kind).and_then(|it| it.get(shown_as)) {
             return Some(destination.clone());
         }
         let template = self
@@ -303,15 +300,11 @@ fn stem(template: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    fn offer(backend: &str, kind: Capability, item: Value) -> Offer {
-        let Value::Object(item) = item else {
-            panic!("an object")
-        };
-        let name = item[kind.name_key()].as_str().unwrap().to_owned();
+    fn offer(backend: &str, kind: Capability, item: &str) -> Offer {
+        let item = Members::parse(item).unwrap();
+        let name = item.text(kind.name_key()).unwrap();
         Offer {
             backend: backend.to_owned(),
             kind,
@@ -329,14 +322,13 @@ mod tests {
 
     #[test]
     fn a_renamed_tool_keeps_every_field_it_came_with() {
-        let tool =
-            json!({"name": "echo", "x-new": {"big": 18446744073709551615_u64}, "inputSchema": {}});
+        let tool = r#"{"name":"echo","x-new":{"big":1e999, "a":1},"inputSchema":{}}"#;
         let offers = [offer("a", Capability::Tool, tool)];
         let entries = [shown(&Catalog::as_offered(&offers)[0], "a_echo")];
         let catalog = Catalog::compose(&entries, &offers).unwrap();
         assert_eq!(
-            catalog.list(Capability::Tool),
-            json!({"tools": [{"name": "a_echo", "x-new": {"big": 18446744073709551615_u64}, "inputSchema": {}}]})
+            catalog.items(Capability::Tool)[0].json.get(),
+            tool.replace("echo", "a_echo")
         );
         let destination = catalog.route(Capability::Tool, "a_echo").unwrap();
         assert_eq!(
@@ -349,8 +341,8 @@ mod tests {
     #[test]
     fn a_catalog_that_would_lead_astray_is_refused() {
         let offers = [
-            offer("a", Capability::Tool, json!({"name": "echo"})),
-            offer("b", Capability::Tool, json!({"name": "echo"})),
+            offer("a", Capability::Tool, r#"{"name": "echo"}"#),
+            offer("b", Capability::Tool, r#"{"name": "echo"}"#),
         ];
         let mut entries = Catalog::as_offered(&offers);
         assert_eq!(entries.len(), 1, "the first wins");
@@ -369,8 +361,8 @@ mod tests {
     fn an_unlisted_resource_goes_where_the_longest_template_leads() {
         let kind = Capability::ResourceTemplate;
         let offers = [
-            offer("a", kind, json!({"uriTemplate": "file:///{path}"})),
-            offer("b", kind, json!({"uriTemplate": "file:///logs/{day}"})),
+            offer("a", kind, r#"{"uriTemplate": "file:///{path}"}"#),
+            offer("b", kind, r#"{"uriTemplate": "file:///logs/{day}"}"#),
         ];
         let catalog = Catalog::compose(&Catalog::as_offered(&offers), &offers).unwrap();
         let backend = |uri| {
@@ -385,7 +377,7 @@ mod tests {
 
     #[test]
     fn only_the_lists_that_differ_have_changed() {
-        let tool = [offer("a", Capability::Tool, json!({"name": "echo"}))];
+        let tool = [offer("a", Capability::Tool, r#"{"name": "echo"}"#)];
         let catalog = Catalog::compose(&Catalog::as_offered(&tool), &tool).unwrap();
         let changes = catalog.changes_since(&Catalog::default());
         assert_eq!(

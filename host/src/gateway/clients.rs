@@ -1,63 +1,48 @@
-//! The clients that are connected now, to be told when a list changes. A client that is gone is
-//! forgotten when it is next told; one that does not listen delays nobody.
+//! The clients that are connected now: who is told when a list changes, and whom backends reach
+//! beside any call. One that is gone is forgotten when the next one comes or they are counted.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use futures::future::join_all;
-use rmcp::RoleServer;
-use rmcp::service::Peer;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Changes;
+use super::client::Client;
+use crate::mcp::Notification;
 
-/// How long one client may take to be told.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Clients {
-    peers: Mutex<Vec<Peer<RoleServer>>>,
+    known: Mutex<Vec<Arc<dyn Client>>>,
 }
 
 impl Clients {
-    pub(super) fn add(&self, peer: Peer<RoleServer>) {
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        peers.retain(|peer| !peer.is_transport_closed());
-        peers.push(peer);
+    pub(super) fn add(&self, client: Arc<dyn Client>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|client| !client.gone().is_cancelled());
+        known.push(client);
+    }
+
+    /// Those that are connected.
+    pub(super) fn all(&self) -> Vec<Arc<dyn Client>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|client| !client.gone().is_cancelled());
+        known.clone()
     }
 
     pub(super) fn count(&self) -> usize {
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        peers.retain(|peer| !peer.is_transport_closed());
-        peers.len()
+        self.all().len()
     }
 
     /// Tells every client which of its lists to read again.
-    pub(super) async fn tell(&self, changes: Changes) {
-        let peers = self
-            .peers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        join_all(peers.iter().map(|peer| async move {
-            let told = async {
-                if changes.tools {
-                    peer.notify_tool_list_changed().await?;
-                }
-                if changes.prompts {
-                    peer.notify_prompt_list_changed().await?;
-                }
-                if changes.resources {
-                    peer.notify_resource_list_changed().await?;
-                }
-                Ok::<_, rmcp::ServiceError>(())
-            };
-            match tokio::time::timeout(PATIENCE, told).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(%error, "a client is gone"),
-                Err(_elapsed) => tracing::warn!("a client does not read its notifications"),
+    pub(super) fn tell(&self, changes: Changes) {
+        let lists = [
+            (changes.tools, "notifications/tools/list_changed"),
+            (changes.prompts, "notifications/prompts/list_changed"),
+            (changes.resources, "notifications/resources/list_changed"),
+        ];
+        for client in self.all() {
+            for (_, method) in lists.iter().filter(|(changed, _)| *changed) {
+                let method = (*method).to_owned();
+                let params = None;
+                client.tell(None, Notification { method, params });
             }
-        }))
-        .await;
-        self.count();
+        }
     }
 }

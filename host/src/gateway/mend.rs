@@ -53,6 +53,9 @@ impl Gateway {
         let (name, ground) = (name.to_owned(), Arc::clone(&self.ground));
         let restart = async move {
             let result = Backend::start(&name, &spec, &ground).await;
+            if result.is_ok() {
+                ground.meters.of(&name).restarted();
+            }
             Restarted { name, spec, result }
         };
         Some(restart.boxed())

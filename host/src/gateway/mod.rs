@@ -2,21 +2,26 @@
 //! the MCP server in front of it. A call ends on the snapshot it began on; a new snapshot is
 //! built beside the old one and swapped in by one atomic store. Never reads the file.
 //!
-//! A call's way: `front` (rmcp) → `middleware` chain → `catalog` route → `backend`.
+//! A call's way: `front` (rmcp) → `route` by the catalog → `middleware` chain → `backend`.
 
 mod backend;
 mod call;
 mod candidate;
 mod catalog;
+mod client;
 mod clients;
 mod connector;
 mod door;
+#[cfg(test)]
+mod fake_client;
 #[cfg(test)]
 pub(crate) mod fakes;
 mod front;
 mod listener;
 mod mend;
+mod meter;
 mod middleware;
+mod route;
 mod sessions;
 mod snapshot;
 mod swap;
@@ -28,5 +33,6 @@ pub use catalog::{Capability, Changes, Entry, Offer};
 pub use connector::Connector;
 pub use listener::Opened;
 pub use mend::{Mended, Restarted};
+pub use meter::Measured;
 pub use snapshot::{Absent, Snapshot};
 pub use swap::{Before, Gateway, Swapped};

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::backend::Backend;
-use super::catalog::{Capability, Catalog, Destination};
+use super::catalog::{Capability, Catalog, Destination, Item};
 use super::middleware::{Auth, Chain};
 use super::{Call, CallError, Entry, Reply};
 use crate::config::BackendSpec;
+use crate::mcp::{Members, Raw, raw_of};
 
 /// A backend that should serve and does not.
 #[derive(Debug, Clone)]
@@ -36,9 +37,16 @@ impl Snapshot {
         self.backends.iter().find(|backend| backend.name() == name)
     }
 
+    /// What clients see of these.
+    pub(super) fn items(&self, kind: Capability) -> &[Item] {
+        self.catalog.items(kind)
+    }
+
     /// The result of the method that lists these.
-    pub(super) fn list(&self, kind: Capability) -> Value {
-        self.catalog.list(kind)
+    pub(super) fn list(&self, kind: Capability) -> Raw {
+        let items: Vec<_> = self.items(kind).iter().map(|item| &item.json).collect();
+        let list = raw_of(&items).unwrap_or_default();
+        Members::from_iter([(kind.list_key().to_owned(), list)]).to_raw()
     }
 
     /// Where this name leads.
@@ -89,32 +97,30 @@ impl Snapshot {
 
     /// The names under which clients see these.
     pub fn shown(&self, kind: Capability) -> Vec<String> {
-        let list = self.catalog.list(kind);
-        let items = list.get(kind.list_key()).and_then(Value::as_array);
-        let names = items.into_iter().flatten().filter_map(|item| {
-            let name = item.get(kind.name_key())?;
-            name.as_str().map(str::to_owned)
-        });
-        names.collect()
+        let items = self.items(kind).iter();
+        items.map(|item| item.shown_as.clone()).collect()
     }
 
     /// Each of these that clients see, with the backend that it comes from.
     pub fn entries(&self, kind: Capability) -> Vec<Entry> {
-        let list = self.catalog.list(kind);
-        let items = list.get(kind.list_key()).and_then(Value::as_array);
-        let text = |item: &Value, key| item.get(key).and_then(Value::as_str).map(str::to_owned);
-        let entries = items.into_iter().flatten().filter_map(|item| {
-            let shown_as = text(item, kind.name_key())?;
-            let Destination { backend, name, .. } = self.route(kind, &shown_as)?;
+        let entries = self.items(kind).iter().filter_map(|item| {
+            let Destination { backend, name, .. } = self.route(kind, &item.shown_as)?;
+            let members = Members::of(&item.json);
             Some(Entry {
                 backend,
                 kind,
                 name,
-                shown_as,
-                description: text(item, "description"),
+                shown_as: item.shown_as.clone(),
+                description: members.and_then(|it| it.text("description")),
             })
         });
         entries.collect()
+    }
+
+    /// What a client is told of each of these, by the name that it sees.
+    pub fn told(&self, kind: Capability) -> impl Iterator<Item = (&str, &RawValue)> {
+        let items = self.items(kind).iter();
+        items.map(|item| (item.shown_as.as_str(), &*item.json))
     }
 
     /// How many of these clients see.

@@ -7,16 +7,18 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rmcp::service::{Peer, RoleServer};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::backend::{Backend, BackendNotice};
 use super::candidate::Stock;
+use super::client::Client;
 use super::clients::Clients;
 use super::connector::Connector;
 use super::listener::{Listeners, Opened};
-use super::{Candidate, Changes, Snapshot, Wanted};
+use super::meter::Meters;
+use super::{Candidate, Changes, Measured, Snapshot, Wanted};
 use crate::config::{Problem, ServerSettings};
 
 /// Serves MCP clients from the current [`Snapshot`].
@@ -38,6 +40,8 @@ pub(super) struct Ground {
     pub(super) notices: mpsc::UnboundedSender<BackendNotice>,
     /// Stands in for processes and the net.
     pub(super) connector: Option<Arc<dyn Connector>>,
+    /// How calls go, by the names of backends.
+    pub(super) meters: Meters,
     /// Backends, their logs, audit files: ended when the last snapshot that uses them is.
     pub(super) tasks: TaskTracker,
 }
@@ -114,6 +118,7 @@ impl Gateway {
                 base,
                 notices,
                 connector,
+                meters: Meters::default(),
                 tasks: TaskTracker::new(),
             }),
             server_tasks: TaskTracker::new(),
@@ -139,13 +144,18 @@ impl Gateway {
         self.clients.count()
     }
 
+    /// How the calls of the backends of this name have gone.
+    pub fn measured(&self, backend: &str) -> Measured {
+        self.ground.meters.of(backend).read(Instant::now())
+    }
+
     /// Where clients are served now.
     pub fn address(&self) -> Option<SocketAddr> {
         self.listeners.address()
     }
 
     /// From now on this client is told what changes.
-    pub(super) fn greet(&self, client: Peer<RoleServer>) {
+    pub(super) fn greet(&self, client: Arc<dyn Client>) {
         self.clients.add(client);
     }
 
@@ -206,9 +216,7 @@ impl Gateway {
             spared: None,
         };
         if changes != Changes::default() {
-            let gateway = Arc::clone(self);
-            self.server_tasks
-                .spawn(async move { gateway.clients.tell(changes).await });
+            self.clients.tell(changes);
         }
         let swapped = Swapped {
             generation,

@@ -4,7 +4,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{PREFIX, Place, Problem};
@@ -92,6 +94,41 @@ impl Client {
         read(self.request(Method::POST, path).timeout(DEED)).await
     }
 
+    /// Orders, with more to say.
+    ///
+    /// # Errors
+    /// As for [`Client::get`].
+    pub async fn post_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let request = self.request(Method::POST, path).timeout(DEED);
+        read(with_json(request, body)?).await
+    }
+
+    /// Changes: what `changes` says, the rest stays (RFC 7396).
+    ///
+    /// # Errors
+    /// As for [`Client::get`].
+    pub async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        changes: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let request = self.request(Method::PATCH, path).timeout(DEED);
+        read(with_json(request, changes)?).await
+    }
+
+    /// What a reload of these bytes would do.
+    ///
+    /// # Errors
+    /// As for [`Client::get`].
+    pub async fn plan<T: DeserializeOwned>(&self, next: Vec<u8>) -> Result<T, ClientError> {
+        let request = self.request(Method::POST, "/plan").timeout(DEED);
+        read(request.header(CONTENT_TYPE, "application/yaml").body(next)).await
+    }
+
     /// Whatever happens after the event of this id; from now on, without one.
     ///
     /// # Errors
@@ -148,6 +185,14 @@ fn told(block: &str) -> Option<Told> {
         Some("restarted") => Some(Told::Restarted),
         _ => serde_json::from_str(data).ok().map(Told::Event),
     }
+}
+
+fn with_json(
+    request: RequestBuilder,
+    body: &impl Serialize,
+) -> Result<RequestBuilder, ClientError> {
+    let json = serde_json::to_vec(body).map_err(|error| ClientError::Broken(error.to_string()))?;
+    Ok(request.header(CONTENT_TYPE, "application/json").body(json))
 }
 
 async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ClientError> {

@@ -1,10 +1,12 @@
 //! The port: what this room wants of the running host. The service stands behind it.
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{Backend, LastReload, Status, Tool};
+use super::{Backend, Configuration, LastReload, Plugin, Settings, Status, Tool};
 use crate::events::EventBus;
 
 /// The running host. What takes time is a future, and none may hang for ever.
@@ -20,6 +22,38 @@ pub trait Host: Send + Sync + 'static {
 
     /// Every tool that clients see.
     fn tools(&self) -> Vec<Tool>;
+
+    /// The configuration that serves.
+    ///
+    /// # Errors
+    /// Before anything does.
+    fn configuration(&self) -> Result<Configuration, Refused>;
+
+    /// Every plugin.
+    fn plugins(self: Arc<Self>) -> BoxFuture<'static, Vec<Plugin>>;
+
+    /// Every setting, with who says so.
+    fn settings(self: Arc<Self>) -> BoxFuture<'static, Result<Settings, Refused>>;
+
+    /// Stores these settings, or writes them into the watched file; `null` takes back what is
+    /// stored, so that the file counts again. All of them or none. Answers with what is in force.
+    fn change_settings(
+        self: Arc<Self>,
+        changes: Map<String, Value>,
+        to: SaveTo,
+    ) -> BoxFuture<'static, Result<Settings, Refused>>;
+
+    /// What a reload of these bytes would do, or of what the file holds; touches nothing.
+    /// `connect`: backends that are new or changed are started, asked, and stopped.
+    fn plan(
+        &self,
+        next: Option<Vec<u8>>,
+        connect: bool,
+    ) -> BoxFuture<'static, Result<Value, Refused>>;
+
+    /// Writes an earlier good configuration over the file: this generation, else the newest that
+    /// differs from what the file holds.
+    fn restore(&self, to: Option<u64>) -> BoxFuture<'static, Result<Restored, Refused>>;
 
     /// What happens.
     fn events(&self) -> &EventBus;
@@ -62,6 +96,31 @@ pub enum Reloaded {
     UnderWay,
 }
 
+/// Where a change of a setting goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SaveTo {
+    /// The settings store.
+    Store,
+    /// The watched file itself.
+    File,
+}
+
+/// An earlier configuration is back in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// Which one.
+    pub generation: u64,
+    /// SHA-256 of what the file holds now, in hex.
+    pub digest: String,
+    /// The file that was written, at the end of all links.
+    pub file: String,
+    /// Its owner could not be kept: it is the host's now.
+    pub owner_lost: bool,
+    /// Where what the file held until now is kept; absent when there was no file.
+    pub overwritten: Option<String>,
+}
+
 /// Why the host does not do as asked, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
@@ -69,6 +128,8 @@ pub enum Refused {
     NotNow(String),
     /// There is nothing of that name.
     Unknown(String),
+    /// What is asked for makes no sense.
+    Invalid(String),
     /// It cannot.
     Failed(String),
 }

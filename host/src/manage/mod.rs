@@ -2,27 +2,34 @@
 //! a few orders, the client of it, and the port by which it asks the service. Version 1, under
 //! `/manage/v1`.
 //!
-//! Never knows how the service does what it is asked, never answers with a value of the
-//! configuration (names, places and digests only), and never makes the host wait for a reader.
+//! Never knows how the service does what it is asked, never answers with what may be a secret
+//! (names, places, digests, and values that are known to be none), and never makes the host wait
+//! for a reader.
 
 mod answer;
+mod body;
 mod client;
 mod host;
 mod place;
+mod plugins;
 mod problem;
 mod query;
 mod server;
+mod settings;
 mod sse;
 mod status;
 mod troubles;
 
 pub use client::{Client, ClientError, Following, Told};
-pub use host::{Host, Refused, Reloaded};
+pub use host::{Host, Refused, Reloaded, Restored, SaveTo};
 pub use place::{Place, Socket};
+pub use plugins::{Plugin, PluginKind};
 pub use problem::Problem;
 pub use server::serve;
+pub use settings::{Bounds, ConfigValue, Configuration, Layer, Origin, Setting, Settings, Word};
 pub use status::{
-    Backend, BackendState, Detection, LastReload, OnDisk, Serves, Status, Tool, Watching,
+    Backend, BackendState, Detection, LastReload, Latency, Load, OnDisk, Serves, Status, Tool,
+    Watching,
 };
 
 /// What every path of this version begins with.

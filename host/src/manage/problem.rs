@@ -36,6 +36,7 @@ impl From<Refused> for Problem {
         match refused {
             Refused::NotNow(detail) => Self::new(StatusCode::CONFLICT, detail),
             Refused::Unknown(detail) => Self::new(StatusCode::NOT_FOUND, detail),
+            Refused::Invalid(detail) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
             Refused::Failed(detail) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail),
         }
     }

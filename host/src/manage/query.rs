@@ -3,7 +3,7 @@
 
 use axum::http::StatusCode;
 
-use super::Problem;
+use super::{Problem, SaveTo};
 use crate::events::EventKind;
 
 /// Which events are wanted.
@@ -50,6 +50,38 @@ pub(super) fn count(query: Option<&str>, default: usize) -> Result<usize, Proble
             .map_err(|_| bad(format!("`count` is a whole number, not `{value}`")))?;
     }
     Ok(count)
+}
+
+/// `to=file`; the store, without.
+pub(super) fn save_to(query: Option<&str>) -> Result<SaveTo, Problem> {
+    let mut to = SaveTo::Store;
+    for (name, value) in pairs(query) {
+        to = match (name, value) {
+            ("to", "store") => SaveTo::Store,
+            ("to", "file") => SaveTo::File,
+            ("to", _) => return Err(bad(format!("`to` is `store` or `file`, not `{value}`"))),
+            _ => return Err(unknown(name, "`to`")),
+        };
+    }
+    Ok(to)
+}
+
+/// `connect=true`; false, without.
+pub(super) fn connect(query: Option<&str>) -> Result<bool, Problem> {
+    let mut connect = false;
+    for (name, value) in pairs(query) {
+        connect = match (name, value) {
+            ("connect", "true" | "") => true,
+            ("connect", "false") => false,
+            ("connect", _) => {
+                return Err(bad(format!(
+                    "`connect` is `true` or `false`, not `{value}`"
+                )));
+            }
+            _ => return Err(unknown(name, "`connect`")),
+        };
+    }
+    Ok(connect)
 }
 
 /// Nothing.

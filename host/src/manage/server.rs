@@ -4,22 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{json, json_as};
+use super::body;
 use super::query::{self, Filter};
 use super::sse::{self, Got, Life};
 use super::{Host, PREFIX, Problem, Refused, Reloaded, Socket};
 
-/// Bytes of a request's body. No order needs any.
+/// Bytes of a request's body.
 const MOST_BODY: usize = 4096;
+/// Of one that holds a whole configuration.
+const MOST_PLANNED: usize = 16 << 20;
 /// Attempts that `history` answers with, unless asked for others.
 const ATTEMPTS: usize = 20;
 /// How long answers under way may take to be written when the host stops.
@@ -66,6 +69,11 @@ fn router(host: Arc<dyn Host>, cancel: CancellationToken) -> Router {
     let paths = Router::new()
         .route("/health", get(health))
         .route("/status", get(status))
+        .route("/config", get(config))
+        .route("/plugins", get(plugins))
+        .route("/settings", get(settings).merge(patch(change_settings)))
+        .route("/plan", post(plan))
+        .route("/restore", post(restore))
         .route("/backends", get(backends))
         .route("/tools", get(tools))
         .route("/events", get(events))
@@ -80,7 +88,7 @@ fn router(host: Arc<dyn Host>, cancel: CancellationToken) -> Router {
         .nest(PREFIX, paths)
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn(without_body))
+        .layer(from_fn(with_bounded_body))
         .with_state(desk)
 }
 
@@ -100,24 +108,31 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 
-/// No request needs a body: what is large is not read, what says something is refused.
-async fn without_body(request: Request, next: Next) -> Answer {
+/// What is too large is not read, and what says something where nothing is taken is refused.
+async fn with_bounded_body(request: Request, next: Next) -> Answer {
     let (parts, body) = request.into_parts();
+    let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let (most, taken) = match (&parts.method, path) {
+        (&Method::POST, "/plan") => (MOST_PLANNED, true),
+        (&Method::PATCH, "/settings") | (&Method::POST, "/restore") => (MOST_BODY, true),
+        _ => (MOST_BODY, false),
+    };
     let too_large = || {
-        let detail = format!("a body has {MOST_BODY} bytes at most, and none is needed");
+        let detail = format!("a body has {most} bytes at most here");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
     };
     let length = parts.headers.get(header::CONTENT_LENGTH);
     let length = length.and_then(|it| it.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > MOST_BODY) {
+    if length.is_some_and(|length| length > most) {
         return Err(too_large());
     }
-    let body = to_bytes(body, MOST_BODY).await.map_err(|_| too_large())?;
-    if !matches!(body.trim_ascii(), b"" | b"{}") {
+    let body = to_bytes(body, most).await.map_err(|_| too_large())?;
+    if !taken && !matches!(body.trim_ascii(), b"" | b"{}") {
         let detail = "nothing here takes a body; leave it out".to_owned();
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }
-    Ok(next.run(Request::from_parts(parts, Body::empty())).await)
+    let request = Request::from_parts(parts, Body::from(body));
+    Ok(next.run(request).await)
 }
 
 async fn health(State(desk): State<Desk>, uri: Uri) -> Answer {
@@ -133,6 +148,39 @@ async fn health(State(desk): State<Desk>, uri: Uri) -> Answer {
 async fn status(State(desk): State<Desk>, uri: Uri) -> Answer {
     query::none(uri.query())?;
     Ok(json(&desk.host.status().await))
+}
+
+async fn config(State(desk): State<Desk>, uri: Uri) -> Answer {
+    query::none(uri.query())?;
+    Ok(json(&desk.host.configuration()?))
+}
+
+async fn plugins(State(desk): State<Desk>, uri: Uri) -> Answer {
+    query::none(uri.query())?;
+    Ok(json(&desk.host.plugins().await))
+}
+
+async fn settings(State(desk): State<Desk>, uri: Uri) -> Answer {
+    query::none(uri.query())?;
+    Ok(json(&desk.host.settings().await?))
+}
+
+async fn change_settings(State(desk): State<Desk>, uri: Uri, body: Bytes) -> Answer {
+    let to = query::save_to(uri.query())?;
+    let changes = body::object(&body)?;
+    Ok(json(&desk.host.change_settings(changes, to).await?))
+}
+
+async fn plan(State(desk): State<Desk>, uri: Uri, body: Bytes) -> Answer {
+    let connect = query::connect(uri.query())?;
+    let next = (!body.is_empty()).then(|| body.to_vec());
+    Ok(json(&desk.host.plan(next, connect).await?))
+}
+
+async fn restore(State(desk): State<Desk>, uri: Uri, body: Bytes) -> Answer {
+    query::none(uri.query())?;
+    let to = body::generation(&body)?;
+    Ok(json(&desk.host.restore(to).await?))
 }
 
 async fn backends(State(desk): State<Desk>, uri: Uri) -> Answer {

@@ -31,6 +31,10 @@ pub struct Status {
     pub last_reload: Option<LastReload>,
     /// Seconds until what failed is tried again.
     pub retry_in: Option<f64>,
+    /// Seconds until the file is looked at again, for a change of it is waiting to settle
+    /// (`sync.debounce`); absent while nothing waits.
+    #[serde(default)]
+    pub settles_in: Option<f64>,
     /// How changes are noticed; nothing before that has begun.
     pub detection: Option<Detection>,
     /// Every backend that should serve.
@@ -120,7 +124,7 @@ pub struct Detection {
 }
 
 /// One backend that should serve.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Backend {
     /// Its name.
     pub name: String,
@@ -132,6 +136,37 @@ pub struct Backend {
     pub tools: usize,
     /// Why it does not serve.
     pub reason: Option<String>,
+    /// How its calls go; kept over its restarts and over reloads.
+    #[serde(default)]
+    pub load: Load,
+}
+
+/// How the calls of a backend go.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Calls that it was asked, in this life of the host.
+    pub calls: u64,
+    /// Those of them that had no answer.
+    pub unanswered: u64,
+    /// Those under way.
+    pub under_way: u64,
+    /// Calls a second over the last minute.
+    pub per_second: f64,
+    /// Milliseconds that answers took; absent before the first one.
+    pub latency: Option<Latency>,
+    /// How often it was started again after it had ended, or had not started.
+    pub restarts: u64,
+}
+
+/// How long the last answers took, 256 of them at most.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Half of them took no longer, in milliseconds.
+    pub p50: f64,
+    /// 95 of 100 took no longer.
+    pub p95: f64,
+    /// None took longer.
+    pub max: f64,
 }
 
 /// Whether a backend serves.
@@ -147,7 +182,7 @@ pub enum BackendState {
 }
 
 /// One tool that clients see.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tool {
     /// As clients call it.
     pub name: String,
@@ -157,4 +192,7 @@ pub struct Tool {
     pub original: String,
     /// What it does, in the words that clients see.
     pub description: Option<String>,
+    /// What it takes, as JSON Schema.
+    #[serde(default)]
+    pub input_schema: serde_json::Value,
 }

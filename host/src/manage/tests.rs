@@ -77,6 +77,45 @@ async fn every_question_is_answered_and_every_order_reaches_the_host() {
 }
 
 #[tokio::test]
+async fn settings_plans_and_the_way_back_take_a_body_and_nothing_unknown() {
+    let stage = Stage::open();
+    let client = stage.client().await;
+    let settings: super::Settings = client.get("/settings").await.unwrap();
+    assert_eq!(settings.settings[0].origin, super::Origin::File);
+    let plugins: Vec<super::Plugin> = client.get("/plugins").await.unwrap();
+    assert_eq!(plugins[0].name, "hash");
+    let change = json!({"debounce": 3});
+    let changed: super::Settings = client.patch("/settings", &change).await.unwrap();
+    assert_eq!(changed, settings);
+    let _: super::Settings = client.patch("/settings?to=file", &change).await.unwrap();
+    let plan: Value = client.plan(vec![b' '; 100_000]).await.unwrap();
+    assert_eq!(plan, json!({"bytes": 100_000, "connect": false}));
+    let plan: Value = client.post("/plan?connect=true").await.unwrap();
+    assert_eq!(plan, json!({"bytes": null, "connect": true}));
+    let to = json!({"to": 7});
+    let restored: super::Restored = client.post_with("/restore", &to).await.unwrap();
+    assert_eq!(restored.generation, 7);
+    assert_eq!(*stage.host.asked.lock().unwrap(), ["store", "write"]);
+    for (path, body, status) in [
+        ("/settings", json!({"debounse": 3}), 422),
+        ("/settings?to=disk", json!({}), 400),
+        ("/settings?into=file", json!({}), 400),
+        ("/settings", json!({"debounce": "x".repeat(5000)}), 413),
+    ] {
+        let refused = client.patch::<Value>(path, &body).await.unwrap_err();
+        let ClientError::Refused(problem) = refused else {
+            panic!("{refused}");
+        };
+        assert_eq!(problem.status, status, "{problem:?}");
+    }
+    let from = json!({"from": 7});
+    let wrong = client.post_with::<Value>("/restore", &from);
+    assert!(wrong.await.unwrap_err().to_string().contains("`from`"));
+    let config = client.get::<Value>("/config").await.unwrap_err();
+    assert_eq!(config.to_string(), "nothing serves yet");
+}
+
+#[tokio::test]
 async fn what_is_asked_wrongly_is_told_as_a_problem() {
     let stage = Stage::open();
     for (method, path, rest, status, said) in [

@@ -29,6 +29,7 @@ impl World for DetectorPlugin {
 pub(super) struct WasmDetector {
     instance: Instance<DetectorPlugin>,
     wakes: Wakes,
+    summary: String,
 }
 
 impl WasmDetector {
@@ -46,7 +47,16 @@ impl WasmDetector {
             tick: descriptor.wakes.contains(wit::Wakes::TICK),
             events: descriptor.wakes.contains(wit::Wakes::EVENTS),
         };
-        Ok(Self { instance, wakes })
+        Ok(Self {
+            instance,
+            wakes,
+            summary: cut(descriptor.summary),
+        })
+    }
+
+    /// What it says of itself.
+    pub(super) fn summary(&self) -> &str {
+        &self.summary
     }
 
     fn fault(&self, kind: FaultKind, message: String) -> Fault {

@@ -10,6 +10,7 @@ use wasmtime::{Cache, CacheConfig, Config, Engine};
 use wasmtime_wasi::p2::DynPollable;
 
 use super::bindings;
+use super::isolation::Isolation;
 use super::state::{State, Waiting};
 use super::watchdog::Watchdog;
 use crate::config::PluginLimits;
@@ -47,6 +48,7 @@ pub struct PluginEngine {
     linker: Arc<Linker<State>>,
     watchdog: Arc<Watchdog>,
     limits: Limits,
+    isolation: Option<Isolation>,
 }
 
 impl PluginEngine {
@@ -55,7 +57,33 @@ impl PluginEngine {
     /// # Errors
     /// When this machine cannot run wasmtime.
     pub fn new(limits: Limits, cache: Option<PathBuf>) -> wasmtime::Result<Self> {
+        Self::build(limits, cache, None)
+    }
+
+    /// As [`Self::new`]; its plugins live in `isolation`, and do the same each time.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn isolated(
+        limits: Limits,
+        cache: Option<PathBuf>,
+        isolation: Isolation,
+    ) -> wasmtime::Result<Self> {
+        Self::build(limits, cache, Some(isolation))
+    }
+
+    fn build(
+        limits: Limits,
+        cache: Option<PathBuf>,
+        isolation: Option<Isolation>,
+    ) -> wasmtime::Result<Self> {
         let mut config = Config::new();
+        if isolation.is_some() {
+            config
+                .consume_fuel(true)
+                .cranelift_nan_canonicalization(true)
+                .relaxed_simd_deterministic(true);
+        }
         config.wasm_component_model(true).epoch_interruption(true);
         if let Some(folder) = cache {
             let mut settings = CacheConfig::new();
@@ -78,6 +106,7 @@ impl PluginEngine {
             linker,
             watchdog,
             limits,
+            isolation,
         })
     }
 
@@ -95,6 +124,10 @@ impl PluginEngine {
 
     pub(super) fn limits(&self) -> Limits {
         self.limits
+    }
+
+    pub(super) fn isolation(&self) -> Option<&Isolation> {
+        self.isolation.as_ref()
     }
 
     /// Compiles a component, or takes it from the cache.

@@ -28,6 +28,7 @@ impl World for ReloadHandlerPlugin {
 pub(super) struct WasmHandler {
     instance: Instance<ReloadHandlerPlugin>,
     sections: Vec<String>,
+    summary: String,
 }
 
 impl WasmHandler {
@@ -46,7 +47,13 @@ impl WasmHandler {
         Ok(Self {
             instance,
             sections: descriptor.sections,
+            summary: cut(descriptor.summary),
         })
+    }
+
+    /// What it says of itself.
+    pub(super) fn summary(&self) -> &str {
+        &self.summary
     }
 
     fn fault(&self, call: &'static str, kind: FaultKind, message: String) -> Fault {
@@ -131,7 +138,7 @@ impl ReloadHandler for WasmHandler {
                 backend: offer.backend.clone(),
                 kind: to_wit(offer.kind),
                 name: offer.name.clone(),
-                description: offer.description().map(str::to_owned),
+                description: offer.description(),
             })
             .collect();
         let answer = self

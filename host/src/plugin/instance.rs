@@ -6,6 +6,7 @@ use wasmtime::component::InstancePre;
 
 use super::engine::PluginEngine;
 use super::fault;
+use super::isolation::Isolation;
 use super::state::State;
 use crate::events::Fault;
 
@@ -47,9 +48,10 @@ impl<W: World> Instance<W> {
         };
         let result = result.and_then(|(mut store, world)| {
             store.set_epoch_deadline(1);
-            store.data_mut().begin();
-            let answer = call(&world, &mut store)?;
-            store.data_mut().end();
+            self.begin(&mut store)?;
+            let answer = call(&world, &mut store);
+            self.end(&mut store);
+            let answer = answer.map_err(|error| self.translate(error))?;
             self.warm = Some((store, world));
             Ok(answer)
         });
@@ -61,13 +63,37 @@ impl<W: World> Instance<W> {
             &self.plugin,
             self.engine.limits(),
             self.engine.watchdog().clone(),
+            self.engine.isolation().cloned(),
         );
         let mut store = Store::new(self.engine.engine(), state);
         store.limiter(|state| state);
         store.epoch_deadline_callback(State::check_deadline);
         store.set_epoch_deadline(1);
+        self.begin(&mut store)?;
+        let world = W::bind(&mut store, &self.pre);
+        self.end(&mut store);
+        Ok((store, world.map_err(|error| self.translate(error))?))
+    }
+
+    fn begin(&self, store: &mut Store<State>) -> wasmtime::Result<()> {
         store.data_mut().begin();
-        let world = W::bind(&mut store, &self.pre)?;
-        Ok((store, world))
+        match self.engine.isolation() {
+            Some(isolation) => isolation.begin(store, self.engine.limits()),
+            None => Ok(()),
+        }
+    }
+
+    fn end(&self, store: &mut Store<State>) {
+        store.data_mut().end();
+        if let Some(isolation) = self.engine.isolation() {
+            isolation.end(store);
+        }
+    }
+
+    fn translate(&self, error: wasmtime::Error) -> wasmtime::Error {
+        match self.engine.isolation() {
+            Some(_) => Isolation::translate(error, self.engine.limits()),
+            None => error,
+        }
     }
 }

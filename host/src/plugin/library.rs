@@ -1,6 +1,8 @@
 //! The plugins at hand: the built-in components, embedded by `build.rs`, and every `NAME.wasm`
 //! in the plugins folder. One that cannot be used hides no other.
 
+mod described;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -13,6 +15,7 @@ use super::handler::WasmHandler;
 use super::state::State;
 use crate::reload::ReloadHandler;
 use crate::watch::{Detector, Detectors};
+pub use described::Described;
 
 macro_rules! builtin {
     ($name:literal) => {
@@ -75,8 +78,12 @@ impl BuiltIn {
     }
 }
 
-enum Kind {
+/// What a plugin is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Decides whether the file has changed.
     Detector,
+    /// Says what a change means.
     Handler,
 }
 
@@ -172,7 +179,7 @@ impl Library {
 
     fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), String> {
         let component = self.engine.compile(bytes)?;
-        let kind = self.kind(&component)?;
+        let kind = kind(&self.engine, &component)?;
         let pre = prepare(&self.engine, &component)?;
         match kind {
             Kind::Detector => {
@@ -189,28 +196,32 @@ impl Library {
         }
         Ok(())
     }
+}
 
-    fn kind(&self, component: &Component) -> Result<Kind, String> {
-        let described = component.component_type();
-        let exports: Vec<_> = described
-            .exports(self.engine.engine())
-            .map(|(name, _)| name.to_owned())
-            .collect();
-        if exports.iter().any(|name| name == DETECTOR) {
-            Ok(Kind::Detector)
-        } else if exports.iter().any(|name| name == HANDLER) {
-            Ok(Kind::Handler)
-        } else {
-            Err(format!(
-                "it exports neither `{DETECTOR}` nor `{HANDLER}` but [{}]; build it against the `wit/` of this version",
-                exports.join(", ")
-            ))
-        }
+/// Which world the component is of.
+pub(super) fn kind(engine: &PluginEngine, component: &Component) -> Result<Kind, String> {
+    let described = component.component_type();
+    let exports: Vec<_> = described
+        .exports(engine.engine())
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    if exports.iter().any(|name| name == DETECTOR) {
+        Ok(Kind::Detector)
+    } else if exports.iter().any(|name| name == HANDLER) {
+        Ok(Kind::Handler)
+    } else {
+        Err(format!(
+            "it exports neither `{DETECTOR}` nor `{HANDLER}` but [{}]; build it against the `wit/` of this version",
+            exports.join(", ")
+        ))
     }
 }
 
 /// Finds everything that the component imports.
-fn prepare(engine: &PluginEngine, component: &Component) -> Result<InstancePre<State>, String> {
+pub(super) fn prepare(
+    engine: &PluginEngine,
+    component: &Component,
+) -> Result<InstancePre<State>, String> {
     engine.linker().instantiate_pre(component).map_err(|error| {
         format!(
             "it wants something that this host does not give: {error}: {}; build it with the \

@@ -8,10 +8,14 @@ mod engine;
 mod fault;
 mod handler;
 mod instance;
+mod isolation;
 mod library;
+mod opened;
 mod output;
 mod state;
 mod watchdog;
 
 pub use engine::{Limits, PluginEngine};
-pub use library::Library;
+pub use isolation::{Isolation, Used};
+pub use library::{Described, Kind, Library};
+pub use opened::Opened;

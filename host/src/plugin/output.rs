@@ -11,6 +11,8 @@ use tokio::io::AsyncWrite;
 use tracing::Level;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
+use super::isolation::Isolation;
+
 /// Lines that one call may write. A guest in a loop would otherwise fill the disk.
 const LINES_PER_CALL: u32 = 200;
 /// Bytes of one line.
@@ -33,13 +35,15 @@ pub(super) fn cut(mut text: String) -> String {
 pub(super) struct Lines {
     plugin: Arc<str>,
     left: Arc<AtomicU32>,
+    isolation: Option<Isolation>,
 }
 
 impl Lines {
-    pub(super) fn new(plugin: &str) -> Self {
+    pub(super) fn new(plugin: &str, isolation: Option<Isolation>) -> Self {
         Self {
             plugin: plugin.into(),
             left: Arc::new(AtomicU32::new(LINES_PER_CALL)),
+            isolation,
         }
     }
 
@@ -62,6 +66,9 @@ impl Lines {
         let line = line
             .get(..line.floor_char_boundary(MAX_LINE))
             .unwrap_or(line);
+        if let Some(isolation) = &self.isolation {
+            isolation.hear(level, line);
+        }
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(target: "config_sync::plugin", plugin, "{line}")

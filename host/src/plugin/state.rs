@@ -16,6 +16,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::bindings::detector::config_sync::plugin::{log, target, types};
 use super::engine::Limits;
+use super::isolation::{Isolation, PATIENCE};
 use super::output::{Lines, Output};
 use super::watchdog::{Watchdog, Watched};
 use crate::target::{FileError, FileKind, Stat, Target};
@@ -42,6 +43,7 @@ pub(super) struct State {
     watched: Option<Watched>,
     /// Bytes of all linear memories together.
     memory: usize,
+    isolation: Option<Isolation>,
 }
 
 /// The guest asked for more memory than its limit.
@@ -55,7 +57,7 @@ pub(super) struct MemoryExceeded {
 /// The guest's time is over.
 #[derive(Debug, thiserror::Error)]
 #[error("no answer within {} s of its own time (plugins.limits.time)", .0.as_secs_f64())]
-pub(super) struct TimeExceeded(Duration);
+pub(super) struct TimeExceeded(pub(super) Duration);
 
 /// The guest wanted to wait for something.
 #[derive(Debug, thiserror::Error)]
@@ -63,11 +65,19 @@ pub(super) struct TimeExceeded(Duration);
 pub(super) struct Waiting;
 
 impl State {
-    pub(super) fn new(plugin: &str, limits: Limits, watchdog: Arc<Watchdog>) -> Self {
-        let lines = Lines::new(plugin);
+    pub(super) fn new(
+        plugin: &str,
+        limits: Limits,
+        watchdog: Arc<Watchdog>,
+        isolation: Option<Isolation>,
+    ) -> Self {
+        let lines = Lines::new(plugin, isolation.clone());
         let mut wasi = WasiCtx::builder();
         wasi.stdout(Output::new(lines.clone(), Level::INFO))
             .stderr(Output::new(lines.clone(), Level::WARN));
+        if let Some(isolation) = &isolation {
+            isolation.surround(&mut wasi);
+        }
         Self {
             wasi: wasi.build(),
             table: ResourceTable::new(),
@@ -77,14 +87,21 @@ impl State {
             deadline: Instant::now(),
             watched: None,
             memory: 0,
+            isolation,
         }
     }
 
     /// A call begins: its limits are whole again.
     pub(super) fn begin(&mut self) {
         self.lines.begin();
-        self.deadline = Instant::now() + self.limits.time;
+        let patience = self.isolation.as_ref().map_or(1, |_| PATIENCE);
+        self.deadline = Instant::now() + self.limits.time * patience;
         self.watched = Some(self.watchdog.watch(self.deadline));
+    }
+
+    /// Bytes of all linear memories together.
+    pub(super) fn memory(&self) -> usize {
+        self.memory
     }
 
     /// The call has ended.
@@ -119,8 +136,12 @@ impl State {
     fn ask<T>(
         &mut self,
         lent: &Resource<LentTarget>,
+        function: &'static str,
         ask: impl FnOnce(&dyn Target) -> T,
     ) -> wasmtime::Result<T> {
+        if let Some(isolation) = &self.isolation {
+            isolation.count(function);
+        }
         let target = Arc::clone(&self.table.get(lent)?.0);
         let began = Instant::now();
         let answer = ask(target.as_ref());
@@ -187,6 +208,9 @@ impl log::Host for State {
             log::Level::Warn => tracing::Level::WARN,
             log::Level::Error => tracing::Level::ERROR,
         };
+        if let Some(isolation) = &self.isolation {
+            isolation.count("log.log");
+        }
         self.lines.tell(level, &message);
         Ok(())
     }
@@ -196,21 +220,25 @@ impl target::Host for State {}
 
 impl target::HostTarget for State {
     fn name(&mut self, lent: Resource<LentTarget>) -> wasmtime::Result<String> {
-        self.ask(&lent, |target| target.path().display().to_string())
+        self.ask(&lent, "target.name", |target| {
+            target.path().display().to_string()
+        })
     }
 
     fn stat(
         &mut self,
         lent: Resource<LentTarget>,
     ) -> wasmtime::Result<Result<types::FileStat, types::FileError>> {
-        self.ask(&lent, |target| target.stat().map(stat).map_err(error))
+        self.ask(&lent, "target.stat", |target| {
+            target.stat().map(stat).map_err(error)
+        })
     }
 
     fn digest(
         &mut self,
         lent: Resource<LentTarget>,
     ) -> wasmtime::Result<Result<Vec<u8>, types::FileError>> {
-        self.ask(&lent, |target| {
+        self.ask(&lent, "target.digest", |target| {
             target
                 .digest()
                 .map(|digest| digest.as_bytes().to_vec())
@@ -224,7 +252,7 @@ impl target::HostTarget for State {
         offset: u64,
         length: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, types::FileError>> {
-        self.ask(&lent, |target| {
+        self.ask(&lent, "target.read", |target| {
             target.read(offset, length.min(MAX_READ)).map_err(error)
         })
     }

@@ -38,7 +38,7 @@ impl Reloader {
             tracing::error!("the last good configuration serves no more either: {reasons}");
             return false;
         };
-        self.command(applied);
+        self.command(applied, false);
         self.bus.set_generation(self.gateway.current().generation);
         self.bus.publish(
             EventKind::Degraded,

@@ -33,4 +33,4 @@ pub use record::{
     Digests, Forgetful, LastGood, Memory, OutcomeKind, Phase, PhaseTime, Record, Trigger,
 };
 pub use reloader::{Ports, Reloader};
-pub use standing::{Last, Standing};
+pub use standing::{Last, Serving, Standing};

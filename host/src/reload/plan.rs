@@ -289,7 +289,7 @@ fn offer(backend: &str, tool: &str) -> Offer {
         backend: backend.to_owned(),
         kind: Capability::Tool,
         name: tool.to_owned(),
-        item: Arc::new(Map::from_iter([("name".to_owned(), tool.into())])),
+        item: Arc::default(),
     }
 }
 

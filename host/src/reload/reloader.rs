@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -20,8 +21,10 @@ use super::read::read;
 use super::restarts::Restarts;
 use super::revert::Fallback;
 use super::{Handlers, Memory, Outcome, Phase, Standing, Trigger};
+use crate::config::SyncSettings;
 use crate::events::{EventBus, EventKind};
 use crate::gateway::{BackendNotice, Gateway};
+use crate::settings::LiveSettings;
 use crate::target::{Digest, FileError, Target};
 use crate::watch::{Baseline, Detectors, Next, Orders, Retry, Settled};
 
@@ -47,6 +50,8 @@ pub struct Ports {
     pub standing: watch::Sender<Standing>,
     /// What outlives the process.
     pub memory: Box<dyn Memory>,
+    /// Who else has a say in `sync`.
+    pub settings: LiveSettings,
 }
 
 /// Owns what was applied, and reloads it.
@@ -63,6 +68,7 @@ pub struct Reloader {
     pub(super) baseline: Baseline,
     reads: u64,
     pub(super) keeper: Keeper,
+    pub(super) settings: LiveSettings,
     pub(super) applied: Option<Applied>,
     pub(super) rejected: Option<Rejected>,
     retry: Retry,
@@ -93,6 +99,7 @@ impl Reloader {
             orders,
             standing,
             memory,
+            settings,
         } = ports;
         let name = target
             .path()
@@ -111,6 +118,7 @@ impl Reloader {
             baseline: Baseline::Nothing,
             reads: 0,
             keeper: Keeper::new(memory),
+            settings,
             applied: None,
             rejected: None,
             retry: Retry::new(seed),
@@ -215,7 +223,7 @@ impl Reloader {
             let generation = self.gateway.current().generation;
             let bytes = Arc::clone(&applied.bytes);
             self.keeper.serves(generation, bytes).await;
-            self.command(&applied);
+            self.command(&applied, true);
             let fallback = self.applied.replace(applied);
             self.put_on_probation(&outcome, fallback, snapshot_before, before.generation + 1);
         }
@@ -343,10 +351,13 @@ impl Reloader {
         });
     }
 
-    /// Hands the settings of what serves to the watcher.
-    pub(super) fn command(&self, applied: &Applied) {
+    /// Hands the settings of what serves to the watcher. `by_hand`: somebody has edited the file.
+    pub(super) fn command(&self, applied: &Applied, by_hand: bool) {
+        let sync = applied.checked.config.sections.get("sync");
+        let section = sync.and_then(Value::as_object).cloned();
+        self.settings.follow(&section.unwrap_or_default(), by_hand);
         let orders = Orders {
-            settings: applied.checked.config.sync.clone(),
+            settings: SyncSettings::default(),
             stopped: false,
             paused: false,
             baseline: self.baseline,
@@ -355,7 +366,13 @@ impl Reloader {
         // What somebody orders meanwhile is not lost.
         self.orders.send_modify(|present| {
             let paused = present.as_ref().is_some_and(|present| present.paused);
-            *present = Some(Orders { paused, ..orders });
+            // In here, so that whoever changes them meanwhile is not undone.
+            let settings = self.settings.current();
+            *present = Some(Orders {
+                settings,
+                paused,
+                ..orders
+            });
         });
     }
 
@@ -382,8 +399,10 @@ impl Reloader {
     }
 
     fn retry_later(&mut self, trigger: Trigger) {
-        let Some(applied) = &self.applied else { return };
-        let sync = &applied.checked.config.sync;
+        if self.applied.is_none() {
+            return;
+        }
+        let sync = self.settings.current();
         match self.retry.failed(sync.on_failure, sync.poll_interval) {
             Next::After(delay) => {
                 tracing::info!(seconds = delay.as_secs_f64(), "the next try");
@@ -406,8 +425,7 @@ impl Reloader {
 
     /// The least time before something is tried again.
     pub(super) fn shortest_wait(&self) -> Duration {
-        let sync = self.applied.as_ref().map(|it| &it.checked.config.sync);
-        sync.map_or(Duration::from_secs(1), |sync| sync.poll_interval)
+        self.settings.current().poll_interval
     }
 }
 

@@ -43,10 +43,10 @@ impl Reloader {
         if let (Some(mut passed), Some(before)) = (self.probation.take(), &before) {
             passed.fallback.before.spare(before);
         }
-        let sync = self.applied.as_ref().map(|it| &it.checked.config.sync);
-        let (Some(applied), Some(before), Some(sync)) = (fallback, before, sync) else {
+        let (Some(applied), Some(before)) = (fallback, before) else {
             return;
         };
+        let sync = self.settings.current();
         if sync.probation.is_zero() || swapped.started.is_empty() {
             return;
         }
@@ -123,7 +123,7 @@ impl Reloader {
         }
         course.enter(Phase::Finish);
         if let Some(applied) = &self.applied {
-            self.command(applied);
+            self.command(applied, false);
         }
         let digest = condemned.map(|condemned| condemned.digest);
         self.rejected = digest.map(|digest| Rejected {

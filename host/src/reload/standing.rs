@@ -1,5 +1,8 @@
 //! Where reloading stands, for whoever asks: which bytes serve, what is under way, how the last
-//! attempt ended and when the next one comes. Holds no value of a configuration.
+//! attempt ended and when the next one comes.
+
+use std::fmt;
+use std::sync::Arc;
 
 use jiff::Zoned;
 use tokio::time::Instant;
@@ -7,14 +10,15 @@ use tokio::time::Instant;
 use super::course::Course;
 use super::reloader::Reloader;
 use super::{Outcome, OutcomeKind, Trigger};
+use crate::config::SentinelConfig;
 use crate::events::timestamp;
 use crate::target::Digest;
 
 /// Where reloading stands.
 #[derive(Debug, Clone, Default)]
 pub struct Standing {
-    /// Of what serves.
-    pub applied: Option<Digest>,
+    /// What serves.
+    pub applied: Option<Serving>,
     /// What asked for the attempt that runs.
     pub under_way: Option<Trigger>,
     /// How many attempts have ended.
@@ -23,6 +27,23 @@ pub struct Standing {
     pub last: Option<Last>,
     /// When what failed is tried again.
     pub retry_at: Option<Instant>,
+}
+
+/// What serves, and the bytes that it comes from. `Debug` shows neither: they may hold secrets.
+#[derive(Clone)]
+pub struct Serving {
+    /// Of the bytes.
+    pub digest: Digest,
+    /// As they stood in the file.
+    pub bytes: Arc<[u8]>,
+    /// What they mean.
+    pub config: Arc<SentinelConfig>,
+}
+
+impl fmt::Debug for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Serving({})", self.digest)
+    }
 }
 
 /// An attempt that has ended.
@@ -47,6 +68,14 @@ pub struct Last {
 }
 
 impl Reloader {
+    fn serving(&self) -> Option<Serving> {
+        self.applied.as_ref().map(|applied| Serving {
+            digest: applied.digest,
+            bytes: Arc::clone(&applied.bytes),
+            config: Arc::clone(&applied.checked.config),
+        })
+    }
+
     /// An attempt begins.
     pub(super) fn stands_in(&self, trigger: Trigger) {
         self.standing.send_modify(|standing| {
@@ -73,7 +102,7 @@ impl Reloader {
             digest,
             generation: self.gateway.current().generation,
         };
-        let applied = self.applied.as_ref().map(|applied| applied.digest);
+        let applied = self.serving();
         self.standing.send_modify(|standing| {
             standing.applied = applied;
             standing.last = Some(last);
@@ -82,7 +111,7 @@ impl Reloader {
 
     /// Nothing is under way any more.
     pub(super) fn stands_still(&self) {
-        let applied = self.applied.as_ref().map(|applied| applied.digest);
+        let applied = self.serving();
         self.standing.send_modify(|standing| {
             standing.applied = applied;
             standing.under_way = None;

@@ -1,29 +1,35 @@
 //! The service as the management API sees it: the port of that room, answered from what the other
 //! rooms tell. Keeps no state of its own.
 
+mod deeds;
+mod settings;
+mod status;
+
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::State;
 use crate::events::{EventBus, EventKind};
-use crate::gateway::{Capability, Gateway};
+use crate::gateway::Gateway;
 use crate::manage::{
-    self, Backend, BackendState, Detection, Host, LastReload, OnDisk, Place, Refused, Reloaded,
-    Serves, Socket, Status, Tool, Watching,
+    self, Backend, Configuration, Host, OnDisk, Place, Plugin, PluginKind, Refused, Reloaded,
+    Restored, SaveTo, Settings, Socket, Status, Tool,
 };
 use crate::memory;
-use crate::reload::{Last, Standing, Trigger};
+use crate::plugin::{Described, Kind, Library};
+use crate::reload::{Standing, Trigger};
+use crate::settings::LiveSettings;
 use crate::state::StateError;
 use crate::target::{LocalFile, Target};
-use crate::watch::{AUTO, Hearing, Orders};
+use crate::watch::{Hearing, Orders};
 
 /// A file system that has not answered by then hangs, and a status does not wait for it.
 const LOOK: Duration = Duration::from_secs(5);
@@ -46,12 +52,21 @@ pub(super) struct Managed {
     pub(super) bus: EventBus,
     pub(super) end: CancellationToken,
     pub(super) turns: Turns,
+    pub(super) settings: LiveSettings,
+    pub(super) library: Arc<Library>,
+    pub(super) settling: watch::Receiver<Option<Instant>>,
+    /// Asked once: who they are does not change.
+    pub(super) described: OnceLock<Vec<Described>>,
 }
+
+pub(super) use settings::known_detector;
+use status::last_reload;
 
 /// One look at a time at each disk: one that hangs costs one thread, however often somebody asks.
 pub(super) struct Turns {
     file: Arc<Semaphore>,
     memory: Arc<Semaphore>,
+    settings: Arc<Semaphore>,
 }
 
 impl Default for Turns {
@@ -60,6 +75,7 @@ impl Default for Turns {
         Self {
             file: turn(),
             memory: turn(),
+            settings: turn(),
         }
     }
 }
@@ -135,6 +151,55 @@ impl Host for Managed {
         self.state.borrow().to_string()
     }
 
+    fn configuration(&self) -> Result<Configuration, Refused> {
+        self.served_configuration()
+    }
+
+    fn plugins(self: Arc<Self>) -> BoxFuture<'static, Vec<Plugin>> {
+        let described = tokio::task::spawn_blocking(move || {
+            let described = self.described.get_or_init(|| self.library.described());
+            described.iter().map(plugin).collect()
+        });
+        async move { described.await.unwrap_or_default() }.boxed()
+    }
+
+    fn settings(self: Arc<Self>) -> BoxFuture<'static, Result<Settings, Refused>> {
+        let settings = tokio::task::spawn_blocking(move || self.all_settings());
+        async move {
+            settings
+                .await
+                .map_err(|error| Refused::Failed(error.to_string()))
+        }
+        .boxed()
+    }
+
+    fn change_settings(
+        self: Arc<Self>,
+        changes: Map<String, Value>,
+        to: SaveTo,
+    ) -> BoxFuture<'static, Result<Settings, Refused>> {
+        let turn = Arc::clone(&self.turns.settings);
+        let change = look(turn, move || self.change(&changes, to));
+        async move {
+            let hangs = "the disk of the settings store does not answer";
+            let done = change.await;
+            done.unwrap_or_else(|| Err(Refused::Failed(hangs.to_owned())))
+        }
+        .boxed()
+    }
+
+    fn plan(
+        &self,
+        next: Option<Vec<u8>>,
+        connect: bool,
+    ) -> BoxFuture<'static, Result<Value, Refused>> {
+        self.plan_of(next, connect)
+    }
+
+    fn restore(&self, to: Option<u64>) -> BoxFuture<'static, Result<Restored, Refused>> {
+        self.restored(to)
+    }
+
     fn status(&self) -> BoxFuture<'static, Status> {
         let target = Arc::clone(&self.watched);
         let digest = look(Arc::clone(&self.turns.file), move || target.digest());
@@ -158,42 +223,11 @@ impl Host for Managed {
     }
 
     fn backends(&self) -> Vec<Backend> {
-        let snapshot = self.gateway.current();
-        let tools = snapshot.entries(Capability::Tool);
-        let tools_of = |name: &str| tools.iter().filter(|tool| tool.backend == name).count();
-        let ended: Vec<_> = snapshot.ended().collect();
-        let serving = snapshot.backends().map(|(name, process)| {
-            let ended = ended.contains(&name);
-            Backend {
-                name: name.to_owned(),
-                state: match ended {
-                    true => BackendState::Ended,
-                    false => BackendState::Serving,
-                },
-                process: process.filter(|_| !ended),
-                tools: tools_of(name),
-                reason: ended.then(|| "it ended by itself, and is started again".to_owned()),
-            }
-        });
-        let missing = snapshot.absent().iter().map(|absent| Backend {
-            name: absent.name.clone(),
-            state: BackendState::Missing,
-            process: None,
-            tools: 0,
-            reason: Some(absent.reason.clone()),
-        });
-        serving.chain(missing).collect()
+        self.all_backends()
     }
 
     fn tools(&self) -> Vec<Tool> {
-        let tools = self.gateway.current().entries(Capability::Tool);
-        let tools = tools.into_iter().map(|entry| Tool {
-            name: entry.shown_as,
-            backend: entry.backend,
-            original: entry.name,
-            description: entry.description,
-        });
-        tools.collect()
+        self.all_tools()
     }
 
     fn events(&self) -> &EventBus {
@@ -316,73 +350,17 @@ impl Managed {
         self.orders
             .send_if_modified(|orders| orders.as_mut().is_some_and(change))
     }
-
-    fn status_but_for_the_file(&self) -> Status {
-        let (state, standing) = (*self.state.borrow(), self.standing.borrow().clone());
-        let (orders, hearing) = (self.orders.borrow().clone(), self.hearing.borrow().clone());
-        let watching = watching(orders.as_ref(), hearing.as_ref());
-        let snapshot = self.gateway.current();
-        let count = |kind| snapshot.count(kind);
-        let serves = standing.applied.map(|digest| Serves {
-            generation: snapshot.generation,
-            digest: digest.to_string(),
-            tools: count(Capability::Tool),
-            prompts: count(Capability::Prompt),
-            resources: count(Capability::Resource),
-            clients: self.gateway.clients(),
-        });
-        let wanted = orders.map(|orders| orders.settings.detection);
-        let detection = wanted.zip(hearing).map(|(wanted, hearing)| Detection {
-            stands_in: wanted != AUTO && wanted != hearing.detector,
-            wanted,
-            detector: hearing.detector,
-            by: hearing.by.as_str().to_owned(),
-            degraded: hearing.degraded,
-            since: hearing.since,
-        });
-        let retry_at = standing
-            .retry_at
-            .filter(|_| watching != Watching::Paused && standing.under_way.is_none());
-        Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            process: std::process::id(),
-            state: state.to_string(),
-            started: self.started.clone(),
-            config: self.watched.path().display().to_string(),
-            address: self.gateway.address().map(|address| address.to_string()),
-            live: state == State::Running && watching == Watching::On,
-            watching,
-            serves,
-            on_disk: OnDisk::default(),
-            reloading: standing.under_way.map(|trigger| trigger.to_string()),
-            last_reload: standing.last.as_ref().map(last_reload),
-            retry_in: retry_at.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()),
-            detection,
-            backends: self.backends(),
-            troubles: Vec::new(),
-        }
-    }
 }
 
-fn watching(orders: Option<&Orders>, hearing: Option<&Hearing>) -> Watching {
-    match (orders, hearing) {
-        (Some(orders), _) if !orders.settings.enabled => Watching::Off,
-        (Some(orders), _) if orders.paused => Watching::Paused,
-        (Some(orders), _) if orders.stopped => Watching::Stopped,
-        (Some(_), Some(hearing)) if hearing.given_up => Watching::Stopped,
-        (Some(_), Some(_)) => Watching::On,
-        _ => Watching::NotYet,
-    }
-}
-
-fn last_reload(last: &Last) -> LastReload {
-    LastReload {
-        started: last.started.clone(),
-        ended: last.ended.clone(),
-        trigger: last.trigger.to_string(),
-        outcome: last.outcome.to_string(),
-        reasons: last.reasons.clone(),
-        digest: last.digest.map(|digest| digest.to_string()),
-        generation: last.generation,
+fn plugin(plugin: &Described) -> Plugin {
+    Plugin {
+        name: plugin.name.clone(),
+        kind: plugin.kind.map(|kind| match kind {
+            Kind::Detector => PluginKind::Detector,
+            Kind::Handler => PluginKind::Handler,
+        }),
+        summary: plugin.summary.clone(),
+        built_in: plugin.built_in,
+        refused: plugin.refused.clone(),
     }
 }

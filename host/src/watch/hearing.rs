@@ -51,6 +51,7 @@ impl HeardBy {
 /// Remembers what is wrong with events, and tells when that changes.
 pub(super) struct Ears {
     told: watch::Sender<Option<Hearing>>,
+    settling: watch::Sender<Option<Instant>>,
     /// Why events cannot be trusted, as the last arming found.
     trouble: Option<String>,
     /// Events were lost, when last.
@@ -60,9 +61,13 @@ pub(super) struct Ears {
 }
 
 impl Ears {
-    pub(super) fn new(told: watch::Sender<Option<Hearing>>) -> Self {
+    pub(super) fn new(
+        told: watch::Sender<Option<Hearing>>,
+        settling: watch::Sender<Option<Instant>>,
+    ) -> Self {
         Self {
             told,
+            settling,
             trouble: None,
             lost: None,
             given_up: false,
@@ -89,6 +94,12 @@ impl Ears {
         if self.lost.is_some_and(|lost| now > lost + poll_interval) {
             self.lost = None;
         }
+    }
+
+    /// When the change under way is looked at again.
+    pub(super) fn settles(&self, at: Option<Instant>) {
+        self.settling
+            .send_if_modified(|told| std::mem::replace(told, at) != at);
     }
 
     /// Tells what is new.

@@ -93,7 +93,7 @@ impl ConfigWatcher {
             inbox: wires.inbox,
             orders: wires.orders,
             settled: wires.settled,
-            ears: Ears::new(wires.hearing),
+            ears: Ears::new(wires.hearing, wires.settling),
             files,
             all: Due::from_scratch(),
             afresh: Afresh::Everything,
@@ -128,6 +128,9 @@ impl ConfigWatcher {
                 self.start_look(now);
                 turn = self.turn(Instant::now());
             }
+            let first = self.files.first();
+            self.ears
+                .settles(first.and_then(|file| file.debounce.look_at()));
             next_tick = next_tick.min(now + settings.poll_interval);
             let safety = settings.safety_interval;
             next_by_content =

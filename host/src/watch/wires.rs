@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use super::{Arm, Detectors, Hearing, Inbox};
 use crate::config::SyncSettings;
@@ -89,6 +90,9 @@ pub struct Wires {
     pub settled: mpsc::UnboundedSender<Settled>,
     /// How it hears; `None` until the baseline is taken and the watches are in place.
     pub hearing: watch::Sender<Option<Hearing>>,
+    /// When it is looked whether the change under way has settled; `None` while there is none.
+    /// Of the first file.
+    pub settling: watch::Sender<Option<Instant>>,
     /// Where everything else is told.
     pub bus: EventBus,
 }

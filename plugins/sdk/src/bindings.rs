@@ -24,3 +24,17 @@ pub mod handler {
         export_macro_name: "export_handler",
     });
 }
+
+pub mod middleware {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "middleware-plugin",
+        with: {
+            "config-sync:plugin/log@0.1.0": super::detector::config_sync::plugin::log,
+            "config-sync:plugin/types@0.1.0": super::detector::config_sync::plugin::types,
+        },
+        additional_derives: [PartialEq, Eq, Hash],
+        pub_export_macro: true,
+        export_macro_name: "export_middleware",
+    });
+}

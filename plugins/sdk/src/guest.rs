@@ -1,17 +1,21 @@
 //! The seam between the typed traits and the bytes and JSON of the generated bindings. Authors
 //! meet it only through `export!`.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 use serde_json::Value;
 
 use crate::bindings::detector::config_sync::plugin::target::Target as LentFile;
 use crate::bindings::detector::exports::config_sync::plugin::detector as detector_abi;
 use crate::bindings::handler::exports::config_sync::plugin::reload_handler as handler_abi;
+use crate::bindings::middleware::exports::config_sync::plugin::middleware as middleware_abi;
 use crate::{
-    Change, Desired, Detector, DetectorDescriptor, Digest, Entry, FileError, FileStat,
-    HandlerDescriptor, Observation, Offer, Outcome, Problem, Proposal, ReloadHandler, Sections,
-    Target, Wake, Wanted, log,
+    Change, Decision, Desired, Detector, DetectorDescriptor, Digest, Entry, FileError, FileStat,
+    HandlerDescriptor, Middleware, MiddlewareDescriptor, Observation, Offer, Outcome, Problem,
+    Proposal, ReloadHandler, Reply, Request, Revision, Sections, Target, Wake, Wanted, log,
 };
 
 /// Compiles only for a detector.
@@ -19,6 +23,9 @@ pub const fn is_detector<D: Detector>() {}
 
 /// Compiles only for a handler.
 pub const fn is_handler<H: ReloadHandler>() {}
+
+/// Compiles only for a middleware.
+pub const fn is_middleware<M: Middleware>() {}
 
 /// A detector as the world `detector-plugin` wants it.
 pub struct DetectorGuest<D>(PhantomData<D>);
@@ -119,6 +126,44 @@ impl<H: ReloadHandler> handler_abi::Guest for HandlerGuest<H> {
 
     fn finished(generation: u64, outcome: Outcome) -> Result<(), String> {
         H::finished(generation, outcome)
+    }
+}
+
+thread_local! {
+    /// The middleware that this instance was configured as. A guest has one thread, and a component
+    /// one middleware.
+    static CONFIGURED: RefCell<Option<Rc<dyn Any>>> = const { RefCell::new(None) };
+}
+
+/// A middleware as the world `middleware-plugin` wants it.
+pub struct MiddlewareGuest<M>(PhantomData<M>);
+
+impl<M: Middleware> MiddlewareGuest<M> {
+    fn configured() -> Result<Rc<M>, String> {
+        let configured = CONFIGURED.with_borrow(Clone::clone);
+        configured
+            .and_then(|configured| configured.downcast().ok())
+            .ok_or_else(|| "it was not configured".to_owned())
+    }
+}
+
+impl<M: Middleware> middleware_abi::Guest for MiddlewareGuest<M> {
+    fn describe() -> MiddlewareDescriptor {
+        M::describe()
+    }
+
+    fn configure(settings: String) -> Result<(), Vec<Problem>> {
+        let configured = M::configure(sections(&settings)?)?;
+        CONFIGURED.set(Some(Rc::new(configured)));
+        Ok(())
+    }
+
+    fn on_request(request: Request) -> Result<Decision, String> {
+        Self::configured()?.on_request(&request)
+    }
+
+    fn on_response(request: Request, reply: Reply) -> Result<Revision, String> {
+        Self::configured()?.on_response(&request, &reply)
     }
 }
 

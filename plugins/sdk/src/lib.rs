@@ -1,9 +1,10 @@
 //! What the author of a Config Sync plugin depends on.
 //!
-//! A plugin is a type with one of two traits. A [`Detector`] decides whether the watched file has
-//! changed; a [`ReloadHandler`] says what a changed configuration means for what is served. Both
-//! are functions from what they are shown to what they found: the host owns time, memory and
-//! effects, so a plugin keeps nothing between two calls.
+//! A plugin is a type with one of three traits. A [`Detector`] decides whether the watched file has
+//! changed; a [`ReloadHandler`] says what a changed configuration means for what is served; a
+//! [`Middleware`] stands on the way of every call. All are functions from what they are shown to
+//! what they found: the host owns time, memory and effects, so a plugin keeps nothing between two
+//! calls.
 //!
 //! ```
 //! use config_sync_sdk::{Compared, Detector, DetectorDescriptor, LastSeen, Observation, Target, Wake, Wakes};
@@ -55,6 +56,7 @@ pub mod guest;
 mod handler;
 mod last_seen;
 pub mod log;
+mod middleware;
 pub mod packed;
 pub mod testing;
 
@@ -67,12 +69,16 @@ pub use bindings::detector::exports::config_sync::plugin::detector::{
 pub use bindings::handler::exports::config_sync::plugin::reload_handler::{
     Capability, Descriptor as HandlerDescriptor, Difference, DifferenceKind, Entry, Offer, Outcome,
 };
+pub use bindings::middleware::exports::config_sync::plugin::middleware::{
+    Decision, Descriptor as MiddlewareDescriptor, Method, Refusal, Reply, Request, Revision, Ways,
+};
 pub use detector::{Absence, Detector, Digest, Observation, Target};
 pub use handler::{Change, Desired, Proposal, ReloadHandler, Sections, Wanted};
 pub use last_seen::{Compared, LastSeen};
+pub use middleware::{Middleware, Settings};
 
-/// Makes a type the plugin of this component: `export!(detector: Mtime)` or
-/// `export!(handler: Backends)`. Once in a crate, at its root.
+/// Makes a type the plugin of this component: `export!(detector: Mtime)`,
+/// `export!(handler: Backends)` or `export!(middleware: Quota)`. Once in a crate, at its root.
 #[macro_export]
 macro_rules! export {
     (detector: $plugin:ty) => {
@@ -104,6 +110,22 @@ macro_rules! export {
             type __Guest = $crate::guest::HandlerGuest<$plugin>;
             $crate::bindings::handler::export_handler!(
                 __Guest with_types_in $crate::bindings::handler
+            );
+        };
+    };
+    (middleware: $plugin:ty) => {
+        #[cfg(not(target_family = "wasm"))]
+        const _: () = $crate::guest::is_middleware::<$plugin>();
+
+        #[cfg(target_family = "wasm")]
+        #[allow(
+            unsafe_code,
+            reason = "the canonical ABI is made of exported raw functions"
+        )]
+        const _: () = {
+            type __Guest = $crate::guest::MiddlewareGuest<$plugin>;
+            $crate::bindings::middleware::export_middleware!(
+                __Guest with_types_in $crate::bindings::middleware
             );
         };
     };

@@ -27,7 +27,8 @@ use std::marker::PhantomData;
 use serde_json::Value;
 
 use crate::{
-    Change, Detector, Digest, FileError, FileKind, FileStat, Sections, Target, Verdict, Wake, guest,
+    Change, Detector, Digest, FileError, FileKind, FileStat, Method, Request, Sections, Target,
+    Verdict, Wake, guest,
 };
 
 /// A second, in the file system's nanoseconds.
@@ -188,6 +189,19 @@ pub fn change(previous: Option<Value>, next: Value) -> Change {
         generation: 2,
         previous: previous.map(sections),
         next: sections(next),
+    }
+}
+
+/// A call of a tool for a middleware, with parameters as `json!` writes them.
+pub fn request(tool: &str, params: Value) -> Request {
+    Request {
+        id: 1,
+        client: "test/1".to_owned(),
+        caller: None,
+        method: Method::CallTool,
+        name: tool.to_owned(),
+        backend: "backend".to_owned(),
+        params: params.to_string(),
     }
 }
 

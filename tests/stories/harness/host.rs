@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use super::api::Api;
 use super::processes::{self, Process};
 use super::{binary, is_gone, soon, until};
 
@@ -109,6 +110,16 @@ impl Home {
         &self.state
     }
 
+    /// Where settings are stored.
+    pub(crate) fn settings(&self) -> PathBuf {
+        self.runtime.path().join("settings")
+    }
+
+    /// The management API of the running host.
+    pub(crate) fn api(&self) -> Api {
+        Api::at(&self.socket().unwrap())
+    }
+
     /// As [`Host::save`].
     pub(crate) fn save(&self, text: impl AsRef<[u8]>) {
         let beside = self.folder().join("config.yaml.new");
@@ -125,6 +136,7 @@ impl Home {
             .arg(self.config())
             .env("XDG_CACHE_HOME", CACHE)
             .env("CONFIG_SYNC_STATE", &self.state)
+            .env("CONFIG_SYNC_SETTINGS", self.settings())
             .env("XDG_RUNTIME_DIR", self.runtime.path())
             .env("CONFIG_SYNC_LOG", self.filter);
         command

@@ -2,6 +2,7 @@
 //! every kind. Nothing here sleeps: it awaits facts, all under one limit, which only a defect
 //! reaches. To prove that nothing happened, a story makes a marker change and sees only that.
 
+mod api;
 mod client;
 mod config;
 mod host;
@@ -12,6 +13,7 @@ mod watching;
 
 use std::time::Duration;
 
+pub(crate) use api::ask;
 pub(crate) use client::{Client, List};
 pub(crate) use config::{config, demo, remote};
 pub(crate) use host::{Event, Home, Host, cache, digest};

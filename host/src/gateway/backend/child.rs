@@ -23,9 +23,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::Mutex;
 
-use super::lines::{Lines, lines};
 use crate::config::{Connection, Template};
 use crate::gateway::swap::Ground;
+use crate::mcp::{Lines, lines};
 
 /// The longest message taken from a backend, in bytes. A result with a picture has some
 /// megabytes; what is longer is dropped, and said so.

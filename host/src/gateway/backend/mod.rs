@@ -3,7 +3,6 @@
 //! retired backend whose calls do not end is stopped when its drain time is over.
 
 mod child;
-mod lines;
 mod offers;
 mod remote;
 
@@ -20,13 +19,16 @@ use rmcp::service::{
     NotificationContext, Peer, PeerRequestOptions, RoleClient, RunningService, ServiceError,
 };
 use rmcp::{ClientHandler, ServiceExt};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::meter::Meter;
 use super::swap::Ground;
 use super::{Call, CallError, Offer, Origin, Reply};
 use crate::config::{BackendSpec, Connection};
+use crate::mcp::{Members, raw_of};
 
 /// Something that a backend did by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +61,7 @@ pub(super) struct Backend {
     process: Option<u32>,
     peer: Peer<RoleClient>,
     offers: ArcSwap<Vec<Offer>>,
+    meter: Arc<Meter>,
     retired: CancellationToken,
     ended: CancellationToken,
     /// Dropped with the last snapshot that names this backend.
@@ -156,6 +159,7 @@ impl Backend {
             process,
             peer: service.peer().clone(),
             offers: ArcSwap::default(),
+            meter: ground.meters.of(name),
             retired: CancellationToken::new(),
             ended: CancellationToken::new(),
             _unused: unused.clone().drop_guard(),
@@ -225,17 +229,19 @@ impl Backend {
 
     /// Hands a call to the backend and waits for its result.
     pub(super) async fn request(&self, call: Call) -> Reply {
-        self.ask(call.method.as_str(), call.params, &call.cancelled)
-            .await
+        let timing = self.meter.begin(Instant::now());
+        let asked = self.ask(call.method.as_str(), call.params, &call.cancelled);
+        let reply = asked.await;
+        // An error that it gives is an answer.
+        if !matches!(&reply, Err(error) if error.origin != Origin::Backend) {
+            timing.answered(Instant::now());
+        }
+        reply
     }
 
-    async fn ask(
-        &self,
-        method: &str,
-        params: Map<String, Value>,
-        cancelled: &CancellationToken,
-    ) -> Reply {
-        let request = CustomRequest::new(method, Some(Value::Object(params)));
+    async fn ask(&self, method: &str, params: Members, cancelled: &CancellationToken) -> Reply {
+        let params: Value = serde_json::from_str(params.to_raw().get()).unwrap_or_default();
+        let request = CustomRequest::new(method, Some(params));
         let request = ClientRequest::CustomRequest(request);
         let mut handle = self
             .peer
@@ -260,9 +266,9 @@ impl Backend {
     fn failed(&self, method: &str, error: ServiceError) -> CallError {
         match error {
             ServiceError::McpError(error) => CallError {
-                code: error.code.0,
+                code: error.code.0.into(),
                 message: error.message.into_owned(),
-                data: error.data,
+                data: error.data.and_then(|it| raw_of(&it).ok()),
                 origin: Origin::Backend,
             },
             other => {
@@ -289,11 +295,11 @@ fn no_mcp(connection: &Connection, error: &dyn fmt::Display) -> String {
 }
 
 fn raw(result: &ServerResult) -> Reply {
-    match result {
-        ServerResult::CustomResult(result) => Ok(result.0.clone()),
-        typed => serde_json::to_value(typed)
-            .map_err(|_| CallError::internal("the backend's answer cannot be written as JSON")),
-    }
+    let raw = match result {
+        ServerResult::CustomResult(result) => raw_of(&result.0),
+        typed => raw_of(typed),
+    };
+    raw.map_err(|_| CallError::internal("the backend's answer cannot be written as JSON"))
 }
 
 /// Keeps the connection until nobody uses it any more, its drain time is over, or it ends by

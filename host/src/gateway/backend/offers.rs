@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::{Backend, within};
 use crate::gateway::{Capability, Offer};
+use crate::mcp::{Members, RpcError};
 
 /// Pages of one list, after which a backend is taken to be counting for ever.
 const MAX_PAGES: usize = 1000;
-/// JSON-RPC's "method not found": the backend has no such list.
-const METHOD_NOT_FOUND: i32 = -32601;
 
 impl Backend {
     /// Asks what it offers.
@@ -53,27 +51,26 @@ impl Backend {
     /// All pages of one list.
     async fn list(&self, kind: Capability) -> Result<Vec<Offer>, String> {
         let method = kind.list_method();
-        let (mut offers, mut params) = (Vec::new(), Map::new());
+        let (mut offers, mut params) = (Vec::new(), Members::default());
         for _ in 0..MAX_PAGES {
-            let mut page = match self.ask(method, params, &CancellationToken::new()).await {
+            let page = match self
+                .ask(method, params.clone(), &CancellationToken::new())
+                .await
+            {
                 Ok(page) => page,
                 // Templates are a part of `resources` that many servers leave out.
-                Err(error) if error.code == METHOD_NOT_FOUND => return Ok(offers),
+                Err(error) if error.code == RpcError::METHOD_NOT_FOUND => return Ok(offers),
                 Err(error) => return Err(format!("`{method}` failed: {error}")),
             };
-            let Some(Value::Array(items)) = page.get_mut(kind.list_key()).map(Value::take) else {
+            let page = Members::of(&page).unwrap_or_default();
+            let Some(items) = page.read::<Vec<Members>>(kind.list_key()) else {
                 return Err(format!(
-                    "its answer to `{method}` has no list `{}`",
+                    "its answer to `{method}` has no list `{}` of objects",
                     kind.list_key()
                 ));
             };
             for item in items {
-                let Value::Object(item) = item else {
-                    return Err(format!(
-                        "its answer to `{method}` lists something that is no object"
-                    ));
-                };
-                let Some(name) = item.get(kind.name_key()).and_then(Value::as_str) else {
+                let Some(name) = item.text(kind.name_key()) else {
                     return Err(format!(
                         "its answer to `{method}` has an entry without `{}`",
                         kind.name_key()
@@ -82,12 +79,12 @@ impl Backend {
                 offers.push(Offer {
                     backend: self.name.clone(),
                     kind,
-                    name: name.to_owned(),
+                    name,
                     item: Arc::new(item),
                 });
             }
-            match page.get("nextCursor").and_then(Value::as_str) {
-                Some(cursor) => params = Map::from_iter([("cursor".to_owned(), cursor.into())]),
+            match page.get("nextCursor").filter(|it| it.get() != "null") {
+                Some(cursor) => params.set("cursor", cursor.to_owned()),
                 None => return Ok(offers),
             }
         }

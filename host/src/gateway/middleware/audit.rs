@@ -89,6 +89,9 @@ async fn write(mut file: AuditFile, mut waiting: mpsc::Receiver<Line>, losing: A
 
 impl Middleware for Audit {
     fn handle<'a>(&'a self, call: Call, next: Next<'a>) -> BoxFuture<'a, Reply> {
+        if !call.method.is_call() {
+            return next.run(call);
+        }
         Box::pin(async move {
             let began = Instant::now();
             let mut line = Line::of(&call, &self.settings);

@@ -24,7 +24,7 @@ impl Key {
     pub(super) fn of(call: &Call, per: Per, tools: Option<&Globs>) -> Option<Self> {
         let about =
             |tools: &Globs| call.method == Method::CallTool && tools.matches(&call.shown_as);
-        if !tools.is_none_or(about) {
+        if !call.method.is_call() || !tools.is_none_or(about) {
             return None;
         }
         Some(match per {

@@ -38,6 +38,6 @@ mod tests {
             error.message,
             "the gateway failed to handle this call (call 7)"
         );
-        assert_eq!(error.data, None);
+        assert!(error.data.is_none());
     }
 }

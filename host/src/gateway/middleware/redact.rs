@@ -3,11 +3,11 @@
 //! so a message with more of it than may be searched is refused, or let pass by choice.
 
 use futures::future::BoxFuture;
-use serde_json::Value;
 
 use super::{Middleware, Next};
 use crate::config::{OnFault, RedactSettings};
 use crate::gateway::{Call, CallError, Reply};
+use crate::mcp::{Raw, raw_of, replace_texts};
 
 /// What names the thing that is called, at the top of the parameters: without it the call would
 /// go astray.
@@ -27,28 +27,13 @@ impl Redact {
         }
     }
 
-    fn search(&self, value: &mut Value, left: &mut u64) -> Result<(), TooMuch> {
-        match value {
-            Value::String(text) => {
-                *left = left.checked_sub(text.len() as u64).ok_or(TooMuch)?;
-                let settings = &self.settings;
-                if let Some(replaced) = settings.patterns.replace(text, &settings.replacement) {
-                    *text = replaced;
-                }
-            }
-            Value::Array(items) => {
-                for item in items {
-                    self.search(item, left)?;
-                }
-            }
-            Value::Object(fields) => {
-                for (_, field) in fields.iter_mut() {
-                    self.search(field, left)?;
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-        Ok(())
+    /// The value without what the patterns find; `None` when they find nothing.
+    fn search(&self, value: &Raw, left: &mut u64) -> Result<Option<Raw>, TooMuch> {
+        let settings = &self.settings;
+        replace_texts(value, |text| {
+            *left = left.checked_sub(text.len() as u64).ok_or(TooMuch)?;
+            Ok(settings.patterns.replace(text, &settings.replacement))
+        })
     }
 
     /// What to do about more text than may be searched.
@@ -70,37 +55,45 @@ impl Redact {
 
     fn arguments(&self, call: &mut Call) -> Result<(), CallError> {
         let mut left = self.settings.max_size;
-        for (key, value) in call.params.iter_mut() {
-            if ROUTES.contains(&key.as_str()) {
-                continue;
+        let searched = call.params.try_for_each_mut(|key, value| {
+            if !ROUTES.contains(&key)
+                && let Some(clean) = self.search(value, &mut left)?
+            {
+                *value = clean;
             }
-            if self.search(value, &mut left).is_err() {
-                return self.too_much("the arguments");
-            }
+            Ok(())
+        });
+        searched.or_else(|TooMuch| self.too_much("the arguments"))
+    }
+
+    fn reply(&self, mut reply: Reply) -> Reply {
+        let mut left = self.settings.max_size;
+        let searched = match &mut reply {
+            Ok(result) => self.replace(result, &mut left),
+            Err(error) => self.error(error, &mut left),
+        };
+        match searched {
+            Ok(()) => reply,
+            Err(TooMuch) => self.too_much("the results").and(reply),
+        }
+    }
+
+    fn replace(&self, value: &mut Raw, left: &mut u64) -> Result<(), TooMuch> {
+        if let Some(clean) = self.search(value, left)? {
+            *value = clean;
         }
         Ok(())
     }
 
-    fn reply(&self, reply: Reply) -> Reply {
-        let mut left = self.settings.max_size;
-        let searched = match reply {
-            Ok(mut result) => (self.search(&mut result, &mut left), Ok(result)),
-            Err(mut error) => {
-                let mut message = Value::String(std::mem::take(&mut error.message));
-                let data = error.data.iter_mut();
-                let searched = std::iter::once(&mut message)
-                    .chain(data)
-                    .try_for_each(|value| self.search(value, &mut left));
-                if let Value::String(message) = message {
-                    error.message = message;
-                }
-                (searched, Err(error))
-            }
-        };
-        match searched {
-            (Ok(()), reply) => reply,
-            (Err(TooMuch), reply) => self.too_much("the results").and(reply),
+    fn error(&self, error: &mut CallError, left: &mut u64) -> Result<(), TooMuch> {
+        if let Ok(mut message) = raw_of(&error.message) {
+            self.replace(&mut message, left)?;
+            error.message = serde_json::from_str(message.get()).unwrap_or_default();
         }
+        error
+            .data
+            .iter_mut()
+            .try_for_each(|data| self.replace(data, left))
     }
 }
 

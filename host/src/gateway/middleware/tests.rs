@@ -7,26 +7,29 @@ mod texts;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{BackendSpec, MiddlewareSpec};
+use crate::gateway::fake_client::FakeClient;
 use crate::gateway::fakes::Fakes;
 use crate::gateway::{
     BackendNotice, Call, CallError, Capability, Gateway, Method, NoticeKind, Reply, Wanted,
 };
+use crate::mcp::{Members, raw_of};
 
 /// A call of this tool.
 pub(in crate::gateway::middleware) fn call(tool: &str) -> Call {
     Call {
         id: 1,
-        client: "test/1".to_owned(),
+        client: FakeClient::named("test/1"),
+        request: 1.into(),
         caller: None,
         method: Method::CallTool,
         shown_as: tool.to_owned(),
         backend: "one".to_owned(),
-        params: Map::new(),
+        params: Members::default(),
         repeatable: false,
         cancelled: CancellationToken::new(),
     }
@@ -80,14 +83,14 @@ impl World {
     /// Calls a tool as the front does.
     fn call(&self, client: &str, tool: &str, text: &str) -> impl Future<Output = Reply> + use<> {
         let snapshot = self.gateway.current();
-        let (client, tool) = (client.to_owned(), tool.to_owned());
+        let (client, tool) = (FakeClient::named(client), tool.to_owned());
         let arguments = json!({"name": tool, "arguments": {"text": text}});
         async move {
             let to = snapshot.route(Capability::Tool, &tool);
             let to = to.ok_or_else(|| CallError::unknown(Capability::Tool, &tool))?;
             let call = Call {
                 client,
-                params: arguments.as_object().cloned().unwrap_or_default(),
+                params: members(&arguments),
                 repeatable: to.repeatable,
                 ..call(&tool)
             };
@@ -110,8 +113,16 @@ impl World {
     }
 }
 
+fn members(json: &Value) -> Members {
+    Members::of(&raw_of(json).unwrap()).unwrap()
+}
+
+fn json_of(reply: Reply) -> Value {
+    serde_json::from_str(reply.unwrap().get()).unwrap()
+}
+
 fn text(reply: Reply) -> String {
-    let result = reply.unwrap();
+    let result = json_of(reply);
     let text = result["content"][0]["text"].as_str();
     text.unwrap().to_owned()
 }

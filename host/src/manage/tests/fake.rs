@@ -5,15 +5,16 @@ use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::EventBus;
 use crate::manage::{
-    self, Backend, BackendState, Client, Detection, Host, OnDisk, Place, Refused, Reloaded, Serves,
-    Status, Tool, Watching,
+    self, Backend, BackendState, Bounds, Client, Configuration, Detection, Host, Layer, Load,
+    OnDisk, Origin, Place, Plugin, PluginKind, Refused, Reloaded, Restored, SaveTo, Serves,
+    Setting, Settings, Status, Tool, Watching,
 };
 
 #[derive(Default)]
@@ -56,6 +57,7 @@ pub(in crate::manage) fn status() -> Status {
         reloading: None,
         last_reload: None,
         retry_in: None,
+        settles_in: None,
         detection: Some(Detection {
             wanted: "mtime".to_owned(),
             detector: "mtime".to_owned(),
@@ -70,8 +72,32 @@ pub(in crate::manage) fn status() -> Status {
             process: Some(2),
             tools: 1,
             reason: None,
+            load: Load::default(),
         }],
         troubles: Vec::new(),
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        file: status().config,
+        store: None,
+        settings: vec![Setting {
+            key: "debounce".to_owned(),
+            value: json!(2.0),
+            origin: Origin::File,
+            layers: vec![Layer {
+                origin: Origin::File,
+                value: json!("${DEBOUNCE}"),
+                since: None,
+            }],
+            bounds: Bounds::Seconds {
+                least: 0.0,
+                most: 3600.0,
+                zero_is_off: true,
+            },
+            summary: "seconds of quiet before a reload".to_owned(),
+        }],
     }
 }
 
@@ -94,7 +120,61 @@ impl Host for Fake {
             backend: "one".to_owned(),
             original: "echo".to_owned(),
             description: None,
+            input_schema: json!({"type": "object"}),
         }]
+    }
+
+    fn configuration(&self) -> Result<Configuration, Refused> {
+        Err(Refused::NotNow("nothing serves yet".to_owned()))
+    }
+
+    fn plugins(self: Arc<Self>) -> BoxFuture<'static, Vec<Plugin>> {
+        let hash = Plugin {
+            name: "hash".to_owned(),
+            kind: Some(PluginKind::Detector),
+            summary: "by content".to_owned(),
+            built_in: true,
+            refused: None,
+        };
+        async { vec![hash] }.boxed()
+    }
+
+    fn settings(self: Arc<Self>) -> BoxFuture<'static, Result<Settings, Refused>> {
+        async { Ok(settings()) }.boxed()
+    }
+
+    fn change_settings(
+        self: Arc<Self>,
+        changes: Map<String, Value>,
+        to: SaveTo,
+    ) -> BoxFuture<'static, Result<Settings, Refused>> {
+        self.note(match to {
+            SaveTo::Store => "store",
+            SaveTo::File => "write",
+        });
+        let refused = changes.contains_key("debounse");
+        let refused = refused.then(|| Refused::Invalid("did you mean".to_owned()));
+        async move { refused.map_or_else(|| Ok(settings()), Err) }.boxed()
+    }
+
+    fn plan(
+        &self,
+        next: Option<Vec<u8>>,
+        connect: bool,
+    ) -> BoxFuture<'static, Result<Value, Refused>> {
+        let bytes = next.map(|next| next.len());
+        async move { Ok(json!({ "bytes": bytes, "connect": connect })) }.boxed()
+    }
+
+    fn restore(&self, to: Option<u64>) -> BoxFuture<'static, Result<Restored, Refused>> {
+        let restored = Restored {
+            generation: to.unwrap_or(1),
+            digest: "ab".to_owned(),
+            file: status().config,
+            owner_lost: false,
+            overwritten: None,
+        };
+        async { Ok(restored) }.boxed()
     }
 
     fn events(&self) -> &EventBus {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use jiff::Zoned;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::config::AuditSettings;
 use crate::events::timestamp;
@@ -44,7 +45,7 @@ pub(super) struct Line {
     /// gateway did), `no-answer` or `cancelled`.
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<i32>,
+    code: Option<i64>,
     #[serde(skip)]
     cancelled: tokio_util::sync::CancellationToken,
 }
@@ -52,12 +53,12 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn of(call: &Call, settings: &AuditSettings) -> Self {
         let arguments = settings.arguments.then(|| {
-            let key = if call.params.contains_key("arguments") {
-                "arguments"
-            } else {
-                ""
+            let mut arguments: Value = match call.params.get("arguments") {
+                None => Value::Null,
+                Some(json) => {
+                    serde_json::from_str(json.get()).unwrap_or_else(|_| "[cannot be read]".into())
+                }
             };
-            let mut arguments = call.params.get(key).cloned().unwrap_or_default();
             redact(&mut arguments, settings);
             match serde_json::to_string(&arguments) {
                 Ok(json) if json.len() <= LONGEST_ARGUMENTS => arguments,
@@ -67,7 +68,7 @@ impl Line {
         Self {
             timestamp: timestamp(&Zoned::now()),
             call: call.id,
-            client: call.client.clone(),
+            client: call.client.name().to_owned(),
             caller: call.caller.clone(),
             method: call.method.as_str(),
             name: call.shown_as.clone(),
@@ -83,7 +84,7 @@ impl Line {
     pub(super) fn end(&mut self, reply: &Reply, took: Duration) {
         self.milliseconds = took.as_secs_f64() * 1000.0;
         self.outcome = match reply {
-            Ok(result) if result.get("isError") == Some(&true.into()) => "tool-error",
+            Ok(result) if says_error(result) => "tool-error",
             Ok(_) => "ok",
             Err(_) if self.cancelled.is_cancelled() => "cancelled",
             Err(error) => match error.origin {
@@ -100,6 +101,16 @@ impl Line {
         self.milliseconds = took.as_secs_f64() * 1000.0;
         self.outcome = "cancelled";
     }
+}
+
+/// Whether the tool itself says that it failed.
+fn says_error(result: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Result {
+        #[serde(default, rename = "isError")]
+        is_error: bool,
+    }
+    serde_json::from_str(result.get()).is_ok_and(|it: Result| it.is_error)
 }
 
 fn redact(value: &mut Value, settings: &AuditSettings) {
@@ -136,6 +147,7 @@ mod tests {
     use super::*;
     use crate::config::OnFault;
     use crate::gateway::CallError;
+    use crate::mcp::{Members, raw_of};
     use serde_json::json;
 
     fn line(arguments: bool, params: Value) -> Line {
@@ -148,7 +160,7 @@ mod tests {
             fail: OnFault::Open,
         };
         let mut call = call("read");
-        call.params = params.as_object().unwrap().clone();
+        call.params = Members::of(&raw_of(&params).unwrap()).unwrap();
         Line::of(&call, &settings)
     }
 
@@ -176,8 +188,12 @@ mod tests {
             line.end(&reply, Duration::from_millis(5));
             (line.outcome, line.code)
         };
-        assert_eq!(outcome(Ok(json!({}))), ("ok", None));
-        assert_eq!(outcome(Ok(json!({"isError": true}))), ("tool-error", None));
+        let said = |result: Value| Ok(raw_of(&result).unwrap());
+        assert_eq!(outcome(said(json!({}))), ("ok", None));
+        assert_eq!(
+            outcome(said(json!({"isError": true}))),
+            ("tool-error", None)
+        );
         let refused = CallError::forbidden("no");
         assert_eq!(outcome(Err(refused)), ("refused", Some(-32003)));
         let silent = CallError::no_answer("late");

@@ -34,11 +34,11 @@ async fn an_answer_is_not_asked_for_again_even_if_the_tool_says_that_it_failed()
     let world = World::new(&["read_a"], json!([{"retry": {}}])).await;
     let params = json!({"name": "read_a"});
     let call = Call {
-        params: params.as_object().unwrap().clone(),
+        params: members(&params),
         repeatable: true,
         ..call("read_a")
     };
-    let result = world.gateway.current().serve(call).await.unwrap();
+    let result = json_of(world.gateway.current().serve(call).await);
     assert_eq!(result["isError"], true);
     assert_eq!(world.arrived(), 1);
 }

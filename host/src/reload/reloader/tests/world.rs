@@ -260,6 +260,7 @@ impl World {
             gateway: Arc::clone(&gateway),
             handlers: Handlers::new(vec![Box::new(told)]),
             detectors: Arc::new(OnlyMtime),
+            settings: LiveSettings::of_file_alone(bus.clone()),
             bus,
             orders: orders_out.clone(),
             standing: tokio::sync::watch::Sender::default(),

@@ -220,6 +220,7 @@ impl Stage {
             orders: obeyed,
             settled: settle,
             hearing: told,
+            settling: watch::Sender::new(None),
             bus,
         });
         let cancel = CancellationToken::new();

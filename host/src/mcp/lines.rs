@@ -7,24 +7,26 @@ use tokio_util::bytes::BytesMut;
 use tokio_util::codec::{Decoder, FramedRead, LinesCodec, LinesCodecError};
 
 /// Lines of `R`, each as it is or with what is wrong with it.
-pub(super) type Lines<R> = FramedRead<R, LineByLine>;
+pub type Lines<R> = FramedRead<R, LineByLine>;
 
 /// Lines of at most `limit` bytes.
-pub(super) fn lines<R: tokio::io::AsyncRead>(stream: R, limit: usize) -> Lines<R> {
+pub fn lines<R: tokio::io::AsyncRead>(stream: R, limit: usize) -> Lines<R> {
     FramedRead::new(stream, LineByLine(LinesCodec::new_with_max_length(limit)))
 }
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadLine {
+pub enum BadLine {
+    /// More bytes than the limit.
     #[error("it is longer than allowed")]
     TooLong,
+    /// Bytes that are no text.
     #[error("it is not UTF-8")]
     NotUtf8,
 }
 
 /// A bad line is an item and no error, for after an error `FramedRead` reads no further.
-pub(super) struct LineByLine(LinesCodec);
+pub struct LineByLine(LinesCodec);
 
 type Decoded = Result<Option<Result<String, BadLine>>, io::Error>;
 

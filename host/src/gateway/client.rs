@@ -1,0 +1,122 @@
+//! A client, as far as what serves may reach it: the port between the front, which keeps its
+//! session or its one request, and backends, which tell it and ask it things.
+
+#![allow(dead_code, reason = "the wire that uses the rest of it is being laid")]
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::future::BoxFuture;
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
+
+use crate::mcp::{Id, Members, Notification, Raw, RpcError, Version};
+
+/// Names a client as long as it is connected; never given twice in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ClientId(u64);
+
+impl ClientId {
+    /// One that no other client has.
+    pub(crate) fn next() -> Self {
+        static GIVEN: AtomicU64 = AtomicU64::new(1);
+        Self(GIVEN.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How much weight a log message has (RFC 5424, section 6.2.1), least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LogLevel {
+    Debug,
+    Info,
+    Notice,
+    Warning,
+    Error,
+    Critical,
+    Alert,
+    Emergency,
+}
+
+impl LogLevel {
+    const ALL: [Self; 8] = [
+        Self::Debug,
+        Self::Info,
+        Self::Notice,
+        Self::Warning,
+        Self::Error,
+        Self::Critical,
+        Self::Alert,
+        Self::Emergency,
+    ];
+
+    /// The level of this name, if there is one.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == name)
+    }
+
+    /// As it stands on the wire.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+            Self::Alert => "alert",
+            Self::Emergency => "emergency",
+        }
+    }
+}
+
+/// A client that is connected, or has a request under way.
+pub(crate) trait Client: Send + Sync {
+    /// Stays the same while it is connected. Clients without sessions have one for each caller or
+    /// connection.
+    fn id(&self) -> ClientId;
+
+    /// `name/version`, as it calls itself.
+    fn name(&self) -> &str;
+
+    /// What it speaks.
+    fn version(&self) -> Version;
+
+    /// Its `clientInfo`, as it sent it.
+    fn info(&self) -> Option<&RawValue>;
+
+    /// What it can do, as it declared it.
+    fn capabilities(&self) -> &Members;
+
+    /// From which level on it asked for log messages, by `logging/setLevel`. (A client of the new
+    /// era asks with each request, in `_meta`.)
+    fn log_level(&self) -> Option<LogLevel>;
+
+    /// Tells it something: in the course of its request `about`, or beside any. Never waits: a
+    /// client that does not read loses its connection, not the backend its time.
+    fn tell(&self, about: Option<&Id>, notification: Notification);
+
+    /// Asks it something (sampling, elicitation, roots) in the course of its request `about`. A
+    /// client of the new era gets it as `input_required` and answers with its next request. If the
+    /// future is dropped, nobody wants the answer any more.
+    fn ask(
+        &self,
+        about: &Id,
+        method: String,
+        params: Option<Raw>,
+    ) -> BoxFuture<'static, Result<Raw, RpcError>>;
+
+    /// Cancelled when it left.
+    fn gone(&self) -> &CancellationToken;
+}
+
+impl fmt::Debug for dyn Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({} {})", self.id(), self.name())
+    }
+}

@@ -1,0 +1,19 @@
+//! The Model Context Protocol on the wire: JSON-RPC messages, their members, `_meta` and framing.
+//! What a peer says is kept as the bytes it said it in; read is only what must be understood.
+//! Never opens a connection, and never decides what becomes of a message.
+
+mod error;
+mod lines;
+mod members;
+mod message;
+mod meta;
+mod texts;
+mod version;
+
+pub use error::RpcError;
+pub use lines::{BadLine, LineByLine, Lines, lines};
+pub use members::{Members, Raw, raw_of};
+pub use message::{Id, Message, Notification, Request, Response, Unreadable};
+pub use meta::key;
+pub use texts::replace_texts;
+pub use version::Version;

@@ -1,0 +1,93 @@
+//! What takes time and a disk or a backend: plans of a reload, and the way back.
+
+use std::path::PathBuf;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use super::{Managed, look};
+use crate::manage::{Refused, Restored};
+use crate::memory::{self, RestoreError};
+use crate::reload::{Handlers, MAX_BYTES, Planner};
+use crate::target::Target;
+
+impl Managed {
+    pub(super) fn plan_of(
+        &self,
+        next: Option<Vec<u8>>,
+        connect: bool,
+    ) -> BoxFuture<'static, Result<Value, Refused>> {
+        let serving = self.standing.borrow().applied.clone();
+        let (library, target) = (self.library.clone(), self.watched.clone());
+        let turn = self.turns.file.clone();
+        async move {
+            let serving =
+                serving.ok_or_else(|| Refused::NotNow("nothing serves yet".to_owned()))?;
+            let path = target.path().to_owned();
+            let next = match next {
+                Some(next) => next,
+                None => look(turn, move || target.read_all(MAX_BYTES))
+                    .await
+                    .ok_or_else(|| failed(&"its file system does not answer"))?
+                    .map_err(|error| failed(&format!("{}: {error}", path.display())))?,
+            };
+            let mine = library.clone();
+            let handlers = tokio::task::spawn_blocking(move || mine.handlers())
+                .await
+                .map_err(|error| failed(&error))?
+                .map_err(|error| failed(&error))?;
+            let base = path.parent().map(PathBuf::from).unwrap_or_default();
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            let planner = Planner {
+                source: &name.to_string_lossy(),
+                handlers: &Handlers::new(handlers),
+                detectors: library.as_ref(),
+                connect_in: connect.then_some(base),
+            };
+            let plan = planner.plan(serving.bytes.to_vec(), next).await;
+            let plan = plan.map_err(|lines| Refused::Failed(lines.join("; ")))?;
+            serde_json::to_value(&plan).map_err(|error| failed(&error))
+        }
+        .boxed()
+    }
+
+    pub(super) fn restored(
+        &self,
+        to: Option<u64>,
+    ) -> BoxFuture<'static, Result<Restored, Refused>> {
+        let (root, path) = (self.root.clone(), self.watched.path().to_owned());
+        let turn = self.turns.memory.clone();
+        async move {
+            let root = root.ok_or_else(|| {
+                Refused::NotNow("no memory is kept; name a folder with --state DIR".to_owned())
+            })?;
+            let done = look(turn, move || memory::restore(&root, &path, to)).await;
+            let done = done.ok_or_else(|| {
+                failed(&"the disk has not answered in time; see what the file holds")
+            })?;
+            let done = done.map_err(refused)?;
+            Ok(Restored {
+                generation: done.generation,
+                digest: done.digest,
+                file: done.file.display().to_string(),
+                owner_lost: done.owner_lost,
+                overwritten: done.overwritten.map(|path| path.display().to_string()),
+            })
+        }
+        .boxed()
+    }
+}
+
+fn refused(error: RestoreError) -> Refused {
+    let detail = error.to_string();
+    match error {
+        RestoreError::Nothing { .. } | RestoreError::NotKept { .. } => Refused::Unknown(detail),
+        RestoreError::Same { .. } | RestoreError::NotReadable { .. } => Refused::NotNow(detail),
+        RestoreError::Damaged(_) | RestoreError::State(_) => Refused::Failed(detail),
+    }
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Refused {
+    Refused::Failed(error.to_string())
+}

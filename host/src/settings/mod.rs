@@ -1,0 +1,16 @@
+//! The settings of the watched file: default < config.yaml < settings store < environment < flag,
+//! each value with who says so; and the store, a document for each watched file in the user's
+//! config folder.
+//!
+//! Never watches, never reloads, and never decides what a setting does: whoever is told the
+//! values does that. What a value may be is for [`crate::config`] to say.
+
+mod key;
+mod layers;
+mod live;
+mod store;
+
+pub use key::{KEYS, Key, Kind, check, from_text};
+pub use layers::{Effective, Layers, Origin, Setting, merge};
+pub use live::{ChangeError, LiveSettings};
+pub use store::{Document, Opened, SettingsStore, StoreError, Stored};
