@@ -8,7 +8,7 @@ mod elsewhere;
 #[cfg(target_os = "linux")]
 mod inotify;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -21,16 +21,19 @@ use self::elsewhere::Source;
 use self::inotify::Source;
 use super::inbox::About;
 use super::scope::{Places, Survey, Walks};
-use super::{Arm, Armed, FileEvent, Inbox, Scope};
+use super::{Arm, Armed, FileEvent, Inbox, Scope, Unseen};
 use crate::target::FileSystem;
 
 /// The operating system's events about some scopes.
 pub struct NativeEvents {
     scopes: Vec<Scope>,
+    /// The files among them.
+    named: HashSet<Arc<Path>>,
     heard: Arc<Heard>,
     /// Made at the first arming, and again after it failed.
     source: Option<Source>,
-    armed: Places,
+    /// Whatever is below a path comes after it.
+    armed: BTreeMap<PathBuf, (u64, u64)>,
     walks: Walks,
     /// Why events cannot be trusted, and whether all is local, as found when all was armed.
     found: (Option<String>, bool),
@@ -38,10 +41,13 @@ pub struct NativeEvents {
     kinds: HashMap<u64, Option<FileSystem>>,
 }
 
+/// What an event at each path is about.
+type Concerns = HashMap<PathBuf, About>;
+
 /// What whoever hears an event needs.
 struct Heard {
     inbox: Arc<Inbox>,
-    concerns: ArcSwap<HashMap<PathBuf, About>>,
+    concerns: ArcSwap<Concerns>,
     trees: Vec<PathBuf>,
     /// Paths at and below which watches have ended, whatever stands there now.
     torn: Mutex<Vec<PathBuf>>,
@@ -57,7 +63,12 @@ impl NativeEvents {
                 Scope::File(_) => None,
             })
             .collect();
+        let named = scopes.iter().filter_map(|scope| match scope {
+            Scope::Tree(_) => None,
+            Scope::File(path) => Some(Arc::clone(path)),
+        });
         Self {
+            named: named.collect(),
             scopes,
             heard: Arc::new(Heard {
                 inbox,
@@ -66,7 +77,7 @@ impl NativeEvents {
                 torn: Mutex::default(),
             }),
             source: None,
-            armed: Places::new(),
+            armed: BTreeMap::new(),
             walks: Walks::default(),
             found: (None, false),
             kinds: HashMap::new(),
@@ -85,36 +96,50 @@ impl NativeEvents {
     }
 
     /// Puts watches where they belong and takes them away where not. `whole`: nothing else is
-    /// wanted.
-    fn put(&mut self, wanted: &Places, whole: bool) -> Armed {
+    /// wanted. `before`: what events were about until now.
+    fn put(&mut self, wanted: &Places, whole: bool, before: &Concerns) -> Armed {
         let torn = std::mem::take(&mut *self.heard.torn());
         let mut armed = std::mem::take(&mut self.armed);
+        let concerns = self.heard.concerns.load_full();
         let source = match self.source() {
             Ok(source) => source,
             Err(why) => return Armed::untrusted(why),
         };
-        let (mut renewed, mut trouble) = (false, None);
-        armed.retain(|path, identity| {
-            if torn.iter().any(|torn| path.starts_with(torn)) {
-                return false;
+        let (mut unseen, mut trouble) = (Unseen::Nothing, None);
+        let mut renew = |path: &Path| match concerns.get(path).or_else(|| before.get(path)) {
+            Some(About::All) => unseen = Unseen::Everything,
+            Some(About::File(file)) => unseen.add(file.to_path_buf()),
+            Some(About::Inside(path)) => unseen.add(path.clone()),
+            None => unseen.add(path.to_owned()),
+        };
+        for torn in torn {
+            let below = armed.range(torn.clone()..).map(|(path, _)| path);
+            let below = below.take_while(|path| path.starts_with(&torn));
+            for path in below.cloned().collect::<Vec<_>>() {
+                source.unwatch(&path);
+                armed.remove(&path);
             }
-            let keep = match wanted.get(path) {
-                Some(wanted) => wanted == identity,
-                None => !whole,
-            };
-            if !keep {
-                renewed = true;
-                source.unwatch(path);
-            }
-            keep
-        });
+        }
+        if whole {
+            armed.retain(|path, _| {
+                let keep = wanted.contains_key(path);
+                if !keep {
+                    renew(path);
+                    source.unwatch(path);
+                }
+                keep
+            });
+        }
         for (path, identity) in wanted {
-            if armed.contains_key(path) {
-                continue;
+            match armed.get(path) {
+                Some(known) if known == identity => continue,
+                Some(_) => source.unwatch(path),
+                None => {}
             }
+            armed.remove(path);
             match source.watch(path) {
                 Ok(()) => {
-                    renewed = true;
+                    renew(path);
                     armed.insert(path.clone(), *identity);
                 }
                 // It went away since we looked: the folder's events say so.
@@ -130,7 +155,7 @@ impl NativeEvents {
         }
         self.armed = armed;
         Armed {
-            renewed,
+            unseen,
             trouble,
             ..Armed::default()
         }
@@ -163,8 +188,8 @@ impl Arm for NativeEvents {
         let gone = survey
             .gone
             .map(|folder| format!("the folder {} is gone; it is watched for", folder.display()));
-        self.heard.concerns.store(Arc::new(survey.concerns));
-        let armed = self.put(&survey.places, true);
+        let before = self.heard.concerns.swap(Arc::new(survey.concerns));
+        let armed = self.put(&survey.places, true, &before);
         self.kinds
             .retain(|device, _| survey.places.values().any(|(known, _)| known == device));
         let (silence, local) = self.file_systems(&survey.places);
@@ -178,9 +203,22 @@ impl Arm for NativeEvents {
         }
     }
 
-    fn arm_inside(&mut self, path: &Path) -> Armed {
-        let survey = Survey::inside(path, &mut self.walks, SystemTime::now());
-        let armed = self.put(&survey.places, false);
+    fn arm_at(&mut self, path: &Path) -> Armed {
+        let concerns = self.heard.concerns.load_full();
+        let survey = match self.named.get(path) {
+            None => Survey::inside(path, &mut self.walks, SystemTime::now()),
+            Some(path) => {
+                let scope = Scope::File(Arc::clone(path));
+                let survey = Survey::of(&[scope], &mut self.walks, SystemTime::now());
+                let known = |place| concerns.contains_key(place);
+                // It may lead elsewhere now, which concerns others, too.
+                if survey.gone.is_some() || !survey.concerns.keys().all(known) {
+                    return self.arm();
+                }
+                survey
+            }
+        };
+        let armed = self.put(&survey.places, false, &concerns);
         let (silence, local) = self.file_systems(&survey.places);
         // What is wrong elsewhere is wrong still.
         let (trouble, all_local) = self.found.clone();
@@ -309,15 +347,40 @@ mod tests {
     async fn a_file_that_is_replaced_twice_is_still_heard() {
         let mut watched = Watched::new();
         let armed = watched.events.arm();
-        assert!(armed.renewed && armed.trouble.is_none(), "{armed:?}");
+        assert!(armed.unseen != Unseen::Nothing && armed.trouble.is_none());
         for text in ["a: 2", "a: 3", "a: 4"] {
             let beside = watched.path.with_extension("tmp");
             std::fs::write(&beside, text).unwrap();
             std::fs::rename(&beside, &watched.path).unwrap();
             watched.hears(FileEvent::Renamed).await;
             let armed = watched.events.arm();
-            assert!(armed.renewed, "the new file has a watch of its own");
+            assert!(
+                armed.unseen != Unseen::Nothing,
+                "the new file has a watch of its own"
+            );
         }
+    }
+
+    #[tokio::test]
+    async fn one_of_many_files_that_is_replaced_is_armed_and_looked_at_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let (one, other) = (folder.join("one"), folder.join("other"));
+        for path in [&one, &other] {
+            std::fs::write(path, "a").unwrap();
+        }
+        let scopes = [&one, &other].map(|path| Scope::File(path.as_path().into()));
+        let inbox = Arc::new(Inbox::default());
+        let mut events = NativeEvents::new(scopes.to_vec(), Arc::clone(&inbox));
+        assert_eq!(events.arm().unseen, Unseen::Everything);
+        let beside = folder.join("beside");
+        std::fs::write(&beside, "b").unwrap();
+        std::fs::rename(&beside, &one).unwrap();
+        inbox.hears(&one, FileEvent::Renamed).await;
+        let alone = Unseen::At(HashSet::from([one.clone()]));
+        assert_eq!(events.arm_at(&one).unseen, alone);
+        std::fs::write(&one, "c").unwrap();
+        inbox.hears(&one, FileEvent::Closed).await;
     }
 
     /// Whether or not its watches outlive that: the same folder, come back, looks as if it had them.
@@ -347,7 +410,7 @@ mod tests {
         let (new, file) = (root.join("new"), root.join("new/file"));
         std::fs::create_dir(&new).unwrap();
         std::fs::write(&file, "a").unwrap();
-        assert_eq!(events.arm_inside(&new).found, std::slice::from_ref(&file));
+        assert_eq!(events.arm_at(&new).found, std::slice::from_ref(&file));
         std::fs::write(&file, "b").unwrap();
         let wanted = (About::Inside(file), FileEvent::Closed);
         while !inbox.take().events.contains(&wanted) {

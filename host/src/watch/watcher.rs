@@ -264,8 +264,10 @@ impl ConfigWatcher {
                     if let Some(file) = self.files.touch(number) {
                         file.hear(event, self.by_events, now);
                     }
-                    if moves && !matches!(about, About::Inside(_)) {
-                        self.afresh = Afresh::Everything;
+                    match about {
+                        About::File(path) if moves => self.afresh.add(path.to_path_buf()),
+                        About::All if moves => self.afresh = Afresh::Everything,
+                        _ => {}
                     }
                 }
                 // Whatever it is that happens there: it is not known yet.

@@ -92,7 +92,9 @@ impl<'de> Deserialize<'de> for Digest {
             u8::from_str_radix(pair, 16).ok()
         });
         let bytes = bytes.collect::<Option<_>>();
-        bytes.map(Self).ok_or_else(|| D::Error::custom("no hexadecimal digits"))
+        bytes
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("no hexadecimal digits"))
     }
 }
 

@@ -94,8 +94,8 @@ pub(crate) fn observe<D: Detector>(
         memory,
         note,
     } = D::observe(target, wake, memory)?;
-    let memory = D::remember(&memory)
-        .map_err(|error| format!("the memory cannot be written: {error}"))?;
+    let memory =
+        D::remember(&memory).map_err(|error| format!("the memory cannot be written: {error}"))?;
     Ok(Observation {
         verdict,
         memory,

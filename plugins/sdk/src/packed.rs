@@ -123,6 +123,9 @@ mod tests {
         assert!(read::<LastSeen<Digest>>(&longer).is_err());
         let json = serde_json::to_vec(&memory).unwrap();
         assert!(read::<LastSeen<Digest>>(&json).is_err());
-        assert_eq!(serde_json::from_slice::<LastSeen<Digest>>(&json).unwrap(), memory);
+        assert_eq!(
+            serde_json::from_slice::<LastSeen<Digest>>(&json).unwrap(),
+            memory
+        );
     }
 }

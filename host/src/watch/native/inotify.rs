@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
-use nix::sys::inotify::{AddWatchFlags as Flags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
+use nix::sys::inotify::{
+    AddWatchFlags as Flags, InitFlags, Inotify, InotifyEvent, WatchDescriptor,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
@@ -89,10 +91,12 @@ impl Source {
     /// happens before it returns may go unheard.
     pub(super) fn watch(&mut self, path: &Path) -> Result<(), Refused> {
         let inotify = &self.shared.queue.get_ref().0;
-        let watch = inotify.add_watch(path, ASKED).map_err(|errno| match errno {
-            Errno::ENOSPC => Refused::Limit,
-            errno => Refused::Because(errno.desc().to_owned()),
-        })?;
+        let watch = inotify
+            .add_watch(path, ASKED)
+            .map_err(|errno| match errno {
+                Errno::ENOSPC => Refused::Limit,
+                errno => Refused::Because(errno.desc().to_owned()),
+            })?;
         let mut standing = self.shared.standing();
         if standing.ended.remove(&watch) {
             self.heard.tear(path.to_owned());
