@@ -264,10 +264,8 @@ impl ConfigWatcher {
                     if let Some(file) = self.files.touch(number) {
                         file.hear(event, self.by_events, now);
                     }
-                    match about {
-                        About::File(path) if moves => self.afresh.add(path.to_path_buf()),
-                        About::All if moves => self.afresh = Afresh::Everything,
-                        _ => {}
+                    if let (About::File(path), true) = (about, moves) {
+                        self.afresh.add(path.to_path_buf());
                     }
                 }
                 // Whatever it is that happens there: it is not known yet.
