@@ -15,6 +15,7 @@
 //!    half alone, for any files;
 //! 5. [`service`]: builds the rooms and owns their life;
 //!    [`conformance`]: the ways in which files are saved, as a test of detectors;
+//!    [`testkit`]: the isolation bench for plugins;
 //! 6. [`cli`]: one file for each subcommand.
 
 pub mod cli;
@@ -32,4 +33,5 @@ pub mod service;
 pub mod settings;
 pub mod state;
 pub mod target;
+pub mod testkit;
 pub mod watch;

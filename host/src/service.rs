@@ -2,6 +2,7 @@
 //! The watcher starts after RUNNING. Knows nothing of WASM, YAML or HTTP beyond the rooms' doors.
 
 mod managed;
+mod shown;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,7 +17,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::managed::{Managed, Turns, known_detector};
+pub use self::managed::known_detector;
+use self::managed::{Managed, Turns};
+pub use self::shown::shown;
 use crate::config::PluginSettings;
 use crate::events::{EventBus, EventKind, timestamp};
 use crate::gateway::{Capability, Gateway, Snapshot};

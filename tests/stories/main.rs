@@ -8,6 +8,8 @@ mod harness;
 #[cfg(test)]
 mod backend_lists;
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod broken;
 #[cfg(test)]
 mod check;

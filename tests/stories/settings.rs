@@ -1,8 +1,13 @@
 //! Settings that somebody stores: in force at once, after a restart, and until the file is edited.
 
-use serde_json::{Value, json};
+use std::fs;
+use std::process::Stdio;
 
-use super::harness::{Client, Host, ask, config, demo};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use super::harness::{Client, Home, Host, ask, config, demo, soon};
 
 fn text(sync: &str) -> String {
     config("mtime", &demo("one", "echo"), "").replace("debounce: 0.05", sync)
@@ -208,4 +213,204 @@ async fn a_plan_and_the_way_back_can_be_asked_of_the_running_host() {
     assert_eq!(host.outcome(&one).await.kind, "changed");
     assert_eq!(api.post("/restore", &json!({"to": 1})).await.status, 409);
     assert_eq!(api.post("/restore", &json!({"to": 99})).await.status, 404);
+}
+
+#[tokio::test]
+async fn the_command_line_stores_shows_and_takes_back_with_a_host_and_without_one() {
+    let file = text("debounce: 0.05");
+    let home = Home::of(TempDir::new().unwrap());
+    home.save(&file);
+    let one = |answer: &Value| {
+        let setting = answer["settings"][0].clone();
+        (
+            setting["value"].clone(),
+            setting["origin"].as_str().unwrap().to_owned(),
+        )
+    };
+    // No host: the next one will know.
+    let (set, code) = home.answer(&["settings", "set", "sync.detection", "hash"]);
+    assert_eq!(
+        (one(&set), code),
+        ((json!("hash"), "stored".to_owned()), Some(0))
+    );
+    let refused = home
+        .command(&["settings", "set", "detection", "telepathy"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("known are hash, inotify, mtime"), "{said}");
+    let refused = home
+        .command(&["settings", "set", "debounce", "-1"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+
+    let host = Host::start_at(home).await;
+    assert_eq!(detector(&host).await, "hash");
+    let (got, code) = host.home().answer(&["settings", "get", "detection"]);
+    assert_eq!(
+        (one(&got), code),
+        ((json!("hash"), "stored".to_owned()), Some(0))
+    );
+    let table = host.home().ask(&["settings"]).unwrap();
+    assert!(table.contains("over file: mtime"), "{table}");
+    host.home()
+        .ask(&["settings", "set", "debounce", "0.5"])
+        .unwrap();
+    assert_eq!(
+        host.home().api().setting("debounce").await,
+        (json!(0.5), "stored".to_owned())
+    );
+    let refused = host
+        .home()
+        .command(&["settings", "set", "debounce", "-1"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    host.home()
+        .ask(&["settings", "reset", "detection"])
+        .unwrap();
+    host.status_like("mtime to look", |it| it["detection"]["detector"] == "mtime")
+        .await;
+    let home = host.kill().await;
+    let (all, _) = home.answer(&["settings", "reset"]);
+    let stored = all["settings"].as_array().unwrap().iter();
+    assert!(
+        stored
+            .into_iter()
+            .all(|setting| setting["origin"] != "stored"),
+        "{all}"
+    );
+}
+
+#[tokio::test]
+async fn a_value_is_written_into_the_file_and_nothing_else_is_touched() {
+    let file = text("debounce: 0.05") + "# the end";
+    let mut host = Host::start(&file).await;
+    let process = host.status()["backends"][0]["process"].clone();
+    let client = Client::connect(host.url()).await;
+    let api = host.home().api();
+    api.patch("/settings", &json!({"debounce": 3})).await;
+    let answer = api
+        .patch("/settings?to=file", &json!({"debounce": 0.07}))
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let next = file.replace("debounce: 0.05", "debounce: 0.07");
+    assert_eq!(fs::read_to_string(host.config()).unwrap(), next);
+    assert_eq!(
+        api.setting("debounce").await,
+        (json!(0.07), "file".to_owned())
+    );
+    assert_eq!(host.outcome(&next).await.kind, "changed");
+    assert_eq!(
+        host.status()["backends"][0]["process"],
+        process,
+        "no backend was touched"
+    );
+    assert_eq!(client.told(0).await, [], "no client was told of anything");
+
+    // What stands there already is no edit, but what is stored over it goes.
+    api.patch("/settings", &json!({"debounce": 3})).await;
+    api.patch("/settings?to=file", &json!({"debounce": 0.07}))
+        .await;
+    assert_eq!(
+        api.setting("debounce").await,
+        (json!(0.07), "file".to_owned())
+    );
+
+    let said = host
+        .home()
+        .ask(&["settings", "set", "--in-file", "detection", "hash"])
+        .unwrap();
+    assert!(said.contains("file"), "{said}");
+    let last = next.replace("mtime", "hash");
+    assert_eq!(fs::read_to_string(host.config()).unwrap(), last);
+    let home = host.kill().await;
+    home.ask(&["settings", "set", "--in-file", "detection", "mtime"])
+        .unwrap();
+    assert_eq!(fs::read_to_string(home.config()).unwrap(), next);
+    home.save(next.replace("sync: {", "sync: &s {") + "\nx-other: *s\n");
+    let refused = home
+        .ask(&["settings", "set", "--in-file", "detection", "hash"])
+        .unwrap_err();
+    assert!(refused.contains("other values would change"), "{refused}");
+    assert!(refused.contains("- sync: &s {"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_environment_wins_over_the_store_and_a_flag_over_both() {
+    let home = Home::of(TempDir::new().unwrap());
+    home.save(text("debounce: 0.05"));
+    let run = |variable: &str, flags: &[&str]| {
+        let mut command = home.command(&["run"]);
+        command.env("CONFIG_SYNC_DETECTION", variable).args(flags);
+        command.output().unwrap()
+    };
+    for (output, said) in [
+        (run("telepathy", &[]), "telepathy"),
+        (
+            run("hash", &["--debounce", "-1"]),
+            "--debounce: sync.debounce",
+        ),
+        (run("${X}", &[]), "CONFIG_SYNC_DETECTION: sync.detection"),
+    ] {
+        assert_eq!(output.status.code(), Some(1));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(said), "{error}");
+    }
+    let mut command = home.command(&["run", "--debounce", "0.06"]);
+    command
+        .env("CONFIG_SYNC_DETECTION", "hash")
+        .env("CONFIG_SYNC_DEBOUNCE", "0.08");
+    let mut host = tokio::process::Command::from(command)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(host.stdout.take().unwrap()).lines();
+    soon("it to start", lines.next_line()).await.unwrap();
+    let api = home.api();
+    assert_eq!(
+        api.setting("detection").await,
+        (json!("hash"), "environment".to_owned())
+    );
+    assert_eq!(
+        api.setting("debounce").await,
+        (json!(0.06), "flag".to_owned())
+    );
+    api.patch("/settings", &json!({"debounce": 9})).await;
+    assert_eq!(
+        api.setting("debounce").await,
+        (json!(0.06), "flag".to_owned())
+    );
+    host.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_set_aside_and_the_host_starts() {
+    let home = Home::of(TempDir::new().unwrap());
+    home.save(text("debounce: 0.05"));
+    home.ask(&["settings", "set", "debounce", "0.06"]).unwrap();
+    let store = fs::read_dir(home.settings())
+        .unwrap()
+        .map(|it| it.unwrap().path());
+    let store = store
+        .into_iter()
+        .find(|it| it.extension().unwrap() == "yaml")
+        .unwrap();
+    fs::write(
+        &store,
+        "version: 1\nfile: x\nsettings: {debounce: {value: [",
+    )
+    .unwrap();
+    let host = Host::start_at(home).await;
+    assert_eq!(
+        host.home().api().setting("debounce").await,
+        (json!(0.05), "file".to_owned())
+    );
+    let events = host.home().api().get("/events?type=degraded").await.body;
+    assert!(events.to_string().contains("is set aside as"), "{events}");
+    assert!(host.stop().await.success());
 }

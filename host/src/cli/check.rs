@@ -3,8 +3,10 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use super::find_config::{self, ConfigArgument};
-use crate::config::{self, Load};
+use crate::config::{self, Load, Problem};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
@@ -16,10 +18,23 @@ pub(super) struct Check {
     /// Print the configuration as the host understands it
     #[arg(long)]
     show: bool,
+    /// Write what was found as JSON
+    #[arg(long, conflicts_with = "show")]
+    json: bool,
 }
 
 impl Check {
     pub(super) fn run(&self) -> ExitCode {
+        if self.json {
+            return match self.found() {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::FAILURE,
+                Err(report) => {
+                    eprintln!("{report}");
+                    ExitCode::FAILURE
+                }
+            };
+        }
         match self.check() {
             Ok(()) => ExitCode::SUCCESS,
             Err(report) => {
@@ -27,6 +42,31 @@ impl Check {
                 ExitCode::FAILURE
             }
         }
+    }
+
+    /// Whether it is right.
+    fn found(&self) -> Result<bool, String> {
+        let path = self.config.find()?;
+        let bytes = find_config::read(&path)?;
+        let name = path.display().to_string();
+        let load = config::load(&name, &bytes, &|name| std::env::var(name).ok(), &[]);
+        let (valid, problems) = match &load {
+            Load::Empty => (false, Vec::new()),
+            Load::Invalid(problems) => (false, problems.iter().map(shown).collect()),
+            Load::Valid { warnings, .. } => (
+                !self.strict || warnings.is_empty(),
+                warnings.iter().map(shown).collect::<Vec<_>>(),
+            ),
+        };
+        let found = json!({
+            "file": name,
+            "valid": valid,
+            "empty": matches!(load, Load::Empty),
+            "problems": problems,
+        });
+        let text = serde_json::to_string_pretty(&found).map_err(|error| error.to_string())?;
+        println!("{text}");
+        Ok(valid)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -59,4 +99,16 @@ impl Check {
             }
         }
     }
+}
+
+fn shown(problem: &Problem) -> Value {
+    let place = problem.place.as_ref();
+    json!({
+        "severity": if problem.is_error() { "error" } else { "warning" },
+        "path": problem.path,
+        "line": place.map(|place| place.line),
+        "column": place.map(|place| place.column),
+        "message": problem.message,
+        "help": problem.help,
+    })
 }

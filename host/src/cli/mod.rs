@@ -16,11 +16,14 @@ mod pause;
 mod plan;
 mod plugin;
 mod plugins_of;
+mod record;
 mod reload;
 mod restore;
 mod run;
 mod seconds;
+mod settings;
 mod status;
+mod sync_flags;
 mod sync_variables;
 mod tools;
 mod watch;
@@ -45,6 +48,7 @@ const EXAMPLES: &str = "Examples:
   config-sync status                       is the running host live? what serves, and why not?
   config-sync events --follow              what happens, as it happens
   config-sync reload                       reload now (as does kill -HUP PID)
+  config-sync settings set debounce 0.5    store a setting (--in-file: write it into the file)
   config-sync history                      what became of each change; `history show ID` for one
   config-sync restore                      write the last good configuration back over the file
 Without --config the file is $CONFIG_SYNC_CONFIG, else config.yaml, else config.yml.
@@ -70,6 +74,9 @@ enum Command {
     Pause(pause::Pause),
     /// Follow edits again, after a pause or when `on_failure: stop` has stopped it
     Resume(pause::Resume),
+    /// What is in force of `sync`, and who says so; store values, take them back, write them into
+    /// the file; exit code 1 when that is refused
+    Settings(settings::Settings),
     /// The backends of the running host; exit code 1 when one does not serve
     Backends(backends::Backends),
     /// The tools that clients of the running host see
@@ -80,7 +87,9 @@ enum Command {
     Restore(restore::Restore),
     /// Follow any files, and run a program when they change
     Watch(watch::Watch),
-    /// Try plugins out
+    /// Write down what a file does, for `plugin test` to play it again
+    Record(record::Record),
+    /// Make plugins, and try them out
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     /// A small MCP server with a few harmless tools, to try things with
@@ -92,7 +101,7 @@ pub fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let mut builder = match &command {
         // One thread hears, looks and prints: the shortest way from an event to its word.
-        Command::Watch(_) => tokio::runtime::Builder::new_current_thread(),
+        Command::Watch(_) | Command::Record(_) => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = match builder.enable_all().build() {
@@ -111,11 +120,13 @@ pub fn main() -> ExitCode {
         Command::Reload(reload) => runtime.block_on(reload.run()),
         Command::Pause(pause) => runtime.block_on(pause.run()),
         Command::Resume(resume) => runtime.block_on(resume.run()),
+        Command::Settings(settings) => runtime.block_on(settings.run()),
         Command::Backends(backends) => runtime.block_on(backends.run()),
         Command::Tools(tools) => runtime.block_on(tools.run()),
         Command::History(history) => history.run(),
         Command::Restore(restore) => restore.run(),
         Command::Watch(watch) => runtime.block_on(watch.run()),
+        Command::Record(record) => runtime.block_on(record.run()),
         Command::Plugin(plugin) => runtime.block_on(plugin.run()),
         Command::DemoServer(server) => runtime.block_on(server.run()),
     };

@@ -2,25 +2,32 @@
 
 use std::process::ExitCode;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::find_host::{self, Failure, HostArgument};
-use super::page::print;
+use super::page::{print, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Pause {
     #[command(flatten)]
     host: HostArgument,
+    /// Write what became of it as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Resume {
     #[command(flatten)]
     host: HostArgument,
+    /// Write what became of it as JSON
+    #[arg(long)]
+    json: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Answer {
+    paused: bool,
     changed: bool,
 }
 
@@ -30,7 +37,7 @@ impl Pause {
             "paused: edits are not followed before `config-sync resume`; serving goes on",
             "it was paused already",
         ];
-        find_host::ended(order(&self.host, "/pause", told).await)
+        find_host::ended(order(&self.host, "/pause", told, self.json).await)
     }
 }
 
@@ -40,13 +47,21 @@ impl Resume {
             "edits are followed again, and the file is reloaded now",
             "nothing was paused or stopped",
         ];
-        find_host::ended(order(&self.host, "/resume", told).await)
+        find_host::ended(order(&self.host, "/resume", told, self.json).await)
     }
 }
 
-async fn order(host: &HostArgument, path: &str, told: [&str; 2]) -> Result<bool, Failure> {
-    let Answer { changed } = host.find().await?.post(path).await?;
-    let [done, nothing] = told;
-    print(&format!("{}\n", if changed { done } else { nothing }));
+async fn order(
+    host: &HostArgument,
+    path: &str,
+    [done, nothing]: [&str; 2],
+    json: bool,
+) -> Result<bool, Failure> {
+    let answer: Answer = host.find().await?.post(path).await?;
+    match (json, answer.changed) {
+        (true, _) => print_json(&answer)?,
+        (false, true) => drop(print(&format!("{done}\n"))),
+        (false, false) => drop(print(&format!("{nothing}\n"))),
+    }
     Ok(true)
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::find_config::ConfigArgument;
 use super::find_state::StateArgument;
+use crate::manage;
 use crate::memory::{self, RestoreError, Restored};
 
 #[derive(Debug, clap::Args)]
@@ -17,6 +18,9 @@ pub(super) struct Restore {
     /// what the file holds]
     #[arg(long, value_name = "GENERATION")]
     to: Option<u64>,
+    /// Write what was done as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Restore {
@@ -33,12 +37,31 @@ impl Restore {
     fn restore(&self) -> Result<(), String> {
         let (path, root) = (self.config.find()?, self.state.must_find()?);
         match memory::restore(&root, &path, self.to) {
+            Ok(done) if self.json => {
+                let done = manage::Restored::from(&done);
+                let json =
+                    serde_json::to_string_pretty(&done).map_err(|error| error.to_string())?;
+                println!("{json}");
+            }
             Ok(done) => print!("{}", told(&path, &done)),
             // What was wanted is so.
-            Err(same @ RestoreError::Same { .. }) => println!("{same}"),
+            Err(same @ RestoreError::Same { .. }) if !self.json => println!("{same}"),
             Err(error) => return Err(error.to_string()),
         }
         Ok(())
+    }
+}
+
+impl From<&Restored> for manage::Restored {
+    fn from(done: &Restored) -> Self {
+        let text = |path: &Path| path.display().to_string();
+        Self {
+            generation: done.generation,
+            digest: done.digest.clone(),
+            file: text(&done.file),
+            owner_lost: done.owner_lost,
+            overwritten: done.overwritten.as_deref().map(text),
+        }
     }
 }
 

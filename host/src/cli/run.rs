@@ -5,13 +5,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::Map;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::find_config::{self, ConfigArgument};
 use super::find_state::StateArgument;
 use super::folders;
 use super::logging::{self, Format};
+use super::sync_flags::SyncFlags;
 use super::sync_variables;
 use crate::config::{self, Load, PluginSettings};
 use crate::manage::Place;
@@ -32,6 +32,8 @@ pub(super) struct Run {
     /// How the log on standard error is written
     #[arg(long, value_enum, default_value_t)]
     log: Format,
+    #[command(flatten)]
+    sync: SyncFlags,
 }
 
 /// What a signal asks for.
@@ -97,7 +99,7 @@ impl Run {
             )),
             state,
             settings: folders::settings(),
-            said: [sync_variables::read()?, Map::new()],
+            said: [sync_variables::read()?, self.sync.read()?],
         };
         let mut service = SentinelService::new(options);
         tokio::select! {

@@ -26,6 +26,38 @@ pub struct BackendSpec {
     pub timeouts: Timeouts,
     /// A reload in which it is new or changed fails if it does not start.
     pub required: bool,
+    /// Whether clients share a connection to it.
+    pub sharing: Sharing,
+    /// How often it is asked whether it is there.
+    pub health: HealthSettings,
+}
+
+/// Whose a connection to a backend is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// All clients' together.
+    #[default]
+    Shared,
+    /// Each client has its own.
+    PerClient,
+}
+
+/// How often a backend is asked whether it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthSettings {
+    /// Between two questions; up to 86400 seconds, 0 for never.
+    pub interval: Duration,
+    /// So many questions in a row without an answer, and it is taken to be down; 1 to 100.
+    pub failures: u32,
+}
+
+impl Default for HealthSettings {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(30),
+            failures: 3,
+        }
+    }
 }
 
 /// How to reach a backend. `Debug` shows the names in `env` and `headers`, not what they are set
@@ -103,7 +135,10 @@ impl Default for Timeouts {
 impl BackendSpec {
     /// Whether one that was connected by this need not be connected anew for the other.
     pub fn connects_like(&self, other: &Self) -> bool {
-        self.connection == other.connection && self.timeouts == other.timeouts
+        self.connection == other.connection
+            && self.timeouts == other.timeouts
+            && self.sharing == other.sharing
+            && self.health == other.health
     }
 
     /// Reads what a plugin proposes for the backend `name`: the keys of an entry in the file. The
@@ -139,6 +174,8 @@ pub(super) fn read(value: &Value<'_>) -> Option<BackendSpec> {
     let connection = connection::read(&mut map);
     let timeouts = timeouts(&mut map);
     let required = map.boolean("required", true);
+    let sharing = map.one_of("sharing", &SHARINGS, Sharing::default());
+    let health = health(&mut map);
     if let Some(group) = map.get("group") {
         group.filled_text();
     }
@@ -149,7 +186,28 @@ pub(super) fn read(value: &Value<'_>) -> Option<BackendSpec> {
         connection: connection?,
         timeouts,
         required,
+        sharing,
+        health,
     })
+}
+
+const SHARINGS: [(&str, Sharing); 2] = [
+    ("shared", Sharing::Shared),
+    ("per-client", Sharing::PerClient),
+];
+
+fn health(map: &mut MapReader<'_>) -> HealthSettings {
+    let default = HealthSettings::default();
+    let Some(mut map) = map.get("health").and_then(|value| value.map()) else {
+        return default;
+    };
+    let failures = map.integer("failures", 1..=100, "", u64::from(default.failures));
+    let health = HealthSettings {
+        interval: map.seconds("interval", 0.0..=86_400.0, default.interval),
+        failures: u32::try_from(failures).unwrap_or(default.failures),
+    };
+    map.finish();
+    health
 }
 
 fn timeouts(map: &mut MapReader<'_>) -> Timeouts {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::document::{Document, Parsed};
 use super::node::to_object;
-use super::problem::{Problem, Problems};
+use super::problem::{Place, Problem, Problems, Source};
 use super::reader::{Findings, MapReader};
 use super::sentinel::SentinelConfig;
 use super::suggest::nearest;
@@ -80,6 +80,39 @@ pub fn load(
     }
 }
 
+/// Reads a document that is no config.yaml with the readers of this room: `read` gets its map, and
+/// reports what is wrong there. Variables stand for nothing.
+///
+/// # Errors
+/// Every problem, if one is an error.
+pub(crate) fn read_with<T>(
+    source_name: &str,
+    bytes: &[u8],
+    read: impl FnOnce(&mut MapReader<'_>) -> T,
+) -> Result<T, Problems> {
+    let (document, problems) = match Document::parse(source_name, bytes) {
+        Parsed::Empty => {
+            let source = Arc::new(Source {
+                name: source_name.to_owned(),
+                text: String::new(),
+            });
+            let empty = Problem::error("", "it is empty");
+            return Err(Problems::new(source, vec![empty]));
+        }
+        Parsed::Broken(problems) => return Err(problems),
+        Parsed::Whole(document, problems) => (document, problems),
+    };
+    let findings = Findings::new(&|_| None, problems);
+    let mut map = MapReader::new(document.sections(), String::new(), None, &findings, true);
+    let read = read(&mut map);
+    map.finish();
+    let problems = document.locate(findings.into_problems());
+    match problems.has_errors() {
+        true => Err(problems),
+        false => Ok(read),
+    }
+}
+
 /// A document that has been read and not checked: the first half of [`load`].
 #[derive(Debug)]
 pub struct Draft {
@@ -103,6 +136,16 @@ impl Draft {
     /// Its sections as they are written, right or wrong, to compare with others.
     pub fn sections(&self) -> Map<String, Json> {
         to_object(self.document.sections())
+    }
+
+    /// What is wrong with it as a document: keys that stand twice, numbers without end.
+    pub fn problems(&self) -> Problems {
+        self.document.locate(self.problems.clone())
+    }
+
+    /// As [`Document::place_of`].
+    pub fn place_of(&self, path: &str) -> Option<Place> {
+        self.document.place_of(path)
     }
 
     /// Checks it: the second half of [`load`].

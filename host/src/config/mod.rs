@@ -33,9 +33,10 @@ mod value;
 mod version;
 mod yaml;
 
-pub use backend::{BackendSpec, Connection, Timeouts};
+pub use backend::{BackendSpec, Connection, HealthSettings, Sharing, Timeouts};
 pub use difference::{Difference, DifferenceKind, differences};
 pub use document::Document;
+pub(crate) use load::read_with;
 pub use load::{Draft, Load, load, parse};
 pub use middleware::{
     AuditSettings, AuthSettings, BreakerSettings, ConcurrencySettings, MiddlewareSettings,
@@ -44,6 +45,7 @@ pub use middleware::{
 pub use patterns::{Expressions, Globs};
 pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};
+pub(crate) use reader::MapReader;
 pub use sentinel::SentinelConfig;
 pub use server::{ManagementSettings, ServerLimits, ServerSettings, Token};
 pub use shown::shown;
@@ -52,3 +54,4 @@ pub use sync::{
     SAFETY_INTERVAL_SECONDS, SyncSettings,
 };
 pub use template::{Environment, MissingVariable, Template, TemplateError};
+pub(crate) use value::Value;

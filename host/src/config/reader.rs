@@ -103,7 +103,7 @@ pub(super) fn join(path: &str, key: &str) -> String {
 }
 
 /// A map that is being read. A key whose value is nothing (`key:`) counts as not given.
-pub(super) struct MapReader<'a> {
+pub(crate) struct MapReader<'a> {
     entries: &'a [Entry],
     path: String,
     place: Option<&'a Place>,
@@ -131,7 +131,7 @@ impl<'a> MapReader<'a> {
     }
 
     /// The value of `key`, if given. The key is known from here on.
-    pub(super) fn get(&mut self, key: &'static str) -> Option<Value<'a>> {
+    pub(crate) fn get(&mut self, key: &'static str) -> Option<Value<'a>> {
         self.know(&[key]);
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         let value = self.value(entry);
@@ -145,8 +145,20 @@ impl<'a> MapReader<'a> {
             .any(|entry| entry.key == key && entry.value.kind != Kind::Null)
     }
 
+    /// The keys as they are written; does not make them known.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.entries.iter().map(|entry| entry.key.as_str())
+    }
+
+    /// The value of `key`, also when it is nothing (`key:`). The key is known from here on.
+    pub(crate) fn entry(&mut self, key: &'static str) -> Option<Value<'a>> {
+        self.know(&[key]);
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        Some(self.value(entry))
+    }
+
     /// As [`Self::get`]; a key that is not given is an error with `help`.
-    pub(super) fn require(&mut self, key: &'static str, help: &str) -> Option<Value<'a>> {
+    pub(crate) fn require(&mut self, key: &'static str, help: &str) -> Option<Value<'a>> {
         let value = self.get(key);
         if value.is_none() {
             self.error(format!("`{key}` is missing"), Some(help.to_owned()));
@@ -165,14 +177,14 @@ impl<'a> MapReader<'a> {
     }
 
     /// Every value with its key: for maps whose keys are the user's.
-    pub(super) fn values(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+    pub(crate) fn values(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
         self.entries
             .iter()
             .map(move |entry| (entry.key.as_str(), self.value(entry)))
     }
 
     /// Seconds within `bounds`, which must be neither negative nor infinite.
-    pub(super) fn seconds(
+    pub(crate) fn seconds(
         &mut self,
         key: &'static str,
         bounds: RangeInclusive<f64>,
@@ -184,7 +196,7 @@ impl<'a> MapReader<'a> {
     }
 
     /// A whole number within `bounds`.
-    pub(super) fn integer(
+    pub(crate) fn integer(
         &mut self,
         key: &'static str,
         bounds: RangeInclusive<u64>,
@@ -203,7 +215,7 @@ impl<'a> MapReader<'a> {
     }
 
     /// One of the words in `choices`.
-    pub(super) fn one_of<T: Copy>(
+    pub(crate) fn one_of<T: Copy>(
         &mut self,
         key: &'static str,
         choices: &[(&str, T)],
@@ -222,14 +234,14 @@ impl<'a> MapReader<'a> {
     }
 
     /// An error about the map as a whole.
-    pub(super) fn error(&self, message: impl Into<String>, help: Option<String>) {
+    pub(crate) fn error(&self, message: impl Into<String>, help: Option<String>) {
         let mut problem = Problem::error(self.path.as_str(), message).at(self.place.cloned());
         problem.help = help;
         self.findings.push(problem);
     }
 
     /// Reports the keys that nobody asked for.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         for entry in self.entries {
             if self.known.contains(&entry.key.as_str()) {
                 continue;

@@ -7,6 +7,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
 use super::node::{Kind, Node};
 use super::problem::{Place, Problem};
 use super::reader::{Findings, MapReader};
@@ -17,7 +19,7 @@ const MOST_QUOTED_CHARACTERS: usize = 60;
 
 /// A node with the way to it, and where to report.
 #[derive(Clone)]
-pub(super) struct Value<'a> {
+pub(crate) struct Value<'a> {
     node: &'a Node,
     key_place: Option<&'a Place>,
     findings: &'a Findings<'a>,
@@ -47,8 +49,18 @@ impl<'a> Value<'a> {
         self.node
     }
 
+    /// What is written, as JSON.
+    pub(crate) fn json(&self) -> Json {
+        self.node.to_json()
+    }
+
+    /// Where it stands; of an entry of a map, where its key does.
+    pub(crate) fn place(&self) -> Option<&'a Place> {
+        self.key_place.or(self.node.place.as_ref())
+    }
+
     /// Reports an error here.
-    pub(super) fn error(&self, message: impl Into<String>, help: Option<String>) {
+    pub(crate) fn error(&self, message: impl Into<String>, help: Option<String>) {
         self.report(Problem::error(self.path.as_str(), message), help);
     }
 
@@ -58,7 +70,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reports an error at the key of this value.
-    pub(super) fn key_error(&self, message: impl Into<String>, help: Option<String>) {
+    pub(crate) fn key_error(&self, message: impl Into<String>, help: Option<String>) {
         let mut problem = Problem::error(self.path.as_str(), message);
         problem.help = help;
         self.push_at_key(problem);
@@ -70,7 +82,7 @@ impl<'a> Value<'a> {
     }
 
     /// A map, to be read key by key; nothing at all is an empty one.
-    pub(super) fn map(&self) -> Option<MapReader<'a>> {
+    pub(crate) fn map(&self) -> Option<MapReader<'a>> {
         let entries = match &self.node.kind {
             Kind::Map(entries) => entries.as_slice(),
             Kind::Null => &[],
@@ -83,7 +95,7 @@ impl<'a> Value<'a> {
     }
 
     /// A list, item by item; `what` names it in the message: `a list of texts`.
-    pub(super) fn list(&self, what: &str) -> Option<Vec<Value<'a>>> {
+    pub(crate) fn list(&self, what: &str) -> Option<Vec<Value<'a>>> {
         let Kind::List(items) = &self.node.kind else {
             return self.expected(what);
         };
@@ -98,7 +110,7 @@ impl<'a> Value<'a> {
     }
 
     /// Text as written, placeholders and all.
-    pub(super) fn written_text(&self) -> Option<&'a str> {
+    pub(crate) fn written_text(&self) -> Option<&'a str> {
         match &self.node.kind {
             Kind::Text(text) => Some(text),
             _ => self.expected("text"),
@@ -153,7 +165,7 @@ impl<'a> Value<'a> {
     }
 
     /// `true` or `false`.
-    pub(super) fn boolean(&self) -> Option<bool> {
+    pub(crate) fn boolean(&self) -> Option<bool> {
         match &self.node.kind {
             Kind::Bool(value) => Some(*value),
             Kind::Text(text) => {
@@ -170,7 +182,7 @@ impl<'a> Value<'a> {
     }
 
     /// Seconds within `bounds`, which must be neither negative nor infinite.
-    pub(super) fn seconds(&self, bounds: RangeInclusive<f64>) -> Option<Duration> {
+    pub(crate) fn seconds(&self, bounds: RangeInclusive<f64>) -> Option<Duration> {
         let (least, most) = (bounds.start(), bounds.end());
         let expected = format!("{least} to {most} seconds");
         let value = self.number(&expected)?;
@@ -189,7 +201,7 @@ impl<'a> Value<'a> {
     }
 
     /// A whole number within `bounds`; `unit` follows the bounds in the message.
-    pub(super) fn integer(&self, bounds: RangeInclusive<u64>, unit: &str) -> Option<u64> {
+    pub(crate) fn integer(&self, bounds: RangeInclusive<u64>, unit: &str) -> Option<u64> {
         let (least, most) = (bounds.start(), bounds.end());
         let expected = format!("a whole number, {least} to {most}{unit}");
         let value = match &self.node.kind {
@@ -209,7 +221,7 @@ impl<'a> Value<'a> {
     }
 
     /// One of the words in `choices`.
-    pub(super) fn one_of<T: Copy>(&self, choices: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn one_of<T: Copy>(&self, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text()?;
         let choice = choices.iter().find(|(word, _)| *word == text);
         if choice.is_none() {
@@ -254,7 +266,7 @@ impl<'a> Value<'a> {
     }
 
     /// Which of `words` the key of this value is probably a slip of.
-    pub(super) fn did_you_mean_key<'w>(
+    pub(crate) fn did_you_mean_key<'w>(
         &self,
         key: &str,
         words: impl IntoIterator<Item = &'w str>,

@@ -114,7 +114,6 @@ pub struct Call {
     /// Who asks.
     pub(super) client: Arc<dyn Client>,
     /// The client's own name for its request.
-    #[allow(dead_code, reason = "the wire that uses it is being laid")]
     pub(super) request: Id,
     /// Whose token it showed, where clients must show one.
     pub caller: Option<String>,

@@ -79,7 +79,7 @@ impl Candidate {
         stock: Stock<'_>,
         wanted: &Wanted,
         lenient: bool,
-        ground: &Ground,
+        ground: &Arc<Ground>,
     ) -> Result<Self, Vec<Problem>> {
         let chain = Chain::build(&wanted.middleware, &stock.current.chain, ground).map_err(
             |(index, error)| vec![Problem::error(format!("middleware[{index}]"), error)],

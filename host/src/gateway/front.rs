@@ -15,6 +15,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, ClientId, LogLevel};
@@ -36,6 +37,8 @@ struct Session {
     name: String,
     capabilities: Members,
     peer: Peer<RoleServer>,
+    /// In their order, to whoever sends them.
+    said: mpsc::UnboundedSender<CustomNotification>,
     gone: CancellationToken,
 }
 
@@ -68,13 +71,8 @@ impl Client for Session {
         let params = notification.params.as_deref();
         let params = params.and_then(|it| serde_json::from_str(it.get()).ok());
         let said = CustomNotification::new(notification.method, params);
-        let (peer, gone) = (self.peer.clone(), self.gone.clone());
-        tokio::spawn(async move {
-            let said = ServerNotification::CustomNotification(said);
-            if peer.send_notification(said).await.is_err() {
-                gone.cancel();
-            }
-        });
+        // It has left.
+        let _ = self.said.send(said);
     }
 
     fn ask(
@@ -107,7 +105,18 @@ impl Front {
             let name = peer.peer_info().map_or_else(String::new, |info| {
                 format!("{}/{}", info.client_info.name, info.client_info.version)
             });
+            let (said, mut waiting) = mpsc::unbounded_channel();
+            let listener = peer.clone();
+            tokio::spawn(async move {
+                while let Some(said) = waiting.recv().await {
+                    let said = ServerNotification::CustomNotification(said);
+                    if listener.send_notification(said).await.is_err() {
+                        return;
+                    }
+                }
+            });
             Arc::new(Session {
+                said,
                 id: ClientId::next(),
                 name,
                 capabilities: Members::default(),
@@ -175,10 +184,12 @@ impl ServerHandler for Front {
             .enable_resources()
             .enable_resources_list_changed()
             .build();
-        ServerConfig::new(capabilities).with_server_info(Implementation::new(
-            "config-sync",
-            env!("CARGO_PKG_VERSION"),
-        ))
+        let me = Implementation::new("config-sync", env!("CARGO_PKG_VERSION"));
+        let hello = ServerConfig::new(capabilities).with_server_info(me);
+        match self.gateway.current().instructions() {
+            Some(instructions) => hello.with_instructions(instructions),
+            None => hello,
+        }
     }
 
     /// The versions that begin with `initialize`; a newer client falls back to them.

@@ -15,7 +15,7 @@ use crate::config::BackendSpec;
 pub struct Restarted {
     /// Its name.
     pub name: String,
-    spec: BackendSpec,
+    spec: Box<BackendSpec>,
     result: Result<Arc<Backend>, String>,
 }
 
@@ -56,6 +56,7 @@ impl Gateway {
             if result.is_ok() {
                 ground.meters.of(&name).restarted();
             }
+            let spec = Box::new(spec);
             Restarted { name, spec, result }
         };
         Some(restart.boxed())
@@ -100,7 +101,7 @@ impl Gateway {
                     mended.given_up |= candidate.backends.len() < count;
                     candidate.absent.push(Absent {
                         name: name.clone(),
-                        spec,
+                        spec: *spec,
                         reason: reason.clone(),
                     });
                     mended.missing.push((name, reason));

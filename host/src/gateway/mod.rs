@@ -26,7 +26,7 @@ mod sessions;
 mod snapshot;
 mod swap;
 
-pub use backend::{BackendNotice, NoticeKind};
+pub use backend::{BackendNotice, Health, NoticeKind};
 pub use call::{Call, CallError, Method, Origin, Reply};
 pub use candidate::{Candidate, Wanted};
 pub use catalog::{Capability, Changes, Entry, Offer};

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::backend::Backend;
 use super::catalog::{Capability, Catalog, Destination, Item};
 use super::middleware::{Auth, Chain};
-use super::{Call, CallError, Entry, Reply};
+use super::{Call, CallError, Entry, Health, Reply};
 use crate::config::BackendSpec;
 use crate::mcp::{Members, Raw, raw_of};
 
@@ -80,6 +80,31 @@ impl Snapshot {
         self.backends
             .iter()
             .map(|backend| (backend.name(), backend.process()))
+    }
+
+    /// How the backends want to be used; under their names, where more than one says so.
+    pub(super) fn instructions(&self) -> Option<String> {
+        let said = self.backends.iter().filter_map(|backend| {
+            let said = backend.instructions().filter(|it| !it.trim().is_empty())?;
+            Some((backend.name(), said))
+        });
+        let said: Vec<_> = said.collect();
+        match said.as_slice() {
+            [] => None,
+            [(_, only)] => Some((*only).to_owned()),
+            all => {
+                let parts: Vec<_> = all
+                    .iter()
+                    .map(|(name, text)| format!("{name}: {text}"))
+                    .collect();
+                Some(parts.join("\n\n"))
+            }
+        }
+    }
+
+    /// How the backend of this name is; `None` if there is none.
+    pub fn health(&self, name: &str) -> Option<Arc<Health>> {
+        Some(self.backend(name)?.health())
     }
 
     /// Names of the backends whose process or connection ended by itself.

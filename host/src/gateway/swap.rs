@@ -24,7 +24,6 @@ use crate::config::{Problem, ServerSettings};
 /// Serves MCP clients from the current [`Snapshot`].
 pub struct Gateway {
     current: ArcSwap<Snapshot>,
-    clients: Clients,
     calls: AtomicU64,
     listeners: Listeners,
     pub(super) ground: Arc<Ground>,
@@ -38,6 +37,8 @@ pub(super) struct Ground {
     /// The folder that relative paths in the configuration start from.
     pub(super) base: PathBuf,
     pub(super) notices: mpsc::UnboundedSender<BackendNotice>,
+    /// Whom backends may have something to say to.
+    pub(super) clients: Clients,
     /// Stands in for processes and the net.
     pub(super) connector: Option<Arc<dyn Connector>>,
     /// How calls go, by the names of backends.
@@ -111,12 +112,12 @@ impl Gateway {
         let (notices, heard) = mpsc::unbounded_channel();
         let gateway = Self {
             current: ArcSwap::default(),
-            clients: Clients::default(),
             calls: AtomicU64::new(1),
             listeners: Listeners::default(),
             ground: Arc::new(Ground {
                 base,
                 notices,
+                clients: Clients::default(),
                 connector,
                 meters: Meters::default(),
                 tasks: TaskTracker::new(),
@@ -141,7 +142,7 @@ impl Gateway {
 
     /// How many clients are connected.
     pub fn clients(&self) -> usize {
-        self.clients.count()
+        self.ground.clients.count()
     }
 
     /// How the calls of the backends of this name have gone.
@@ -156,7 +157,7 @@ impl Gateway {
 
     /// From now on this client is told what changes.
     pub(super) fn greet(&self, client: Arc<dyn Client>) {
-        self.clients.add(client);
+        self.ground.clients.add(client);
     }
 
     pub(super) fn next_call(&self) -> u64 {
@@ -216,7 +217,7 @@ impl Gateway {
             spared: None,
         };
         if changes != Changes::default() {
-            self.clients.tell(changes);
+            self.ground.clients.tell(changes);
         }
         let swapped = Swapped {
             generation,

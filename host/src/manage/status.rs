@@ -134,8 +134,12 @@ pub struct Backend {
     pub process: Option<u32>,
     /// How many of the tools that clients see are its own.
     pub tools: usize,
-    /// Why it does not serve.
+    /// Why it does not serve, or is not well.
     pub reason: Option<String>,
+    /// `ready`; `degraded`: it did not answer when it was last asked how it is; `down`: it ended or
+    /// did not start, and waits for its next start.
+    #[serde(default)]
+    pub health: String,
     /// How its calls go; kept over its restarts and over reloads.
     #[serde(default)]
     pub load: Load,

@@ -144,6 +144,7 @@ mod tests {
                 process: None,
                 tools: 0,
                 reason: Some("it does not start".to_owned()),
+                health: "down".to_owned(),
                 load: crate::manage::Load::default(),
             });
         });

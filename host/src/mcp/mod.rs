@@ -11,7 +11,7 @@ mod texts;
 mod version;
 
 pub use error::RpcError;
-pub use lines::{BadLine, LineByLine, Lines, lines};
+pub use lines::{BadLine, Glimpse, LineByLine, Lines, lines};
 pub use members::{Members, Raw, raw_of};
 pub use message::{Id, Message, Notification, Request, Response, Unreadable};
 pub use meta::key;

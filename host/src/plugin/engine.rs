@@ -126,6 +126,15 @@ impl PluginEngine {
         self.limits
     }
 
+    /// The same engine with other limits.
+    #[must_use]
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        Self {
+            limits,
+            ..self.clone()
+        }
+    }
+
     pub(super) fn isolation(&self) -> Option<&Isolation> {
         self.isolation.as_ref()
     }

@@ -135,7 +135,7 @@ impl HostMonotonicClock for Clock {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Opened, PluginEngine};
+    use super::super::{Opened, PluginEngine, Prepared};
     use super::*;
     use crate::config::PluginLimits;
     use crate::target::{LocalFile, Target};
@@ -145,7 +145,8 @@ mod tests {
 
     fn look(isolation: &Isolation, limits: Limits) -> Result<Used, String> {
         let engine = PluginEngine::isolated(limits, None, isolation.clone()).unwrap();
-        let Opened::Detector(mut detector) = Opened::new(&engine, "hash", HASH)? else {
+        let prepared = Prepared::new(&engine, "hash", HASH)?;
+        let Opened::Detector(mut detector) = prepared.open(limits)? else {
             return Err("a handler".to_owned());
         };
         let target: Arc<dyn Target> = Arc::new(LocalFile::new("/nowhere/at/all"));

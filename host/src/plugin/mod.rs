@@ -10,12 +10,12 @@ mod handler;
 mod instance;
 mod isolation;
 mod library;
-mod opened;
 mod output;
+mod prepared;
 mod state;
 mod watchdog;
 
 pub use engine::{Limits, PluginEngine};
 pub use isolation::{Isolation, Used};
 pub use library::{Described, Kind, Library};
-pub use opened::Opened;
+pub use prepared::{Opened, Prepared};

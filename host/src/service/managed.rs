@@ -59,7 +59,7 @@ pub(super) struct Managed {
     pub(super) described: OnceLock<Vec<Described>>,
 }
 
-pub(super) use settings::known_detector;
+pub use settings::known_detector;
 use status::last_reload;
 
 /// One look at a time at each disk: one that hangs costs one thread, however often somebody asks.
@@ -179,11 +179,19 @@ impl Host for Managed {
         to: SaveTo,
     ) -> BoxFuture<'static, Result<Settings, Refused>> {
         let turn = Arc::clone(&self.turns.settings);
-        let change = look(turn, move || self.change(&changes, to));
+        let host = Arc::clone(&self);
+        let change = look(turn, move || host.change(&changes, to));
         async move {
-            let hangs = "the disk of the settings store does not answer";
-            let done = change.await;
-            done.unwrap_or_else(|| Err(Refused::Failed(hangs.to_owned())))
+            let hangs = "the disk does not answer; ask for the settings to see what became of it";
+            let written = change
+                .await
+                .unwrap_or_else(|| Err(Refused::Failed(hangs.to_owned())))?;
+            // It is an edit as any other, and need not wait for its turn.
+            if written && !self.orders.borrow().as_ref().is_some_and(|it| it.paused) {
+                // How it ends is told by events; what was asked for is written.
+                let _ = self.reload().await;
+            }
+            Host::settings(self).await
         }
         .boxed()
     }

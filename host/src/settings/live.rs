@@ -238,10 +238,13 @@ impl LiveSettings {
 }
 
 /// What to store, nothing for what is taken back.
-pub(super) type Changes = Vec<(&'static Key, Option<Value>)>;
+pub type Changes = Vec<(&'static Key, Option<Value>)>;
 
-/// Whether all of these may be.
-pub(super) fn checked(changes: &Map<String, Value>) -> Result<Changes, String> {
+/// Whether all of these may be; `null` stands for taking back.
+///
+/// # Errors
+/// Each that may not, with what it may be.
+pub fn checked(changes: &Map<String, Value>) -> Result<Changes, String> {
     let mut wrong = Vec::new();
     let mut right = Changes::new();
     for (name, value) in changes {
@@ -265,7 +268,7 @@ pub(super) fn checked(changes: &Map<String, Value>) -> Result<Changes, String> {
 }
 
 /// Puts them in, with what the file says at this moment.
-pub(super) fn apply(changes: &Changes, file: &Map<String, Value>, document: &mut Document) {
+fn apply(changes: &Changes, file: &Map<String, Value>, document: &mut Document) {
     for (key, value) in changes {
         match value {
             None => drop(document.remove(key.name)),

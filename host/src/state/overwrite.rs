@@ -29,6 +29,22 @@ pub struct Overwritten {
 /// # Errors
 /// When the system refuses; then the file is as it was.
 pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<Overwritten, StateError> {
+    replace(path, bytes, None)
+}
+
+/// As [`overwrite`], if the file holds `expected` until the last moment.
+///
+/// # Errors
+/// As for [`overwrite`]; also when it holds something else.
+pub fn overwrite_unchanged(
+    path: &Path,
+    expected: &[u8],
+    bytes: &[u8],
+) -> Result<Overwritten, StateError> {
+    replace(path, bytes, Some(expected))
+}
+
+fn replace(path: &Path, bytes: &[u8], expected: Option<&[u8]>) -> Result<Overwritten, StateError> {
     let refused = |error| StateError::of("write", path)(error);
     let file = end_of_links(path).map_err(refused)?;
     let before = match fs::metadata(&file) {
@@ -44,7 +60,7 @@ pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<Overwritten, StateError> {
     name.push(file.file_name().unwrap_or_default());
     name.push(BESIDE);
     let beside = file.with_file_name(name);
-    let replace = || -> io::Result<bool> {
+    let write = || -> io::Result<bool> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(MODE);
         let mut new = options.open(&beside)?;
@@ -54,10 +70,14 @@ pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<Overwritten, StateError> {
             None => false,
         };
         new.sync_all()?;
+        if expected.is_some_and(|expected| fs::read(&file).ok().as_deref() != Some(expected)) {
+            let changed = "somebody has changed it meanwhile; look at it, and try again";
+            return Err(io::Error::other(changed));
+        }
         fs::rename(&beside, &file)?;
         Ok(owner_lost)
     };
-    match replace() {
+    match write() {
         Ok(owner_lost) => {
             whole::sync_folder_of(&file).map_err(refused)?;
             Ok(Overwritten { file, owner_lost })
@@ -116,6 +136,22 @@ mod tests {
         assert_eq!(mode & MODE_BITS, 0o640);
         assert!(root.join("config.yaml").is_symlink());
         assert_eq!(fs::read_dir(&root).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_file_that_somebody_else_has_changed_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.yaml");
+        fs::write(&file, "theirs").unwrap();
+        let error = overwrite_unchanged(&file, b"old", b"new").unwrap_err();
+        assert!(
+            error.to_string().contains("changed it meanwhile"),
+            "{error}"
+        );
+        assert_eq!(fs::read(&file).unwrap(), b"theirs");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        overwrite_unchanged(&file, b"theirs", b"new").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"new");
     }
 
     #[test]

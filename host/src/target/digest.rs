@@ -47,3 +47,21 @@ impl fmt::Debug for Digest {
         write!(f, "Digest({})", self.short())
     }
 }
+
+/// From 64 hex digits, as they are displayed.
+impl std::str::FromStr for Digest {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WRONG: &str = "expected a SHA-256 of 64 hex digits";
+        let (mut bytes, digits) = ([0; 32], text.as_bytes());
+        if digits.len() != 2 * bytes.len() || !digits.iter().all(u8::is_ascii_hexdigit) {
+            return Err(WRONG);
+        }
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+            let pair = str::from_utf8(pair).map_err(|_| WRONG)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| WRONG)?;
+        }
+        Ok(Self(bytes))
+    }
+}

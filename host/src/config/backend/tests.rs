@@ -31,6 +31,8 @@ fn a_stdio_backend_is_read() {
     }));
     let expected = BackendSpec {
         required: true,
+        sharing: Sharing::Shared,
+        health: HealthSettings::default(),
         connection: Connection::Stdio {
             command: template("npx"),
             args: vec![template("-y"), template("${TOKEN}")],
@@ -57,6 +59,8 @@ fn an_http_backend_is_read() {
     }));
     let expected = BackendSpec {
         required: true,
+        sharing: Sharing::Shared,
+        health: HealthSettings::default(),
         connection: Connection::StreamableHttp {
             url: template("https://x/mcp"),
             headers: vec![("Authorization".into(), template("Bearer ${TOKEN}"))],

@@ -1,27 +1,16 @@
 //! A backend as a child process that speaks MCP over its standard input and output, one JSON
 //! message a line. It leads a process group of its own, which is stopped as a whole: input
-//! closed, then SIGTERM, then SIGKILL. Results are not interpreted: they pass as raw JSON.
+//! closed, then SIGTERM, then SIGKILL.
 
-use std::collections::HashSet;
 use std::io;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use rmcp::RoleClient;
-use rmcp::model::{
-    ClientRequest, CustomResult, ErrorData, JsonRpcMessage, RequestId, ServerResult,
-};
-use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
-use rmcp::transport::Transport;
-use serde::Deserialize as _;
-use serde_json::Value;
-use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::sync::Mutex;
+use tokio::net::unix::pipe;
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 use crate::config::{Connection, Template};
 use crate::gateway::swap::Ground;
@@ -29,7 +18,7 @@ use crate::mcp::{Lines, lines};
 
 /// The longest message taken from a backend, in bytes. A result with a picture has some
 /// megabytes; what is longer is dropped, and said so.
-const MAX_MESSAGE: usize = 64 * 1024 * 1024;
+pub(super) const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 /// The longest line of a backend's standard error that reaches the log, in bytes.
 const MAX_LOG_LINE: usize = 4096;
 /// How long a child has to leave after each step of stopping it.
@@ -43,13 +32,15 @@ const INHERITED: [&str; 9] = [
 const MYSELF: &str = "config-sync";
 
 pub(super) struct ChildProcess {
-    backend: String,
     child: Child,
     group: Option<Pid>,
-    input: Arc<Mutex<Option<ChildStdin>>>,
-    output: Lines<ChildStdout>,
-    /// Requests whose answers rmcp itself reads: the handshake.
-    typed: Arc<StdMutex<HashSet<RequestId>>>,
+}
+
+/// A child that was started, and its pipes.
+pub(super) struct Started {
+    pub(super) process: ChildProcess,
+    pub(super) input: pipe::Sender,
+    pub(super) output: Lines<ChildStdout>,
 }
 
 /// Starts the child of a [`Connection::Stdio`].
@@ -57,7 +48,7 @@ pub(super) fn spawn(
     name: &str,
     connection: &Connection,
     ground: &Ground,
-) -> Result<ChildProcess, String> {
+) -> Result<Started, String> {
     let Connection::Stdio {
         command,
         args,
@@ -106,16 +97,18 @@ pub(super) fn spawn(
         return Err(format!("the command `{program}` started without pipes"));
     };
     ground.tasks.spawn(log_errors(name.to_owned(), errors));
-    Ok(ChildProcess {
-        backend: name.to_owned(),
-        group: child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .map(Pid::from_raw),
-        child,
-        input: Arc::new(Mutex::new(Some(input))),
+    let input = input
+        .into_owned_fd()
+        .and_then(pipe::Sender::from_owned_fd)
+        .map_err(|error| format!("the command `{program}` started without a pipe: {error}"))?;
+    let group = child.id().and_then(|id| i32::try_from(id).ok());
+    Ok(Started {
+        process: ChildProcess {
+            group: group.map(Pid::from_raw),
+            child,
+        },
+        input,
         output: lines(output, MAX_MESSAGE),
-        typed: Arc::default(),
     })
 }
 
@@ -151,60 +144,9 @@ impl ChildProcess {
         self.child.id()
     }
 
-    /// A message of the backend. Results pass as they are; only what rmcp must understand to
-    /// keep the connection is read into its types.
-    fn read(&self, line: &str) -> Option<RxJsonRpcMessage<RoleClient>> {
-        let mut message: Value = match serde_json::from_str(line) {
-            Ok(message) => message,
-            Err(error) => {
-                tracing::warn!(backend = self.backend, %error, "a line on its output cannot be read");
-                return self.unreadable(line, &error);
-            }
-        };
-        let id = message
-            .get("id")
-            .and_then(|id| RequestId::deserialize(id).ok());
-        if let (Some(id), Some(result)) = (id, message.get_mut("result"))
-            && !self
-                .typed
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&id)
-        {
-            let result = ServerResult::CustomResult(CustomResult(result.take()));
-            return Some(JsonRpcMessage::response(result, id));
-        }
-        serde_json::from_value(message)
-            .inspect_err(|_| {
-                tracing::warn!(backend = self.backend, "a message is not JSON-RPC 2.0")
-            })
-            .ok()
-    }
-
-    /// The answer to the call whose answer cannot be read (nested too deep, a number too large),
-    /// if that much can be made out: nobody else would ever answer it.
-    fn unreadable(
-        &self,
-        line: &str,
-        error: &serde_json::Error,
-    ) -> Option<RxJsonRpcMessage<RoleClient>> {
-        #[derive(serde::Deserialize)]
-        struct Envelope {
-            id: RequestId,
-            method: Option<serde::de::IgnoredAny>,
-        }
-        let Envelope { id, method } = serde_json::from_str(line).ok()?;
-        if method.is_some() {
-            return None;
-        }
-        let message = format!(
-            "backend `{}` gave an answer that cannot be read: {error}",
-            self.backend
-        );
-        Some(JsonRpcMessage::error(
-            ErrorData::internal_error(message, None),
-            Some(id),
-        ))
+    /// Ends when it does. (What it started may live on.)
+    pub(super) async fn exited(&mut self) {
+        let _ = self.child.wait().await;
     }
 
     fn signal(&self, signal: Signal) {
@@ -213,55 +155,9 @@ impl ChildProcess {
             let _ = killpg(group, signal);
         }
     }
-}
 
-impl Transport<RoleClient> for ChildProcess {
-    type Error = io::Error;
-
-    fn send(
-        &mut self,
-        message: TxJsonRpcMessage<RoleClient>,
-    ) -> impl Future<Output = io::Result<()>> + Send + 'static {
-        if let JsonRpcMessage::Request(request) = &message
-            && !matches!(request.request, ClientRequest::CustomRequest(_))
-        {
-            self.typed
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(request.id.clone());
-        }
-        let input = Arc::clone(&self.input);
-        async move {
-            let mut line = serde_json::to_vec(&message)?;
-            line.push(b'\n');
-            let mut input = input.lock().await;
-            let input = input
-                .as_mut()
-                .ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
-            input.write_all(&line).await?;
-            input.flush().await
-        }
-    }
-
-    async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleClient>> {
-        loop {
-            let line = self.output.next().await?;
-            // The pipe itself is broken: the child is as good as gone.
-            match line.ok()? {
-                Ok(line) => {
-                    if let Some(message) = self.read(&line) {
-                        return Some(message);
-                    }
-                }
-                Err(bad) => {
-                    tracing::warn!(backend = self.backend, %bad, "a line on its output is dropped");
-                }
-            }
-        }
-    }
-
-    async fn close(&mut self) -> io::Result<()> {
-        self.input.lock().await.take();
+    /// Stops it, once its input is closed.
+    pub(super) async fn stop(&mut self) -> io::Result<()> {
         let mut left = tokio::time::timeout(PATIENCE, self.child.wait())
             .await
             .is_ok();

@@ -3,32 +3,42 @@
 //! retired backend whose calls do not end is stopped when its drain time is over.
 
 mod child;
+mod connect;
+mod connections;
+mod era;
+mod health;
+mod hear;
+mod hello;
+mod http;
+mod input;
+mod listen;
+mod mirrored;
 mod offers;
-mod remote;
+mod outbox;
+mod peer;
+mod questions;
+mod subscriptions;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rmcp::model::{
-    ClientCapabilities, ClientConfig, ClientRequest, CustomRequest, Implementation,
-    ProtocolVersion, ServerResult,
-};
-use rmcp::service::{
-    NotificationContext, Peer, PeerRequestOptions, RoleClient, RunningService, ServiceError,
-};
-use rmcp::{ClientHandler, ServiceExt};
-use serde_json::Value;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::meter::Meter;
 use super::swap::Ground;
-use super::{Call, CallError, Offer, Origin, Reply};
-use crate::config::{BackendSpec, Connection};
-use crate::mcp::{Members, raw_of};
+use super::{Call, CallError, Method, Offer, Origin, Reply};
+use crate::config::{BackendSpec, Sharing};
+use crate::mcp::{Members, RpcError, Version, raw_of};
+use connect::Connected;
+use connections::{Connections, Owner};
+pub use health::Health;
+use hello::{Hello, Introduction};
+use mirrored::Mirrored;
+use peer::{Ask, Failure, Link, Peer};
 
 /// Something that a backend did by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,11 +69,16 @@ pub(super) struct Backend {
     name: String,
     spec: BackendSpec,
     process: Option<u32>,
-    peer: Peer<RoleClient>,
+    peer: Arc<Peer>,
+    hello: Hello,
+    /// Beside that one.
+    connections: Connections,
     offers: ArcSwap<Vec<Offer>>,
+    /// What tools want repeated in headers, by their names.
+    mirrored: ArcSwap<HashMap<String, Vec<Mirrored>>>,
+    health: Arc<ArcSwap<Health>>,
     meter: Arc<Meter>,
     retired: CancellationToken,
-    ended: CancellationToken,
     /// Dropped with the last snapshot that names this backend.
     _unused: DropGuard,
 }
@@ -71,43 +86,6 @@ pub(super) struct Backend {
 impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Backend({})", self.name)
-    }
-}
-
-/// Hears what the backend says by itself.
-struct Ear {
-    name: String,
-    notices: mpsc::UnboundedSender<BackendNotice>,
-}
-
-impl Ear {
-    fn tell(&self, kind: NoticeKind) {
-        // Nobody listens once the host stops.
-        let _ = self.notices.send(BackendNotice {
-            backend: self.name.clone(),
-            kind,
-        });
-    }
-}
-
-impl ClientHandler for Ear {
-    async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
-        self.tell(NoticeKind::OffersChanged);
-    }
-
-    async fn on_prompt_list_changed(&self, _context: NotificationContext<RoleClient>) {
-        self.tell(NoticeKind::OffersChanged);
-    }
-
-    async fn on_resource_list_changed(&self, _context: NotificationContext<RoleClient>) {
-        self.tell(NoticeKind::OffersChanged);
-    }
-
-    fn get_info(&self) -> ClientConfig {
-        let me = Implementation::new("config-sync", env!("CARGO_PKG_VERSION"));
-        // The newest version that begins with `initialize`.
-        ClientConfig::new(ClientCapabilities::default(), me)
-            .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
     }
 }
 
@@ -119,57 +97,40 @@ impl Backend {
     pub(super) async fn start(
         name: &str,
         spec: &BackendSpec,
-        ground: &Ground,
+        ground: &Arc<Ground>,
     ) -> Result<Arc<Self>, String> {
-        let ear = Ear {
-            name: name.to_owned(),
-            notices: ground.notices.clone(),
-        };
-        let init = spec.timeouts.init;
-        let (process, connected) = match &spec.connection {
-            _ if let Some(connector) = &ground.connector => {
-                let connect = async {
-                    let stream = connector.connect(name, spec).await?;
-                    Ok::<_, String>(ear.serve(stream).await)
-                };
-                (None, within(init, connect).await.transpose()?)
-            }
-            Connection::Stdio { .. } => {
-                let child = child::spawn(name, &spec.connection, ground)?;
-                let process = child.process();
-                (process, within(init, ear.serve(child)).await)
-            }
-            Connection::StreamableHttp { .. } => {
-                let remote = remote::connect(&spec.connection)?;
-                (None, within(init, ear.serve(remote)).await)
-            }
-        };
-        let service = connected
-            .ok_or_else(|| {
-                format!(
-                    "it did not answer `initialize` within {} s (timeouts.init)",
-                    init.as_secs_f64()
-                )
-            })?
-            .map_err(|error| no_mcp(&spec.connection, &error))?;
-        let unused = CancellationToken::new();
+        let connected = connect::connect(name, spec, ground, &Introduction::own()).await?;
+        let process = connected.child.as_ref().and_then(|it| it.process());
+        let peer = Arc::clone(&connected.peer);
+        let hello = peer.hello.get().cloned();
+        let (unused, end) = (CancellationToken::new(), CancellationToken::new());
         let backend = Arc::new(Self {
             name: name.to_owned(),
             spec: spec.clone(),
             process,
-            peer: service.peer().clone(),
+            hello: hello.ok_or("it did not introduce itself")?,
+            peer,
+            connections: Connections::new(end.clone()),
             offers: ArcSwap::default(),
+            mirrored: ArcSwap::default(),
+            health: Arc::new(ArcSwap::from_pointee(Health::Ready)),
             meter: ground.meters.of(name),
             retired: CancellationToken::new(),
-            ended: CancellationToken::new(),
             _unused: unused.clone().drop_guard(),
         });
         ground.tasks.spawn(keep(
-            service,
+            connected,
             unused,
             backend.retired.clone(),
-            backend.ended.clone(),
+            end,
             spec.timeouts.drain,
+        ));
+        ground.tasks.spawn(health::watch(
+            Arc::clone(&backend.peer),
+            spec.health,
+            spec.timeouts.cap_fetch,
+            backend.retired.clone(),
+            Arc::clone(&backend.health),
         ));
         backend.refresh().await?;
         Ok(backend)
@@ -183,6 +144,11 @@ impl Backend {
         &self.spec
     }
 
+    /// How it wants to be used.
+    pub(super) fn instructions(&self) -> Option<&str> {
+        self.hello.instructions.as_deref()
+    }
+
     pub(super) fn process(&self) -> Option<u32> {
         self.process
     }
@@ -193,7 +159,7 @@ impl Backend {
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        self.ended.is_cancelled()
+        self.peer.ended.is_cancelled()
     }
 
     /// From now on it has its drain time to finish what is under way.
@@ -201,141 +167,204 @@ impl Backend {
         self.retired.cancel();
     }
 
+    /// How it is, as far as was seen.
+    pub(super) fn health(&self) -> Arc<Health> {
+        self.health.load_full()
+    }
+
     /// Whether it answers at all, in time.
     pub(super) async fn ping(&self) -> Result<(), String> {
-        let limit = self.spec.timeouts.cap_fetch;
-        if self.has_ended() {
-            return Err("it ended".to_owned());
-        }
-        let request = ClientRequest::CustomRequest(CustomRequest::new("ping", None));
-        let options = PeerRequestOptions::no_options();
-        let answer = async {
-            let handle = self.peer.send_cancellable_request(request, options).await?;
-            handle
-                .rx
-                .await
-                .unwrap_or(Err(ServiceError::TransportClosed))
-        };
-        match within(limit, answer).await {
-            None => Err(format!(
-                "it did not answer `ping` within {} s (timeouts.cap_fetch)",
-                limit.as_secs_f64()
-            )),
-            // That it knows no `ping` is an answer too.
-            Some(Ok(_) | Err(ServiceError::McpError(_))) => Ok(()),
-            Some(Err(_)) => Err("it does not answer `ping`".to_owned()),
-        }
+        ping(&self.peer, self.spec.timeouts.cap_fetch).await
     }
 
     /// Hands a call to the backend and waits for its result.
     pub(super) async fn request(&self, call: Call) -> Reply {
+        let there = call.client.version();
+        let peer = self.peer_for(&call).await?;
+        let here = peer.hello.get().map_or(there, |hello| hello.version);
+        let method = call.method;
+        if matches!(method, Method::Subscribe | Method::Unsubscribe) {
+            return self.subscribe(&peer, call, here).await;
+        }
+        if here.has_sessions() == there.has_sessions() {
+            return self.ask(&peer, call).await;
+        }
+        let reply = if there.has_sessions() {
+            input::rounds(self, &peer, call).await
+        } else {
+            self.ask(&peer, call).await
+        };
+        reply
+            .map(|result| era::to_client(result, here, there, method))
+            .map_err(|error| fitting(error, there))
+    }
+
+    /// The connection on which this client's calls go.
+    async fn peer_for(&self, call: &Call) -> Result<Arc<Peer>, CallError> {
+        let client = &call.client;
+        let is_old = client.version().has_sessions();
+        let version = if is_old && self.hello.speaks_old {
+            Version::LAST_WITH_SESSIONS
+        } else {
+            Version::LATEST
+        };
+        let (owner, me) = if self.spec.sharing == Sharing::PerClient {
+            let me = Introduction::of(client.as_ref(), version);
+            (Owner::Client(Arc::clone(client)), me)
+        } else if version.has_sessions()
+            && !self.hello.version.has_sessions()
+            && matches!(self.peer.link, Link::Http(_))
+        {
+            let me = Introduction {
+                version,
+                ..Introduction::own()
+            };
+            (Owner::OldEra, me)
+        } else {
+            return Ok(Arc::clone(&self.peer));
+        };
+        self.connections.of(owner, me, &self.spec, &self.peer).await
+    }
+
+    async fn ask(&self, peer: &Arc<Peer>, call: Call) -> Reply {
         let timing = self.meter.begin(Instant::now());
-        let asked = self.ask(call.method.as_str(), call.params, &call.cancelled);
-        let reply = asked.await;
+        let ask = Ask {
+            method: call.method.as_str(),
+            about: Some(era::about(&call)),
+            cancelled: call.cancelled,
+            headers: self.headers(&call.params, call.method),
+            params: call.params,
+        };
+        let answer = peer.request(ask).await;
         // An error that it gives is an answer.
-        if !matches!(&reply, Err(error) if error.origin != Origin::Backend) {
+        if matches!(&answer, Ok(_) | Err(Failure::Error(_))) {
             timing.answered(Instant::now());
+        }
+        answer.map_err(|failure| self.failed(call.method.as_str(), failure))
+    }
+
+    fn headers(&self, params: &Members, method: Method) -> Vec<(String, String)> {
+        let all = self.mirrored.load();
+        if method != Method::CallTool || all.is_empty() {
+            return Vec::new();
+        }
+        let of_tool = params.text("name").and_then(|name| all.get(&name));
+        of_tool.map_or_else(Vec::new, |it| mirrored::headers(it, params))
+    }
+
+    /// Remembers who wants to hear of a resource. A backend of the new era learns it by
+    /// `subscriptions/listen`.
+    async fn subscribe(&self, peer: &Arc<Peer>, call: Call, here: Version) -> Reply {
+        let done = || raw_of(&Members::default()).map_err(|_| CallError::internal("no answer"));
+        let uri = call.params.text("uri").unwrap_or_default();
+        let (client, shown_as) = (Arc::clone(&call.client), call.shown_as.clone());
+        let subscriptions = &peer.subscriptions;
+        let has_sessions = here.has_sessions();
+        if call.method == Method::Unsubscribe {
+            let was_last = subscriptions.remove(client.id(), &uri);
+            if was_last && has_sessions {
+                return self.ask(peer, call).await;
+            }
+            return done();
+        }
+        // What is updated from now on must not be missed.
+        subscriptions.add(&client, &shown_as, &uri);
+        if !has_sessions {
+            return done();
+        }
+        let reply = self.ask(peer, call).await;
+        if reply.is_err() {
+            subscriptions.remove(client.id(), &uri);
         }
         reply
     }
 
-    async fn ask(&self, method: &str, params: Members, cancelled: &CancellationToken) -> Reply {
-        let params: Value = serde_json::from_str(params.to_raw().get()).unwrap_or_default();
-        let request = CustomRequest::new(method, Some(params));
-        let request = ClientRequest::CustomRequest(request);
-        let mut handle = self
-            .peer
-            .send_cancellable_request(request, PeerRequestOptions::no_options())
-            .await
-            .map_err(|error| self.failed(method, error))?;
-        tokio::select! {
-            answer = &mut handle.rx => match answer {
-                Ok(answer) => answer.map_err(|error| self.failed(method, error)).and_then(|result| raw(&result)),
-                Err(_dropped) => Err(self.failed(method, ServiceError::TransportClosed)),
-            },
-            () = cancelled.cancelled() => {
-                // If the backend is gone there is nothing left to cancel.
-                let _ = handle.cancel(Some("cancelled by the client".to_owned())).await;
-                Err(CallError::cancelled())
-            }
-        }
-    }
-
-    /// What a client is told. A backend's own error passes as it is; what the transport says is
-    /// for the log, since it can name paths and addresses.
-    fn failed(&self, method: &str, error: ServiceError) -> CallError {
-        match error {
-            ServiceError::McpError(error) => CallError {
-                code: error.code.0.into(),
-                message: error.message.into_owned(),
-                data: error.data.and_then(|it| raw_of(&it).ok()),
+    /// What a client is told. A backend's own error passes as it is.
+    fn failed(&self, method: &str, failure: Failure) -> CallError {
+        match failure {
+            Failure::Error(RpcError {
+                code,
+                message,
+                data,
+            }) => CallError {
+                code,
+                message,
+                data,
                 origin: Origin::Backend,
             },
-            other => {
-                tracing::warn!(backend = self.name, method, error = %other, "no answer");
-                CallError::no_answer(format!("backend `{}` did not answer", self.name))
+            Failure::NoAnswer(why) => {
+                tracing::warn!(backend = self.name, method, why, "no answer");
+                CallError::no_answer(why)
             }
+            Failure::Cancelled => CallError::cancelled(),
         }
     }
 }
 
-fn no_mcp(connection: &Connection, error: &dyn fmt::Display) -> String {
-    match connection {
-        Connection::Stdio { .. } => format!(
-            "it does not speak MCP: {error}; CONFIG_SYNC_LOG=config_sync=debug shows what it says on standard error"
-        ),
-        // The error names the URL, and what a placeholder stands for may be a secret.
-        Connection::StreamableHttp { url, .. } if url.has_variables() => {
-            format!("nothing at `{url}` speaks MCP over Streamable HTTP")
-        }
-        Connection::StreamableHttp { url, .. } => {
-            format!("nothing at `{url}` speaks MCP over Streamable HTTP: {error}")
-        }
+/// An error as the client's version has it.
+fn fitting(error: CallError, version: Version) -> CallError {
+    if !version.has_sessions() && error.code == RpcError::RESOURCE_NOT_FOUND {
+        return CallError {
+            code: RpcError::INVALID_PARAMS,
+            ..error
+        };
     }
-}
-
-fn raw(result: &ServerResult) -> Reply {
-    let raw = match result {
-        ServerResult::CustomResult(result) => raw_of(&result.0),
-        typed => raw_of(typed),
-    };
-    raw.map_err(|_| CallError::internal("the backend's answer cannot be written as JSON"))
+    error
 }
 
 /// Keeps the connection until nobody uses it any more, its drain time is over, or it ends by
-/// itself; then closes it, which for a child means the process and all that it started.
+/// itself; then leaves it.
 async fn keep(
-    service: RunningService<RoleClient, Ear>,
+    mut connected: Connected,
     unused: CancellationToken,
     retired: CancellationToken,
-    ended: CancellationToken,
+    end: CancellationToken,
     drain: Duration,
 ) {
-    let ear = Ear {
-        name: service.service().name.clone(),
-        notices: service.service().notices.clone(),
-    };
-    let stop = service.cancellation_token();
-    let mut waiting = Box::pin(service.waiting());
+    // The other connections end with this one.
+    let _end = end.drop_guard();
+    let peer = Arc::clone(&connected.peer);
     let drained = async {
         retired.cancelled().await;
         tokio::time::sleep(drain).await;
     };
     tokio::select! {
-        _ = &mut waiting => {
-            ended.cancel();
+        () = connect::ended(&mut connected) => {
+            peer.end();
             if !unused.is_cancelled() && !retired.is_cancelled() {
-                ear.tell(NoticeKind::Ended);
+                peer.tell_gateway(NoticeKind::Ended);
             }
-            return;
         }
         () = unused.cancelled() => {}
-        () = drained => tracing::warn!(backend = ear.name, "calls did not end within timeouts.drain; stopped"),
+        () = drained => {
+            tracing::warn!(backend = peer.backend, "calls did not end within timeouts.drain; stopped");
+        }
     }
-    ended.cancel();
-    stop.cancel();
-    let _ = waiting.await;
-    tracing::info!(backend = ear.name, "stopped");
+    connect::leave(connected).await;
+    tracing::info!(backend = peer.backend, "stopped");
+}
+
+async fn ping(peer: &Arc<Peer>, limit: Duration) -> Result<(), String> {
+    if peer.ended.is_cancelled() {
+        return Err("it ended".to_owned());
+    }
+    // The new era has no `ping`.
+    let has_sessions = peer.hello.get().is_none_or(|it| it.version.has_sessions());
+    let method = if has_sessions {
+        "ping"
+    } else {
+        "server/discover"
+    };
+    let ask = Ask::own(method, Members::default());
+    match within(limit, peer.request(ask)).await {
+        None => Err(format!(
+            "it did not answer `{method}` within {} s (timeouts.cap_fetch)",
+            limit.as_secs_f64()
+        )),
+        // That it knows no `ping` is an answer too.
+        Some(Ok(_) | Err(Failure::Error(_))) => Ok(()),
+        Some(Err(_)) => Err(format!("it does not answer `{method}`")),
+    }
 }
 
 async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {

@@ -1,12 +1,13 @@
 //! What a backend offers: all pages of all lists that it declares, as it sends them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
+use super::mirrored::mirrored;
+use super::peer::{Ask, Link};
 use super::{Backend, within};
 use crate::gateway::{Capability, Offer};
-use crate::mcp::{Members, RpcError};
+use crate::mcp::Members;
 
 /// Pages of one list, after which a backend is taken to be counting for ever.
 const MAX_PAGES: usize = 1000;
@@ -18,6 +19,7 @@ impl Backend {
     /// When it does not answer in time or answers nonsense.
     pub(in crate::gateway) async fn refresh(&self) -> Result<(), String> {
         let limit = self.spec.timeouts.cap_fetch;
+        self.peer.asks_for_offers();
         let offers = within(limit, async {
             let mut offers = Vec::new();
             for kind in Capability::ALL {
@@ -34,18 +36,46 @@ impl Backend {
                 limit.as_secs_f64()
             )
         })??;
+        let offers = self.mirror(offers);
         self.offers.store(Arc::new(offers));
         Ok(())
     }
 
-    fn declares(&self, kind: Capability) -> bool {
-        self.peer.peer_info().is_none_or(|info| match kind {
-            Capability::Tool => info.capabilities.tools.is_some(),
-            Capability::Prompt => info.capabilities.prompts.is_some(),
-            Capability::Resource | Capability::ResourceTemplate => {
-                info.capabilities.resources.is_some()
+    /// Notes down what tools want repeated in headers, and leaves out those that say so wrongly,
+    /// as 2026-07-28 wants it of clients over HTTP.
+    fn mirror(&self, mut offers: Vec<Offer>) -> Vec<Offer> {
+        if self.hello.version.has_sessions() || !matches!(self.peer.link, Link::Http(_)) {
+            return offers;
+        }
+        let mut all = HashMap::new();
+        offers.retain(|offer| {
+            if offer.kind != Capability::Tool {
+                return true;
             }
-        })
+            match mirrored(&offer.item) {
+                Ok(none) if none.is_empty() => true,
+                Ok(some) => {
+                    all.insert(offer.name.clone(), some);
+                    true
+                }
+                Err(why) => {
+                    let (backend, tool) = (&self.name, &offer.name);
+                    tracing::warn!(backend, tool, why, "a tool is left out");
+                    false
+                }
+            }
+        });
+        self.mirrored.store(Arc::new(all));
+        offers
+    }
+
+    fn declares(&self, kind: Capability) -> bool {
+        let key = match kind {
+            Capability::Tool => "tools",
+            Capability::Prompt => "prompts",
+            Capability::Resource | Capability::ResourceTemplate => "resources",
+        };
+        self.hello.capabilities.get(key).is_some()
     }
 
     /// All pages of one list.
@@ -53,14 +83,11 @@ impl Backend {
         let method = kind.list_method();
         let (mut offers, mut params) = (Vec::new(), Members::default());
         for _ in 0..MAX_PAGES {
-            let page = match self
-                .ask(method, params.clone(), &CancellationToken::new())
-                .await
-            {
+            let page = match self.peer.request(Ask::own(method, params.clone())).await {
                 Ok(page) => page,
                 // Templates are a part of `resources` that many servers leave out.
-                Err(error) if error.code == RpcError::METHOD_NOT_FOUND => return Ok(offers),
-                Err(error) => return Err(format!("`{method}` failed: {error}")),
+                Err(failure) if failure.is_method_not_found() => return Ok(offers),
+                Err(failure) => return Err(format!("`{method}` failed: {failure}")),
             };
             let page = Members::of(&page).unwrap_or_default();
             let Some(items) = page.read::<Vec<Members>>(kind.list_key()) else {

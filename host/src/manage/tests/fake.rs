@@ -69,6 +69,7 @@ pub(in crate::manage) fn status() -> Status {
         backends: vec![Backend {
             name: "one".to_owned(),
             state: BackendState::Serving,
+            health: "ready".to_owned(),
             process: Some(2),
             tools: 1,
             reason: None,

@@ -3,69 +3,59 @@
 use serde_json::{Map, Value};
 
 use super::Managed;
-use crate::config::{self, OnFailure};
-use crate::manage::{
-    Bounds, ConfigValue, Configuration, Layer, Origin, Refused, SaveTo, Setting, Settings, Word,
-};
-use crate::plugin::{self, Described};
-use crate::settings::{self, ChangeError, Document, Effective, Kind, LiveSettings};
+use crate::config;
+use crate::events::EventKind;
+use crate::manage::{ConfigValue, Configuration, Origin, Refused, SaveTo, Settings};
+use crate::service::shown::{origin, shown};
+use crate::settings::{ChangeError, Effective, Key, NotWritten, write_in};
 use crate::target::Target;
 use crate::watch::{AUTO, Detectors};
 
 impl Managed {
+    /// Blocks, when it is asked first.
     pub(super) fn all_settings(&self) -> Settings {
-        let detectors = self.detectors();
-        let stored = self.settings.stored();
-        let effective = self.settings.effective();
-        let one = |setting: &settings::Setting| shown(setting, &stored, &detectors);
-        Settings {
-            file: self.watched.path().display().to_string(),
-            store: store(&self.settings),
-            settings: effective.settings.iter().map(one).collect(),
-        }
-    }
-
-    /// What `detection` may be, each with what it says of itself.
-    fn detectors(&self) -> Vec<Word> {
         let plugins = self.described.get_or_init(|| self.library.described());
-        let summary = |name: &str| {
-            let mut named = plugins
-                .iter()
-                .filter(|it| it.kind == Some(plugin::Kind::Detector));
-            let named = named.find(|plugin| plugin.name == name);
-            named.map_or_else(String::new, |plugin: &Described| plugin.summary.clone())
-        };
-        let auto = Word {
-            word: AUTO.to_owned(),
-            summary: "`inotify` where events can be trusted, else `hash`".to_owned(),
-        };
-        let names = self.library.names().into_iter().map(|word| Word {
-            summary: summary(&word),
-            word,
-        });
-        names.chain([auto]).collect()
+        shown(self.watched.path(), &self.settings, plugins)
     }
 
-    /// Blocks.
-    pub(super) fn change(
-        &self,
-        changes: &Map<String, Value>,
-        to: SaveTo,
-    ) -> Result<Settings, Refused> {
-        if let Some(Value::String(name)) = changes.get("detection") {
+    /// Blocks. Whether the file was written.
+    pub(super) fn change(&self, changes: &Map<String, Value>, to: SaveTo) -> Result<bool, Refused> {
+        if let Some(Value::String(name)) = changes.get("detection")
+            && !name.contains("${")
+        {
             known_detector(name, self.library.as_ref()).map_err(Refused::Invalid)?;
         }
+        let mut written = false;
         match to {
-            SaveTo::Store => {
-                self.settings.change(changes).map_err(refused)?;
-            }
+            SaveTo::Store => drop(self.settings.change(changes).map_err(refused)?),
             SaveTo::File => {
-                let detail = "writing into the file is not there yet".to_owned();
-                return Err(Refused::Failed(detail));
+                let root = self.root.as_deref();
+                let done = write_in(self.watched.path(), root, changes).map_err(not_written)?;
+                written = done.changed;
+                // An edit is newer than what is stored; what stands there already is none.
+                let stored = self.settings.stored();
+                let back = changes.keys().filter_map(|key| {
+                    let key = Key::named(key).ok()?.name;
+                    stored
+                        .contains_key(key)
+                        .then(|| (key.to_owned(), Value::Null))
+                });
+                let back: Map<_, _> = back.collect();
+                if !written && !back.is_empty() {
+                    self.settings.change(&back).map_err(refused)?;
+                }
+                if written {
+                    let keys = changes.keys().cloned().collect::<Vec<_>>().join(", ");
+                    let file = done.file.display();
+                    self.bus.publish(
+                        EventKind::State,
+                        format!("sync: {keys} written into {file}, as somebody asked over the API"),
+                    );
+                }
             }
         }
         self.take_effect();
-        Ok(self.all_settings())
+        Ok(written)
     }
 
     /// What is in force now is what the watcher does.
@@ -98,15 +88,21 @@ impl Managed {
 ///
 /// # Errors
 /// Why not, and which there are.
-pub(in crate::service) fn known_detector(
-    name: &str,
-    detectors: &dyn Detectors,
-) -> Result<(), String> {
+pub fn known_detector(name: &str, detectors: &dyn Detectors) -> Result<(), String> {
     if name == AUTO || detectors.names().iter().any(|known| known == name) {
         return Ok(());
     }
     let refused = detectors.detector(name).err();
     refused.map_or(Ok(()), |why| Err(format!("sync.detection: {why}")))
+}
+
+fn not_written(error: NotWritten) -> Refused {
+    let detail = error.to_string();
+    match error {
+        NotWritten::Invalid(_) => Refused::Invalid(detail),
+        NotWritten::NotEdited(_) | NotWritten::NotReadable { .. } => Refused::NotNow(detail),
+        NotWritten::State(_) => Refused::Failed(detail),
+    }
 }
 
 fn refused(error: ChangeError) -> Refused {
@@ -115,66 +111,6 @@ fn refused(error: ChangeError) -> Refused {
         ChangeError::NoStore => Refused::NotNow(error.to_string()),
         ChangeError::Store(error) => Refused::Failed(error.to_string()),
     }
-}
-
-fn store(settings: &LiveSettings) -> Option<String> {
-    let store = settings.store()?;
-    Some(store.path().display().to_string())
-}
-
-fn origin(origin: settings::Origin) -> Origin {
-    match origin {
-        settings::Origin::Default => Origin::Default,
-        settings::Origin::File => Origin::File,
-        settings::Origin::Stored => Origin::Stored,
-        settings::Origin::Environment => Origin::Environment,
-        settings::Origin::Flag => Origin::Flag,
-    }
-}
-
-fn shown(setting: &settings::Setting, stored: &Document, detectors: &[Word]) -> Setting {
-    let layers = setting.said.iter().map(|(said_by, value)| Layer {
-        origin: origin(*said_by),
-        value: value.clone(),
-        since: match said_by {
-            settings::Origin::Stored => stored.get(setting.key.name).map(|it| it.since.clone()),
-            _ => None,
-        },
-    });
-    Setting {
-        key: setting.key.name.to_owned(),
-        value: setting.value.clone(),
-        origin: origin(setting.origin),
-        layers: layers.collect(),
-        bounds: match &setting.key.kind {
-            Kind::Boolean => Bounds::Boolean,
-            Kind::Seconds(bounds, zero_is_off) => Bounds::Seconds {
-                least: *bounds.start(),
-                most: *bounds.end(),
-                zero_is_off: *zero_is_off,
-            },
-            Kind::Detection => Bounds::Choice {
-                words: detectors.to_vec(),
-            },
-            Kind::OnFailure => Bounds::Choice {
-                words: on_failure(),
-            },
-        },
-        summary: setting.key.summary.to_owned(),
-    }
-}
-
-fn on_failure() -> Vec<Word> {
-    let words = [
-        (OnFailure::Backoff, "try again, ever later"),
-        (OnFailure::Fixed, "try again at each poll interval"),
-        (OnFailure::Stop, "stop watching, go on serving"),
-    ];
-    let word = |(word, summary): (OnFailure, &str)| Word {
-        word: word.to_string(),
-        summary: summary.to_owned(),
-    };
-    words.map(word).into()
 }
 
 /// Every leaf: of `sync` what is in force, else what the file says, and the defaults of what the

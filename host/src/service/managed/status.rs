@@ -26,6 +26,8 @@ impl Managed {
         let ended: Vec<_> = snapshot.ended().collect();
         let serving = snapshot.backends().map(|(name, process)| {
             let ended = ended.contains(&name);
+            let health = snapshot.health(name).filter(|_| !ended);
+            let unwell = health.as_ref().and_then(|it| it.reason());
             Backend {
                 name: name.to_owned(),
                 state: match ended {
@@ -34,7 +36,11 @@ impl Managed {
                 },
                 process: process.filter(|_| !ended),
                 tools: tools_of(name),
-                reason: ended.then(|| "it ended by itself, and is started again".to_owned()),
+                reason: match ended {
+                    true => Some("it ended by itself, and is started again".to_owned()),
+                    false => unwell.map(str::to_owned),
+                },
+                health: health.as_ref().map_or("down", |it| it.as_str()).to_owned(),
                 load: self.load(name),
             }
         });
@@ -44,6 +50,7 @@ impl Managed {
             process: None,
             tools: 0,
             reason: Some(absent.reason.clone()),
+            health: "down".to_owned(),
             load: self.load(&absent.name),
         });
         serving.chain(missing).collect()

@@ -1,0 +1,107 @@
+//! `config-sync record`: what a file does on this machine, as a scenario for `plugin test`. Watches
+//! by itself, with the looks that a host with the same settings would make.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::find_config::ConfigArgument;
+use super::logging;
+use super::seconds::Seconds;
+use crate::events::EventBus;
+use crate::follow::Follower;
+use crate::testkit::Trace;
+use crate::watch::{Baseline, Scope};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(super) struct Record {
+    /// The file to record, whatever it is [default: the configuration file]
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    path: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Where the trace goes; must not exist
+    #[arg(long, short, value_name = "TRACE.yaml")]
+    output: PathBuf,
+    /// Write down what is in the file too, not only its digest. It may hold secrets
+    #[arg(long)]
+    content: bool,
+    #[command(flatten)]
+    seconds: Seconds,
+}
+
+const HELP: &str = "\
+For \"it missed my edit\": record, do what was missed, end with Ctrl-C, and play the trace:
+  config-sync record config.yaml -o trace.yaml
+  config-sync plugin test my-detector.wasm trace.yaml --steps
+Each look of the trace is one that a detector of a host would have had: what woke it, and what stat
+and digest said. `--bless` writes down what a detector answers to it.";
+
+impl Record {
+    pub(super) async fn run(&self) -> ExitCode {
+        logging::start_quietly();
+        match self.record().await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("config-sync: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    async fn record(&self) -> Result<(), String> {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+        let path = match &self.path {
+            Some(path) => path.clone(),
+            None => self.config.find()?,
+        };
+        let path = std::path::absolute(&path).map_err(|error| error.to_string())?;
+        let output = self.output.display();
+        let out = File::create_new(&self.output).map_err(|error| format!("{output}: {error}"))?;
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy();
+        let trace = Trace::begin(&name, self.content, Box::new(out));
+        let scope = vec![Scope::File(path.as_path().into())];
+        let settings = self.seconds.settings("record")?;
+        let detectors = Arc::new(trace.clone());
+        let bus = EventBus::default();
+        let mut follower = Follower::start(scope, settings, Baseline::Found, detectors, bus)?;
+        tokio::select! {
+            ready = follower.ready() => ready.ok_or("the watcher ended")?,
+            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+        };
+        println!("RECORDING {} to {output}", path.display());
+        let mut hearing = follower.hearing();
+        hearing.mark_changed();
+        while trace.is_whole() {
+            tokio::select! {
+                biased;
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break,
+                Ok(()) = hearing.changed() => {
+                    if let Some(now) = hearing.borrow_and_update().as_ref() {
+                        let why = now.degraded.as_deref().unwrap_or("all is well");
+                        trace.remark(&format!("hears by {}: {why}", now.by.as_str()));
+                    }
+                }
+                settled = follower.changed() => {
+                    let Some(settled) = settled else { break };
+                    trace.remark(&format!("settled: sha256 {}", settled.digest));
+                }
+            }
+        }
+        follower.stop().await;
+        match trace.failure() {
+            Some(error) => Err(format!("{output}: {error}")),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! A backend behind a URL, over Streamable HTTP of both eras (2025-11-25 and 2026-07-28,
+//! "Streamable HTTP"): each message is a POST, and what comes back is one message or a stream of
+//! them. A stream of the old era that breaks off is taken up again where it ended.
+
+mod headers;
+mod stream;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Response, StatusCode, Url};
+
+use super::child::MAX_MESSAGE;
+use super::hello;
+use super::peer::{Ask, Failure, Peer, request_line};
+use crate::config::{Connection, Template};
+use crate::mcp::{Id, Message, Raw, RpcError};
+use stream::{Event, Events};
+
+const SESSION: &str = "mcp-session-id";
+const LAST_EVENT: &str = "last-event-id";
+/// How long to wait before a stream is taken up again, where the server does not say.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A server may ask for more patience, but not for this much.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Times in a row that a stream may be taken up without anything coming.
+const RESUMPTIONS: u32 = 5;
+
+pub(super) struct Http {
+    client: reqwest::Client,
+    url: Url,
+    /// What the configuration sends with each request.
+    headers: HeaderMap,
+    session: Mutex<Option<HeaderValue>>,
+    /// Held by whoever begins another session.
+    renewing: tokio::sync::Mutex<()>,
+}
+
+/// Why a request has no answer.
+enum Lost {
+    For(Failure),
+    /// The server has forgotten this session, and did nothing.
+    Session(HeaderValue),
+}
+
+impl From<Failure> for Lost {
+    fn from(failure: Failure) -> Self {
+        Self::For(failure)
+    }
+}
+
+/// Why a stream ended before its answer came.
+enum Broken {
+    /// By itself, or with the connection.
+    Off,
+    /// There is no use in taking it up again.
+    For(Failure),
+}
+
+impl Http {
+    /// To a [`Connection::StreamableHttp`]. Connects at the first message.
+    pub(super) fn new(connection: &Connection) -> Result<Self, String> {
+        let Connection::StreamableHttp { url, headers } = connection else {
+            return Err("it has no URL".to_owned());
+        };
+        let resolve = |template: &Template| {
+            template
+                .resolve(&|name| std::env::var(name).ok())
+                .map_err(|error| error.to_string())
+        };
+        // Without the text: what a placeholder stands for may be a secret.
+        let parsed = Url::parse(&resolve(url)?).map_err(|error| format!("`{url}`: {error}"))?;
+        let headers = headers::configured(headers, resolve)?;
+        // Installed once; the error says that it already is.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| format!("cannot set up HTTP: {error}"))?;
+        Ok(Self {
+            client,
+            url: parsed,
+            headers,
+            session: Mutex::default(),
+            renewing: tokio::sync::Mutex::default(),
+        })
+    }
+
+    fn session(&self) -> Option<HeaderValue> {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        session.clone()
+    }
+
+    fn headers(&self, peer: &Peer) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        let json_or_events = HeaderValue::from_static("application/json, text/event-stream");
+        headers.insert(ACCEPT, json_or_events);
+        if let Some(session) = self.session() {
+            headers.insert(SESSION, session);
+        }
+        if let Some(hello) = peer.hello.get() {
+            headers::say_version(&mut headers, hello.version);
+        }
+        headers
+    }
+
+    async fn post(
+        &self,
+        peer: &Peer,
+        body: Vec<u8>,
+        mut headers: HeaderMap,
+    ) -> Result<Response, Failure> {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let request = self.client.post(self.url.clone()).headers(headers);
+        request
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| unreachable(peer, &error))
+    }
+
+    /// Asks, and waits for the answer; what else comes on its stream, the peer hears. Where the
+    /// server has forgotten the session, another is begun.
+    pub(super) async fn request(&self, peer: &Arc<Peer>, id: u64, ask: &Ask) -> Answer {
+        let lost = match self.try_request(peer, id, ask).await {
+            Ok(answer) => return Ok(answer),
+            Err(Lost::For(failure)) => return Err(failure),
+            Err(Lost::Session(session)) => session,
+        };
+        self.renew(peer, &lost).await?;
+        match self.try_request(peer, id, ask).await {
+            Ok(answer) => Ok(answer),
+            Err(Lost::For(failure)) => Err(failure),
+            Err(Lost::Session(_)) => Err(peer.gone()),
+        }
+    }
+
+    /// Begins another session in place of `lost`, unless somebody has.
+    async fn renew(&self, peer: &Arc<Peer>, lost: &HeaderValue) -> Result<(), Failure> {
+        let _turn = self.renewing.lock().await;
+        if self.session().as_ref() != Some(lost) {
+            return Ok(());
+        }
+        self.keep_session(None);
+        let before = peer.hello.get().map(|hello| hello.version);
+        // It asks by this same way.
+        let greeted = Box::pin(hello::initialize(peer, &peer.me)).await;
+        if greeted.is_ok_and(|hello| Some(hello.version) == before) {
+            tracing::info!(backend = peer.backend, "it had forgotten its session");
+            peer.is_another_now();
+            return Ok(());
+        }
+        peer.end();
+        Err(peer.gone())
+    }
+
+    fn keep_session(&self, session: Option<HeaderValue>) {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session;
+    }
+
+    async fn try_request(&self, peer: &Arc<Peer>, id: u64, ask: &Ask) -> Result<Raw, Lost> {
+        let session = self.session();
+        let mut headers = self.headers(peer);
+        headers::of_request(&mut headers, peer, ask);
+        let body = request_line(id, ask.method, &ask.params);
+        let answer = self.post(peer, body, headers).await?;
+        if ask.method == "initialize" {
+            self.keep_session(answer.headers().get(SESSION).cloned());
+        }
+        if let Some(session) = session.filter(|_| answer.status() == StatusCode::NOT_FOUND) {
+            return Err(Lost::Session(session));
+        }
+        if !answer.status().is_success() {
+            return Err(refused(peer, id, answer).await.into());
+        }
+        if stream::is_one(&answer) {
+            return Ok(self.follow(peer, id, Events::of(answer)).await?);
+        }
+        let body = stream::read(answer, MAX_MESSAGE)
+            .await
+            .map_err(|why| cannot_be_read(peer, &why))?;
+        match Message::parse(&body) {
+            Ok(Message::Response(response)) if is_of(response.id.as_ref(), id) => {
+                Ok(response.result.map_err(Failure::Error)?)
+            }
+            Ok(_) => Err(cannot_be_read(peer, "it is not the answer to the request").into()),
+            Err(bad) => Err(cannot_be_read(peer, &bad.error.message).into()),
+        }
+    }
+
+    /// The stream of a request up to its answer.
+    async fn follow(&self, peer: &Arc<Peer>, id: u64, mut events: Events) -> Result<Raw, Failure> {
+        let (mut last, mut pause, mut in_vain) = (None, PAUSE, 0);
+        loop {
+            let broken = loop {
+                match events.next().await {
+                    Ok(Some(event)) => {
+                        in_vain = if event.data.is_some() { 0 } else { in_vain };
+                        note(&event, &mut last, &mut pause);
+                        if let Some(answer) = answer_in(peer, id, &event)? {
+                            return answer;
+                        }
+                    }
+                    Ok(None) => break Broken::Off,
+                    Err(why) if last.is_none() => break Broken::For(cannot_be_read(peer, &why)),
+                    Err(_) => break Broken::Off,
+                }
+            };
+            events = match (broken, &last) {
+                (Broken::Off, Some(last)) if in_vain < RESUMPTIONS => {
+                    in_vain += 1;
+                    tokio::time::sleep(pause).await;
+                    self.open(peer, Some(last)).await?
+                }
+                (Broken::For(failure), _) => return Err(failure),
+                (Broken::Off, _) => {
+                    let say = format!(
+                        "backend `{}` did not answer: its stream ended before that",
+                        peer.backend
+                    );
+                    return Err(Failure::NoAnswer(say));
+                }
+            };
+        }
+    }
+
+    /// Opens a stream by GET: the one for what is about no request, or one that broke off.
+    async fn open(&self, peer: &Peer, last: Option<&HeaderValue>) -> Result<Events, Failure> {
+        let mut headers = self.headers(peer);
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        if let Some(last) = last {
+            headers.insert(LAST_EVENT, last.clone());
+        }
+        let request = self.client.get(self.url.clone()).headers(headers);
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| unreachable(peer, &error))?;
+        if answer.status() == StatusCode::OK && stream::is_one(&answer) {
+            return Ok(Events::of(answer));
+        }
+        if answer.status() == StatusCode::NOT_FOUND && self.session().is_some() {
+            return Err(peer.gone());
+        }
+        Err(refused(peer, 0, answer).await)
+    }
+
+    /// Hears what a server of the old era says beside any request, for as long as it is there. One
+    /// that offers no such stream is left in peace.
+    pub(super) async fn listen(&self, peer: &Arc<Peer>) {
+        let (mut last, mut pause, mut wait) = (None, PAUSE, PAUSE);
+        loop {
+            match self.open(peer, last.as_ref()).await {
+                Ok(mut events) => {
+                    while let Ok(Some(event)) = events.next().await {
+                        wait = pause;
+                        note(&event, &mut last, &mut pause);
+                        if let Some(data) = event.data.filter(|data| !data.is_empty()) {
+                            peer.hear(data.as_bytes(), None);
+                        }
+                    }
+                    peer.doubt();
+                }
+                Err(Failure::Error(_)) => return,
+                Err(Failure::NoAnswer(_) | Failure::Cancelled) => peer.doubt(),
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Sends what has no answer.
+    pub(super) async fn tell(&self, peer: &Peer, message: Message) {
+        let headers = self.headers(peer);
+        let sent = self.post(peer, message.to_line(), headers).await;
+        match sent {
+            Ok(answer) if answer.status().is_success() => {}
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                tracing::debug!(backend = peer.backend, status, "a notification was refused");
+            }
+            Err(why) => tracing::debug!(backend = peer.backend, %why, "a notification is lost"),
+        }
+    }
+
+    /// Ends the session, if there is one.
+    pub(super) async fn close(&self, peer: &Peer) {
+        if self.session().is_some() {
+            let request = self.client.request(Method::DELETE, self.url.clone());
+            // It may not care for the end of sessions.
+            let _ = request.headers(self.headers(peer)).send().await;
+        }
+    }
+}
+
+/// What a status that is no success means.
+async fn refused(peer: &Peer, id: u64, answer: Response) -> Failure {
+    let status = answer.status();
+    let is_json = stream::is_json(&answer);
+    let body = stream::read(answer, MAX_MESSAGE).await.unwrap_or_default();
+    if is_json
+        && let Ok(Message::Response(response)) = Message::parse(&body)
+        && let Err(error) = response.result
+        && (response.id.is_none() || is_of(response.id.as_ref(), id))
+    {
+        return Failure::Error(error);
+    }
+    let name = &peer.backend;
+    let say = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => format!(
+            "backend `{name}` does not let the gateway in (HTTP {status}); does it need `headers` \
+             with a token?"
+        ),
+        _ => format!("backend `{name}` answered with HTTP {status}"),
+    };
+    if status.is_client_error() {
+        return Failure::Error(RpcError::new(RpcError::INTERNAL_ERROR, say));
+    }
+    Failure::NoAnswer(say)
+}
+
+/// Where to take the stream up again, and when.
+fn note(event: &Event, last: &mut Option<HeaderValue>, pause: &mut Duration) {
+    if let Some(id) = event.id.as_deref().filter(|id| !id.is_empty()) {
+        *last = HeaderValue::from_str(id).ok();
+    }
+    if let Some(retry) = event.retry {
+        *pause = Duration::from_millis(retry).min(LONGEST_PAUSE);
+    }
+}
+
+type Answer = Result<Raw, Failure>;
+
+/// The answer, if this event is it. Everything else the peer hears.
+fn answer_in(peer: &Arc<Peer>, id: u64, event: &Event) -> Result<Option<Answer>, Failure> {
+    // Nothing in it: the event only says where the stream stands.
+    let Some(data) = event.data.as_deref().filter(|data| !data.is_empty()) else {
+        return Ok(None);
+    };
+    match Message::parse(data.as_bytes()) {
+        Ok(Message::Response(response)) if is_of(response.id.as_ref(), id) => {
+            Ok(Some(response.result.map_err(Failure::Error)))
+        }
+        Ok(message) => {
+            peer.take(message, Some(id));
+            Ok(None)
+        }
+        Err(bad) if !bad.asks && is_of(bad.id.as_ref(), id) => {
+            Err(cannot_be_read(peer, &bad.error.message))
+        }
+        Err(_) => {
+            peer.noise("something that is no message");
+            Ok(None)
+        }
+    }
+}
+
+fn is_of(answered: Option<&Id>, id: u64) -> bool {
+    answered.and_then(Id::number) == Some(id)
+}
+
+fn cannot_be_read(peer: &Peer, why: &str) -> Failure {
+    Failure::NoAnswer(format!(
+        "backend `{}` gave an answer that cannot be read: {why}",
+        peer.backend
+    ))
+}
+
+/// What the error says is for the log: it names the address.
+fn unreachable(peer: &Peer, error: &reqwest::Error) -> Failure {
+    tracing::debug!(backend = peer.backend, %error, "not reached");
+    peer.doubt();
+    let why = if error.is_connect() {
+        "nothing listens there"
+    } else {
+        "the connection broke"
+    };
+    Failure::NoAnswer(format!("backend `{}` did not answer: {why}", peer.backend))
+}

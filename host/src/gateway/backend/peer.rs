@@ -1,0 +1,395 @@
+//! The gateway's side of one connection to a backend: gives requests their ids, and each answer
+//! to whoever waits for it. Reads of an answer no more than whose it is. A request whose future
+//! is dropped is taken back from the backend.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use serde_json::json;
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::era;
+use super::hello::{Hello, Introduction};
+use super::http::Http;
+use super::outbox::{NotSent, Outbox};
+use super::questions::Questions;
+use super::subscriptions::Subscriptions;
+use super::{BackendNotice, NoticeKind};
+use crate::gateway::client::{Client, LogLevel};
+use crate::gateway::swap::Ground;
+use crate::mcp::{Id, Members, Message, Notification, Raw, Request, RpcError, raw_of};
+
+/// How messages get to a backend.
+pub(super) enum Link {
+    /// One a line.
+    Lines(Outbox),
+    /// One a POST.
+    Http(Http),
+}
+
+pub(super) struct Peer {
+    pub(super) backend: String,
+    pub(super) link: Link,
+    next: AtomicU64,
+    pending: Mutex<HashMap<u64, Pending>>,
+    /// Whom it takes the gateway for.
+    pub(super) me: Introduction,
+    /// What it said of itself.
+    pub(super) hello: OnceLock<Hello>,
+    pub(super) questions: Questions,
+    pub(super) subscriptions: Subscriptions,
+    /// It says that its lists changed, and was not asked since.
+    offers_changed: AtomicBool,
+    pub(super) ground: Arc<Ground>,
+    /// Cancelled when nothing comes from it any more.
+    pub(super) ended: CancellationToken,
+    /// Notified when somebody wonders whether it is there.
+    pub(super) doubted: Notify,
+    /// How much it said that nobody understands.
+    noise: AtomicU64,
+}
+
+struct Pending {
+    answer: oneshot::Sender<Result<Raw, Failure>>,
+    about: Option<About>,
+}
+
+/// The request of a client in whose course something is asked of a backend.
+#[derive(Debug, Clone)]
+pub(super) struct About {
+    pub(super) client: Arc<dyn Client>,
+    pub(super) request: Id,
+    /// The client's own token for progress.
+    pub(super) token: Option<Raw>,
+    /// From which level on it wants log messages.
+    pub(super) log_level: Option<LogLevel>,
+}
+
+/// Why there is no result.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The backend says so.
+    Error(RpcError),
+    /// There is no answer; why, for clients, without paths and addresses.
+    NoAnswer(String),
+    /// Nobody wants it any more.
+    Cancelled,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => error.fmt(f),
+            Self::NoAnswer(why) => f.write_str(why),
+            Self::Cancelled => f.write_str("it was cancelled"),
+        }
+    }
+}
+
+/// A request to a backend.
+pub(super) struct Ask {
+    pub(super) method: &'static str,
+    pub(super) params: Members,
+    pub(super) about: Option<About>,
+    /// Cancelled when it is not wanted any more.
+    pub(super) cancelled: CancellationToken,
+    /// What stands in headers as well, where there are any.
+    pub(super) headers: Vec<(String, String)>,
+}
+
+impl Ask {
+    /// The gateway's own.
+    pub(super) fn own(method: &'static str, params: Members) -> Self {
+        Self {
+            method,
+            params,
+            about: None,
+            cancelled: CancellationToken::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// Before the two have come to know each other nothing can be taken back.
+    fn is_greeting(&self) -> bool {
+        matches!(self.method, "initialize" | "server/discover")
+    }
+}
+
+impl Peer {
+    pub(super) fn new(
+        backend: &str,
+        link: Link,
+        me: &Introduction,
+        ground: &Arc<Ground>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            backend: backend.to_owned(),
+            link,
+            me: me.clone(),
+            next: AtomicU64::new(1),
+            pending: Mutex::default(),
+            hello: OnceLock::new(),
+            questions: Questions::default(),
+            subscriptions: Subscriptions::default(),
+            offers_changed: AtomicBool::new(false),
+            ground: Arc::clone(ground),
+            ended: CancellationToken::new(),
+            doubted: Notify::new(),
+            noise: AtomicU64::new(0),
+        })
+    }
+
+    fn pending(&self) -> MutexGuard<'_, HashMap<u64, Pending>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks, and waits for the answer.
+    pub(super) async fn request(self: &Arc<Self>, mut ask: Ask) -> Result<Raw, Failure> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        if let Some(hello) = self.hello.get() {
+            era::to_backend(&mut ask.params, hello, id, ask.about.as_ref());
+        }
+        let cancelled = ask.cancelled.clone();
+        let (answer, answered) = oneshot::channel();
+        let _expected = self.expect(id, answer, &ask)?;
+        match &self.link {
+            Link::Lines(outbox) => {
+                let line = request_line(id, ask.method, &ask.params);
+                outbox.send(line).map_err(|not| self.not_sent(not))?;
+                tokio::select! {
+                    biased;
+                    answer = answered => answer.unwrap_or_else(|_| Err(self.gone())),
+                    () = cancelled.cancelled() => Err(Failure::Cancelled),
+                }
+            }
+            Link::Http(http) => tokio::select! {
+                answer = http.request(self, id, &ask) => answer,
+                // On a stream that is not its own.
+                Ok(answer) = answered => answer,
+                () = cancelled.cancelled() => Err(Failure::Cancelled),
+                () = self.ended.cancelled() => Err(self.gone()),
+            },
+        }
+    }
+
+    fn expect(
+        self: &Arc<Self>,
+        id: u64,
+        answer: oneshot::Sender<Result<Raw, Failure>>,
+        ask: &Ask,
+    ) -> Result<Expected, Failure> {
+        let about = ask.about.clone();
+        self.pending().insert(id, Pending { answer, about });
+        let expected = Expected {
+            peer: Arc::clone(self),
+            id,
+            can_be_taken_back: !ask.is_greeting(),
+        };
+        // Looked at after it was noted down: whoever ends this takes what is noted down.
+        if self.ended.is_cancelled() {
+            return Err(self.gone());
+        }
+        Ok(expected)
+    }
+
+    /// Tells it something. If it is gone there is nothing left to tell.
+    pub(super) fn notify(self: &Arc<Self>, method: &str, params: Option<Raw>) {
+        let method = method.to_owned();
+        self.send(Message::Notification(Notification { method, params }));
+    }
+
+    /// Sends what has no answer.
+    pub(super) fn send(self: &Arc<Self>, message: Message) {
+        match &self.link {
+            Link::Lines(outbox) => {
+                let _ = outbox.send(message.to_line());
+            }
+            Link::Http(_) => {
+                let peer = Arc::clone(self);
+                self.ground.tasks.spawn(async move {
+                    if let Link::Http(http) = &peer.link {
+                        http.tell(&peer, message).await;
+                    }
+                });
+            }
+        }
+    }
+
+    /// The answer to a request of ours, from wherever it came.
+    pub(super) fn answered(&self, id: Option<&Id>, answer: Result<Raw, RpcError>) {
+        let number = id.and_then(Id::number);
+        let pending = number.and_then(|id| self.pending().remove(&id));
+        if let Some(pending) = pending {
+            // Whoever asked may not want it any more.
+            let _ = pending.answer.send(answer.map_err(Failure::Error));
+            return;
+        }
+        // The answer to a request that was taken back is no mistake.
+        if number.is_some_and(|id| id < self.next.load(Ordering::Relaxed)) {
+            return;
+        }
+        if !self.fail_the_only_one("answered with an id that nobody gave it") {
+            self.noise("an answer to nothing that was asked");
+        }
+    }
+
+    /// One of our requests is answered with something that cannot be read.
+    pub(super) fn cannot_be_read(&self, id: u64, why: &str) -> bool {
+        let pending = self.pending().remove(&id);
+        let Some(pending) = pending else { return false };
+        let say = format!(
+            "backend `{}` gave an answer that cannot be read: {why}",
+            self.backend
+        );
+        let _ = pending.answer.send(Err(Failure::NoAnswer(say)));
+        true
+    }
+
+    /// Where one request alone is under way it is clear whose fault this is.
+    pub(super) fn fail_the_only_one(&self, what: &str) -> bool {
+        let mut pending = self.pending();
+        let only = (pending.len() == 1).then(|| pending.keys().next().copied());
+        let Some(only) = only.flatten().and_then(|id| pending.remove(&id)) else {
+            return false;
+        };
+        let say = format!("backend `{}` {what}", self.backend);
+        let _ = only.answer.send(Err(Failure::NoAnswer(say)));
+        true
+    }
+
+    /// In whose course the backend says something: the request on whose stream it came; else the
+    /// only one that is under way, or the newest, where all are one client's.
+    pub(super) fn about(&self, stream_of: Option<u64>) -> Option<About> {
+        let pending = self.pending();
+        if let Some(id) = stream_of {
+            return pending.get(&id)?.about.clone();
+        }
+        let under_way = pending.iter();
+        let mut under_way: Vec<_> = under_way
+            .filter_map(|(id, pending)| Some((id, pending.about.as_ref()?)))
+            .collect();
+        under_way.sort_by_key(|(id, _)| **id);
+        let (_, newest) = under_way.last()?;
+        let same = |(_, about): &(&u64, &About)| about.client.id() == newest.client.id();
+        under_way.iter().all(same).then(|| (*newest).clone())
+    }
+
+    /// Whose progress this token stands for.
+    pub(super) fn about_token(&self, token: u64) -> Option<About> {
+        self.pending().get(&token)?.about.clone()
+    }
+
+    /// Whether any call is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.pending().values().any(|it| it.about.is_some())
+    }
+
+    /// Nothing comes from it any more: whoever waits learns it.
+    pub(super) fn end(&self) {
+        self.ended.cancel();
+        self.pending().clear();
+        if let Link::Lines(outbox) = &self.link {
+            outbox.close();
+        }
+    }
+
+    /// Something about it makes one wonder whether it is there.
+    pub(super) fn doubt(&self) {
+        self.doubted.notify_one();
+    }
+
+    /// Behind the same address there is another server now, or the same started anew: it may offer
+    /// something else, and knows of no subscription.
+    pub(super) fn is_another_now(self: &Arc<Self>) {
+        self.offers_changed();
+        for uri in self.subscriptions.uris() {
+            let peer = Arc::clone(self);
+            self.ground.tasks.spawn(async move {
+                let uri = raw_of(&uri).unwrap_or_default();
+                let params = Members::from_iter([("uri".to_owned(), uri)]);
+                if let Err(why) = peer.request(Ask::own("resources/subscribe", params)).await {
+                    tracing::warn!(backend = peer.backend, %why, "a subscription is lost");
+                }
+            });
+        }
+    }
+
+    /// It says that its lists changed. Said again before it was asked, this is nothing new.
+    pub(super) fn offers_changed(&self) {
+        if !self.offers_changed.swap(true, Ordering::AcqRel) {
+            self.tell_gateway(NoticeKind::OffersChanged);
+        }
+    }
+
+    /// It is being asked for its lists.
+    pub(super) fn asks_for_offers(&self) {
+        self.offers_changed.store(false, Ordering::Release);
+    }
+
+    pub(super) fn tell_gateway(&self, kind: NoticeKind) {
+        // Nobody listens once the host stops.
+        let _ = self.ground.notices.send(BackendNotice {
+            backend: self.backend.clone(),
+            kind,
+        });
+    }
+
+    /// Something that nobody understands: said ever more rarely.
+    pub(super) fn noise(&self, what: &str) {
+        let count = self.noise.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() {
+            tracing::warn!(backend = self.backend, count, "it says {what}; passed over");
+        }
+    }
+
+    pub(super) fn gone(&self) -> Failure {
+        Failure::NoAnswer(format!(
+            "backend `{}` did not answer: it ended",
+            self.backend
+        ))
+    }
+
+    fn not_sent(&self, not: NotSent) -> Failure {
+        match not {
+            NotSent::Closed => self.gone(),
+            NotSent::Full => Failure::NoAnswer(format!(
+                "backend `{}` did not answer: it does not read what it is sent",
+                self.backend
+            )),
+        }
+    }
+}
+
+pub(super) fn request_line(id: u64, method: &str, params: &Members) -> Vec<u8> {
+    let params = Some(params.to_raw());
+    let (id, method) = (id.into(), method.to_owned());
+    Message::Request(Request { id, method, params }).to_line()
+}
+
+/// A request that waits for its answer. Dropped before that came, it is taken back.
+struct Expected {
+    peer: Arc<Peer>,
+    id: u64,
+    can_be_taken_back: bool,
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        let unanswered = self.peer.pending().remove(&self.id).is_some();
+        if !unanswered || !self.can_be_taken_back || self.peer.ended.is_cancelled() {
+            return;
+        }
+        // Over HTTP the new era says it by closing the stream, which the dropped request did.
+        let modern = |hello: &Hello| !hello.version.has_sessions();
+        let by_closing = matches!(self.peer.link, Link::Http(_));
+        if by_closing && self.peer.hello.get().is_some_and(modern) {
+            return;
+        }
+        let params = json!({"requestId": self.id, "reason": "nobody waits for it any more"});
+        let params = raw_of(&params).ok();
+        self.peer.notify("notifications/cancelled", params);
+    }
+}

@@ -1,0 +1,101 @@
+//! Who wants to hear that a resource of this backend changed. Each subscriber alone is told, under
+//! the URI that it knows.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::gateway::client::{Client, ClientId};
+use crate::mcp::{Members, Notification, key, raw_of};
+
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions {
+    all: Mutex<Vec<Subscription>>,
+    /// The set of URIs is another than before.
+    pub(super) changed: Notify,
+}
+
+#[derive(Debug, Clone)]
+struct Subscription {
+    client: Arc<dyn Client>,
+    /// As the client knows it.
+    shown_as: String,
+    /// As the backend does.
+    uri: String,
+}
+
+impl Subscriptions {
+    /// Without those whose client has left.
+    fn all(&self) -> MutexGuard<'_, Vec<Subscription>> {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.len();
+        all.retain(|it| !it.client.gone().is_cancelled());
+        if all.len() != count {
+            self.changed.notify_one();
+        }
+        all
+    }
+
+    pub(super) fn add(&self, client: &Arc<dyn Client>, shown_as: &str, uri: &str) {
+        let mut all = self.all();
+        all.retain(|it| it.client.id() != client.id() || it.uri != uri);
+        all.push(Subscription {
+            client: Arc::clone(client),
+            shown_as: shown_as.to_owned(),
+            uri: uri.to_owned(),
+        });
+        self.changed.notify_one();
+    }
+
+    /// Whether nobody is left who wants to hear of this resource.
+    pub(super) fn remove(&self, client: ClientId, uri: &str) -> bool {
+        let mut all = self.all();
+        all.retain(|it| it.client.id() != client || it.uri != uri);
+        self.changed.notify_one();
+        all.iter().all(|it| it.uri != uri)
+    }
+
+    /// What somebody wants to hear of.
+    pub(super) fn uris(&self) -> BTreeSet<String> {
+        self.all().iter().map(|it| it.uri.clone()).collect()
+    }
+
+    /// Tells whoever wants to hear of it. What is updated may be a part of what was subscribed to.
+    pub(super) fn updated(&self, notification: &Notification) {
+        let mut params = notification.members().unwrap_or_default();
+        let Some(updated) = params.text("uri") else {
+            return;
+        };
+        forget_subscription_id(&mut params);
+        for it in self.all().iter() {
+            let shown_as = if updated == it.uri {
+                &it.shown_as
+            } else if updated.starts_with(&it.uri) {
+                &updated
+            } else {
+                continue;
+            };
+            if let Ok(uri) = raw_of(shown_as) {
+                params.set("uri", uri);
+            }
+            let (method, params) = (notification.method.clone(), Some(params.to_raw()));
+            it.client.tell(None, Notification { method, params });
+        }
+    }
+}
+
+/// It is that of the gateway's own subscription.
+fn forget_subscription_id(params: &mut Members) {
+    let Some(mut meta) = params.object(key::META) else {
+        return;
+    };
+    if meta.remove(key::SUBSCRIPTION_ID).is_none() {
+        return;
+    }
+    if meta.is_empty() {
+        params.remove(key::META);
+    } else {
+        params.set(key::META, meta.to_raw());
+    }
+}
