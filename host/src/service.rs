@@ -72,6 +72,8 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// Where what outlives the process is kept.
     pub state: Option<PathBuf>,
+    /// A client has started the host, and talks to it on standard input and output.
+    pub stdio: bool,
     /// Where the management API is; nowhere, without one.
     pub place: Option<Place>,
     /// The user's folder of settings.
@@ -88,7 +90,8 @@ pub struct SentinelService {
     hearing: watch::Sender<Option<Hearing>>,
     settling: watch::Sender<Option<Instant>>,
     standing: watch::Sender<Standing>,
-    /// Somebody asked over the management API that the host ends.
+    /// Somebody asked over the management API that the host ends, or the client that has started
+    /// it has left.
     end: CancellationToken,
     running: Option<Running>,
 }
@@ -130,7 +133,8 @@ impl SentinelService {
         self.hearing.subscribe()
     }
 
-    /// Comes back when somebody has asked over the management API that the host ends.
+    /// Comes back when somebody has asked over the management API that the host ends, or the
+    /// client that has started it has left.
     pub async fn asked_to_end(&self) {
         self.end.cancelled().await;
     }
@@ -174,6 +178,7 @@ impl SentinelService {
             place,
             settings,
             said,
+            stdio,
         } = self.options.clone();
         let base = path.parent().map(PathBuf::from).unwrap_or_default();
         let folder = base.join(&plugins.dir);
@@ -209,6 +214,9 @@ impl SentinelService {
         let target = Arc::new(LocalFile::new(path.clone()));
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (gateway, notices) = Gateway::new(base);
+        if stdio {
+            gateway.only_named_addresses();
+        }
         let memory: Box<dyn Memory> = match self.remember(state.clone(), path.clone()).await {
             Some(memory) => {
                 gateway.count_from(memory.generation());
@@ -259,6 +267,10 @@ impl SentinelService {
             return Err(lines);
         }
         self.enter(State::Running);
+        if stdio {
+            let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
+            gateway.serve_stdio(input, output, self.end.clone());
+        }
 
         let inbox = Arc::new(Inbox::default());
         let scope = Scope::File(path.into());

@@ -1,4 +1,4 @@
-//! `config-sync run`: the host, until a signal ends it. SIGTERM and SIGINT drain, a second one
+//! `config-sync run`: the host, until a signal ends it, or the client that has started it leaves. SIGTERM and SIGINT drain, a second one
 //! does not wait; SIGHUP reloads.
 
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::folders;
 use super::logging::{self, Format};
 use super::sync_flags::SyncFlags;
 use super::sync_variables;
-use crate::config::{self, Load, PluginSettings};
+use crate::config::{self, Load, PluginSettings, Transport};
 use crate::manage::Place;
 use crate::memory;
 use crate::reload::Trigger;
@@ -32,6 +32,10 @@ pub(super) struct Run {
     /// How the log on standard error is written
     #[arg(long, value_enum, default_value_t)]
     log: Format,
+    /// Serve the client that starts the host, on standard input and output, and end with it; an
+    /// address is opened only if the file names one (as does `server.transport: stdio`)
+    #[arg(long)]
+    stdio: bool,
     #[command(flatten)]
     sync: SyncFlags,
 }
@@ -87,10 +91,12 @@ impl Run {
         // From the first moment on, so that a signal during the start is not lost.
         let mut signals = Signals::listen().map_err(|error| error.to_string())?;
         let state = self.state.find()?;
-        let plugins = plugins(&path, state.as_deref())?;
+        let Beforehand { plugins, transport } = beforehand(&path, state.as_deref())?;
+        let stdio = self.stdio || transport == Transport::Stdio;
         let options = Options {
             config: path.clone(),
             plugins,
+            stdio,
             cache: folders::cache(),
             place: Some(Place::of(
                 folders::runtime().as_deref(),
@@ -106,13 +112,24 @@ impl Run {
             started = service.start() => started.map_err(|lines| lines.join("\n"))?,
             () = signals.end() => return Ok(ExitCode::SUCCESS),
         }
-        if let Some(address) = service.address() {
-            println!(
-                "Serving MCP at http://{address}/mcp ({})",
-                service.summary()
-            );
+        let summary = service.summary();
+        let mut lines = Vec::new();
+        if stdio {
+            lines.push(format!(
+                "Serving MCP on standard input and output ({summary})"
+            ));
         }
-        println!("Watching {}", path.display());
+        if let Some(address) = service.address() {
+            lines.push(format!("Serving MCP at http://{address}/mcp ({summary})"));
+        }
+        lines.push(format!("Watching {}", path.display()));
+        for line in lines {
+            // What is no message of MCP's has no place on its standard output.
+            match stdio {
+                true => eprintln!("{line}"),
+                false => println!("{line}"),
+            }
+        }
         loop {
             let ask = tokio::select! {
                 ask = signals.next() => ask,
@@ -135,10 +152,16 @@ impl Run {
     }
 }
 
-/// The section that must be known before anything can be loaded. Where the file will not do, it
+/// What must be known before anything can be loaded.
+struct Beforehand {
+    plugins: PluginSettings,
+    transport: Transport,
+}
+
+/// What must be known before anything can be loaded. Where the file will not do, it
 /// is that of the last good configuration, which is what will serve; else problems as `check`
 /// shows them.
-fn plugins(path: &Path, state: Option<&Path>) -> Result<PluginSettings, String> {
+fn beforehand(path: &Path, state: Option<&Path>) -> Result<Beforehand, String> {
     let name = path.display().to_string();
     let of_bytes =
         |bytes: &[u8]| match config::load(&name, bytes, &|name| std::env::var(name).ok(), &[]) {
@@ -146,13 +169,16 @@ fn plugins(path: &Path, state: Option<&Path>) -> Result<PluginSettings, String> 
                 "{name}: it is empty; see README.md for a first configuration"
             )),
             Load::Invalid(problems) => Err(problems.pretty(false)),
-            Load::Valid { config, .. } => Ok(config.plugins.clone()),
+            Load::Valid { config, .. } => Ok(Beforehand {
+                plugins: config.plugins.clone(),
+                transport: config.server.transport,
+            }),
         };
     find_config::read(path)
         .and_then(|bytes| of_bytes(&bytes))
         .or_else(|report| {
             let good = state.and_then(|root| memory::last_good(root, path));
-            let plugins = good.and_then(|good| of_bytes(&good.bytes).ok());
-            plugins.ok_or(report)
+            let good = good.and_then(|good| of_bytes(&good.bytes).ok());
+            good.ok_or(report)
         })
 }

@@ -47,7 +47,7 @@ pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};
 pub(crate) use reader::MapReader;
 pub use sentinel::SentinelConfig;
-pub use server::{ManagementSettings, ServerLimits, ServerSettings, Token};
+pub use server::{ManagementSettings, ServerLimits, ServerSettings, Token, Transport};
 pub use shown::shown;
 pub use sync::{
     DEBOUNCE_SECONDS, MAX_DEBOUNCE_SECONDS, OnFailure, POLL_INTERVAL_SECONDS, PROBATION_SECONDS,

@@ -19,10 +19,35 @@ pub struct ServerSettings {
     pub host: IpAddr,
     /// 0 stands for any free port.
     pub port: u16,
+    /// The file names one of the two.
+    pub is_named: bool,
+    /// Read at the start.
+    pub transport: Transport,
     /// How much clients may ask of us.
     pub limits: ServerLimits,
     /// The management API as the file has it.
     pub management: ManagementSettings,
+}
+
+/// `server.transport`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// Clients come to an address.
+    #[default]
+    StreamableHttp,
+    /// One client has started the host, and talks to it on standard input and output; others come
+    /// to an address only where the file names one.
+    Stdio,
+}
+
+impl Transport {
+    /// As the file has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::StreamableHttp => "streamable-http",
+            Self::Stdio => "stdio",
+        }
+    }
 }
 
 /// `server.limits`.
@@ -30,6 +55,8 @@ pub struct ServerSettings {
 pub struct ServerLimits {
     /// Clients that are connected at the same time.
     pub sessions: usize,
+    /// Connections that are open at the same time.
+    pub connections: usize,
     /// Bytes of one request.
     pub body: usize,
     /// A session without a word for so long is taken for abandoned.
@@ -40,6 +67,7 @@ impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             sessions: 1000,
+            connections: 2000,
             body: 4 * MIB,
             // Desktop clients sleep overnight.
             idle: Duration::from_secs(24 * 3600),
@@ -68,16 +96,20 @@ impl std::fmt::Debug for Token {
 
 impl ServerSettings {
     /// What is in force where the file says nothing, by paths.
-    pub fn defaults(&self) -> [(String, serde_json::Value); 6] {
+    pub fn defaults(&self) -> [(String, serde_json::Value); 8] {
         let Self {
             host,
             port,
+            is_named: _,
+            transport,
             limits,
             management,
         } = self;
         [
             ("host", host.to_string().into()),
             ("port", (*port).into()),
+            ("transport", transport.as_str().into()),
+            ("limits.connections", limits.connections.into()),
             ("limits.sessions", limits.sessions.into()),
             ("limits.body", (limits.body / MIB).into()),
             ("limits.idle", limits.idle.as_secs_f64().into()),
@@ -97,6 +129,8 @@ impl Default for ServerSettings {
         Self {
             host: DEFAULT_HOST,
             port: DEFAULT_PORT as u16,
+            is_named: false,
+            transport: Transport::default(),
             limits: ServerLimits::default(),
             management: ManagementSettings::default(),
         }
@@ -107,7 +141,10 @@ pub(super) fn read(root: &mut MapReader<'_>, has_auth: bool) -> ServerSettings {
     let Some(mut map) = root.get("server").and_then(|value| value.map()) else {
         return ServerSettings::default();
     };
+    let is_named = map.get("host").is_some() || map.get("port").is_some();
     let settings = ServerSettings {
+        is_named,
+        transport: transport(&mut map),
         host: map
             .get("host")
             .and_then(|value| host(&value, has_auth))
@@ -116,7 +153,6 @@ pub(super) fn read(root: &mut MapReader<'_>, has_auth: bool) -> ServerSettings {
         limits: limits(&mut map),
         management: management(&mut map),
     };
-    check_transport(&mut map);
     map.finish();
     settings
 }
@@ -153,8 +189,10 @@ fn limits(map: &mut MapReader<'_>) -> ServerLimits {
     };
     let sessions = map.integer("sessions", 1..=100_000, "", default.sessions as u64);
     let body = map.integer("body", 1..=64, " MiB", (default.body / MIB) as u64);
+    let connections = map.integer("connections", 1..=100_000, "", default.connections as u64);
     let limits = ServerLimits {
         sessions: sessions as usize,
+        connections: connections as usize,
         body: body as usize * MIB,
         idle: map.seconds("idle", 1.0..=30.0 * 86_400.0, default.idle),
     };
@@ -162,29 +200,25 @@ fn limits(map: &mut MapReader<'_>) -> ServerLimits {
     limits
 }
 
-#[derive(Clone, Copy)]
-enum Transport {
-    StreamableHttp,
-    Sse,
-    Stdio,
-}
-
-fn check_transport(map: &mut MapReader<'_>) {
+fn transport(map: &mut MapReader<'_>) -> Transport {
     let choices = [
-        ("streamable-http", Transport::StreamableHttp),
-        ("sse", Transport::Sse),
-        ("stdio", Transport::Stdio),
+        (
+            Transport::StreamableHttp.as_str(),
+            Some(Transport::StreamableHttp),
+        ),
+        (Transport::Stdio.as_str(), Some(Transport::Stdio)),
+        ("sse", None),
     ];
     let Some(value) = map.get("transport") else {
-        return;
+        return Transport::default();
     };
     match value.one_of(&choices) {
-        Some(Transport::Sse) => value.warn("only streamable-http is served", None),
-        Some(Transport::Stdio) => {
-            let help = "write `transport: streamable-http`".to_owned();
-            value.error("stdio is not in this version", Some(help));
+        Some(Some(transport)) => transport,
+        Some(None) => {
+            value.warn("only streamable-http is served", None);
+            Transport::default()
         }
-        Some(Transport::StreamableHttp) | None => {}
+        None => Transport::default(),
     }
 }
 

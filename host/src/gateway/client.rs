@@ -44,7 +44,7 @@ pub(crate) enum LogLevel {
 }
 
 impl LogLevel {
-    const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Debug,
         Self::Info,
         Self::Notice,

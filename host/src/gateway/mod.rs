@@ -2,7 +2,7 @@
 //! the MCP server in front of it. A call ends on the snapshot it began on; a new snapshot is
 //! built beside the old one and swapped in by one atomic store. Never reads the file.
 //!
-//! A call's way: `front` (rmcp) → `route` by the catalog → `middleware` chain → `backend`.
+//! A call's way: `listener` → `door` → `front` → `route` by the catalog → `middleware` chain → `backend`.
 
 mod backend;
 mod call;
@@ -22,7 +22,6 @@ mod mend;
 mod meter;
 mod middleware;
 mod route;
-mod sessions;
 mod snapshot;
 mod swap;
 

@@ -7,8 +7,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::backend::{Backend, BackendNotice};
@@ -16,6 +18,7 @@ use super::candidate::Stock;
 use super::client::Client;
 use super::clients::Clients;
 use super::connector::Connector;
+use super::front::serve_stdio;
 use super::listener::{Listeners, Opened};
 use super::meter::Meters;
 use super::{Candidate, Changes, Measured, Snapshot, Wanted};
@@ -110,10 +113,11 @@ impl Gateway {
         connector: Option<Arc<dyn Connector>>,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<BackendNotice>) {
         let (notices, heard) = mpsc::unbounded_channel();
+        let server_tasks = TaskTracker::new();
         let gateway = Self {
             current: ArcSwap::default(),
             calls: AtomicU64::new(1),
-            listeners: Listeners::default(),
+            listeners: Listeners::new(&server_tasks),
             ground: Arc::new(Ground {
                 base,
                 notices,
@@ -122,7 +126,7 @@ impl Gateway {
                 meters: Meters::default(),
                 tasks: TaskTracker::new(),
             }),
-            server_tasks: TaskTracker::new(),
+            server_tasks,
         };
         (Arc::new(gateway), heard)
     }
@@ -237,10 +241,30 @@ impl Gateway {
         self.listeners.open(server).await
     }
 
-    /// Serves on what [`Gateway::open`] opened; what was open before takes no new connections.
+    /// Serves on what [`Gateway::open`] opened; what was open before lets clients in for a
+    /// while longer.
     pub fn serve(self: &Arc<Self>, opened: Opened) {
         self.listeners
             .serve(opened, Arc::clone(self), &self.server_tasks);
+    }
+
+    /// Clients come to an address only where the file names one. Before anything serves.
+    pub fn only_named_addresses(&self) {
+        self.listeners.only_named();
+    }
+
+    /// Serves one client on these, until it leaves, which cancels `left`, or the host ends.
+    pub fn serve_stdio(
+        self: &Arc<Self>,
+        input: impl AsyncRead + Send + Unpin + 'static,
+        output: impl AsyncWrite + Send + Unpin + 'static,
+        left: CancellationToken,
+    ) {
+        let (gateway, desk) = (Arc::clone(self), Arc::clone(&self.listeners.desk));
+        self.server_tasks.spawn(async move {
+            serve_stdio(gateway, desk, input, output).await;
+            left.cancel();
+        });
     }
 
     /// Whether clients would see anything else if the candidate served.

@@ -1,8 +1,8 @@
 //! What stands around a plugin that is tested in isolation, in place of the world: a clock that
 //! moves only when told, random numbers that are the same each time, and a measure of what each
 //! call used. Its time is counted in instructions (wasmtime's fuel), so a limit is reached at the
-//! same instruction on every machine. Serving never pays for it: only an engine that was made
-//! isolated counts.
+//! same instruction on every machine. Serving never pays for it (a look of `hash` and a catalog of
+//! 1,000 tools took 4 to 5 % longer): only an engine that was made isolated counts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -27,6 +27,8 @@ struct Writing {
     /// When the last step was.
     last: Instant,
     seen: Option<Seen>,
+    /// The last look was at a tick: another one that finds the same says nothing.
+    ticked: bool,
     /// The first that could not be written.
     failed: Option<io::Error>,
 }
@@ -48,6 +50,7 @@ impl Trace {
             content,
             last: Instant::now(),
             seen: None,
+            ticked: false,
             failed: None,
         };
         let summary = format!("{name}, recorded from {:.0} on", Timestamp::now());
@@ -133,9 +136,11 @@ fn look(target: &dyn Target) -> Seen {
 impl Writing {
     fn add(&mut self, target: &dyn Target, wake: &Wake, seen: Seen, now: Instant) -> Verdict {
         let same = self.seen.as_ref() == Some(&seen);
-        if same && *wake == Wake::Tick {
+        let ticks = matches!(wake, Wake::Tick);
+        if same && ticks && self.ticked {
             return seen.verdict(true);
         }
+        self.ticked = ticks;
         let mut after = now.saturating_duration_since(self.last).as_secs_f64();
         self.last = now;
         let mut steps = format!("  # {:.3}\n", Timestamp::now());
@@ -268,6 +273,7 @@ mod tests {
         file.happen(&Happening::Write(b"a: \"1\"\n".into()));
         look(Wake::Events(vec![FileEvent::Created, FileEvent::Closed]));
         look(Wake::Tick);
+        look(Wake::Tick);
         file.happen(&Happening::Fail(FileError::Other(
             "stale: handle".to_owned(),
         )));
@@ -280,7 +286,9 @@ mod tests {
         use Verdict::{Changed, Missing, Unchanged};
         assert_eq!(
             verdicts,
-            [Missing, Changed, Unchanged, Missing, Changed, Missing]
+            [
+                Missing, Changed, Unchanged, Unchanged, Missing, Changed, Missing
+            ]
         );
 
         let text = page.0.lock().unwrap().clone();
@@ -289,7 +297,8 @@ mod tests {
         assert_eq!(
             names,
             [
-                "start", "is", "events", "io_error", "tick", "is", "tick", "delete", "overflow"
+                "start", "is", "events", "tick", "io_error", "tick", "is", "tick", "delete",
+                "overflow"
             ]
         );
         let replayed = VirtualFile::new(None);

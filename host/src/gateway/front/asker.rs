@@ -1,0 +1,167 @@
+//! A client without a session (2026-07-28), for as long as one request of it is under way. What
+//! is asked of it meanwhile waits until the request is answered with `input_required`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::value::RawValue;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::hello::Hello;
+use super::outbox::Outbox;
+use super::questions::{Questions, may_ask};
+use crate::gateway::client::{Client, ClientId, LogLevel};
+use crate::mcp::{Id, Members, Message, Notification, Raw, RpcError, Version, raw_of};
+
+/// Whoever has one connection, or one pair of standard streams.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) id: ClientId,
+    pub(super) gone: CancellationToken,
+}
+
+impl Peer {
+    pub(super) fn new() -> Self {
+        Self {
+            id: ClientId::next(),
+            gone: CancellationToken::new(),
+        }
+    }
+}
+
+/// A question that waits for an answer.
+#[derive(Debug)]
+struct Question {
+    number: u64,
+    method: String,
+    params: Option<Raw>,
+}
+
+/// What one request has led to that its client must answer.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    questions: Arc<Questions>,
+    open: Mutex<Vec<Question>>,
+    news: Notify,
+}
+
+impl Round {
+    /// The `inputRequests` that are open, as soon as there are any.
+    pub(super) async fn asked(&self) -> Raw {
+        loop {
+            let mut news = std::pin::pin!(self.news.notified());
+            news.as_mut().enable();
+            if let Some(requests) = self.requests() {
+                return requests;
+            }
+            news.await;
+        }
+    }
+
+    fn requests(&self) -> Option<Raw> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|question| self.questions.is_open(question.number));
+        let requests = open.iter().map(|question| {
+            let method = raw_of(&question.method).unwrap_or_default();
+            let members = std::iter::once(("method".to_owned(), method));
+            let params = question.params.clone();
+            let params = params.map(|params| ("params".to_owned(), params));
+            let request: Members = members.chain(params).collect();
+            (question.number.to_string(), request.to_raw())
+        });
+        let requests: Members = requests.collect();
+        (!requests.is_empty()).then(|| requests.to_raw())
+    }
+
+    /// The client came back with `inputResponses`. What it left out is asked again.
+    pub(super) fn answer(&self, responses: &Members) {
+        for (number, response) in responses.iter() {
+            if let Ok(number) = number.parse::<u64>() {
+                self.questions
+                    .answer(&number.into(), Ok(response.to_owned()));
+            }
+        }
+    }
+}
+
+/// The client of one request.
+pub(super) struct Asker {
+    pub(super) peer: Arc<Peer>,
+    pub(super) hello: Hello,
+    /// What precedes the answer goes here.
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) round: Arc<Round>,
+}
+
+impl Client for Asker {
+    fn id(&self) -> ClientId {
+        self.peer.id
+    }
+
+    fn name(&self) -> &str {
+        &self.hello.name
+    }
+
+    fn version(&self) -> Version {
+        self.hello.version
+    }
+
+    fn info(&self) -> Option<&RawValue> {
+        self.hello.info.as_deref()
+    }
+
+    fn capabilities(&self) -> &Members {
+        &self.hello.capabilities
+    }
+
+    /// It says so with each request.
+    fn log_level(&self) -> Option<LogLevel> {
+        None
+    }
+
+    fn tell(&self, about: Option<&Id>, notification: Notification) {
+        // What is about no request it hears of by `subscriptions/listen`.
+        if about.is_some() {
+            self.outbox
+                .push(Message::Notification(notification).to_line());
+        }
+    }
+
+    fn ask(
+        &self,
+        _about: &Id,
+        method: String,
+        params: Option<Raw>,
+    ) -> BoxFuture<'static, Result<Raw, RpcError>> {
+        if let Err(error) = may_ask(&self.hello.capabilities, &method) {
+            return futures::future::ready(Err(error)).boxed();
+        }
+        let mut asked = self.round.questions.ask();
+        let question = Question {
+            number: asked.number,
+            method,
+            params,
+        };
+        let mut open = self
+            .round
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        open.push(question);
+        drop(open);
+        self.round.news.notify_waiters();
+        async move {
+            asked.answer().await.unwrap_or_else(|| {
+                let say = "the client left without an answer";
+                Err(RpcError::new(RpcError::INTERNAL_ERROR, say))
+            })
+        }
+        .boxed()
+    }
+
+    fn gone(&self) -> &CancellationToken {
+        &self.peer.gone
+    }
+}

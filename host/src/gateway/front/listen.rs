@@ -1,0 +1,342 @@
+//! `subscriptions/listen` (2026-07-28): one client listens for changes, on a stream that has no
+//! end of its own. It hears of what it asked for and of nothing else.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
+
+use super::hello::Hello;
+use super::http::Connection;
+use super::outbox::Outbox;
+use super::said::{self, refuse};
+use super::stateless::UNREAD;
+use crate::gateway::client::{Client, ClientId, LogLevel};
+use crate::gateway::route::Asked;
+use crate::gateway::{Gateway, Method};
+use crate::mcp::{Id, Members, Message, Notification, Raw, RpcError, Version, key, raw_of};
+
+/// Resources that one listener may follow.
+const RESOURCES: usize = 1000;
+
+/// What a client listens for.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Filter {
+    tools: bool,
+    prompts: bool,
+    resources: bool,
+    uris: Vec<String>,
+}
+
+impl Filter {
+    fn read(params: &Members) -> Result<Self, RpcError> {
+        let wrong = |say: &str| RpcError::new(RpcError::INVALID_PARAMS, say);
+        let wanted = params
+            .object("notifications")
+            .ok_or_else(|| wrong("`notifications` says what to listen for"))?;
+        let flag = |key: &str| wanted.read(key).unwrap_or(false);
+        let uris = match wanted.get("resourceSubscriptions") {
+            None => Vec::new(),
+            Some(uris) => serde_json::from_str::<Vec<String>>(uris.get())
+                .map_err(|_| wrong("`resourceSubscriptions` is a list of URIs"))?,
+        };
+        if uris.len() > RESOURCES {
+            let say = format!("one listener may follow {RESOURCES} resources");
+            return Err(wrong(&say));
+        }
+        Ok(Self {
+            tools: flag("toolsListChanged"),
+            prompts: flag("promptsListChanged"),
+            resources: flag("resourcesListChanged"),
+            uris,
+        })
+    }
+
+    fn wants(&self, notification: &Notification) -> bool {
+        match notification.method.as_str() {
+            "notifications/tools/list_changed" => self.tools,
+            "notifications/prompts/list_changed" => self.prompts,
+            "notifications/resources/list_changed" => self.resources,
+            "notifications/resources/updated" => {
+                let uri = notification.members().ok().and_then(|it| it.text("uri"));
+                uri.is_some_and(|uri| self.uris.contains(&uri))
+            }
+            _ => false,
+        }
+    }
+
+    /// What is acknowledged.
+    fn agreed(&self) -> serde_json::Value {
+        let flags = [
+            ("toolsListChanged", self.tools),
+            ("promptsListChanged", self.prompts),
+            ("resourcesListChanged", self.resources),
+        ];
+        let flags = flags.into_iter().filter(|(_, wanted)| *wanted);
+        let mut agreed: serde_json::Map<_, _> = flags
+            .map(|(key, wanted)| (key.to_owned(), wanted.into()))
+            .collect();
+        if !self.uris.is_empty() {
+            agreed.insert("resourceSubscriptions".to_owned(), json!(self.uris));
+        }
+        agreed.into()
+    }
+}
+
+/// One client that listens.
+pub(super) struct Listener {
+    id: ClientId,
+    hello: Hello,
+    /// The request that it began with.
+    subscription: Id,
+    outbox: Arc<Outbox>,
+    state: Mutex<State>,
+    gone: CancellationToken,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    filter: Filter,
+    /// What comes before it was told that it listens.
+    early: Option<Vec<Notification>>,
+}
+
+impl Listener {
+    /// Listens from now on. Its first word on `outbox` is what was agreed on.
+    ///
+    /// # Errors
+    /// Parameters that do not say what to listen for.
+    pub(super) async fn begin(
+        gateway: &Gateway,
+        hello: Hello,
+        params: &Members,
+        subscription: Id,
+        caller: Option<String>,
+        outbox: Arc<Outbox>,
+    ) -> Result<Arc<Self>, RpcError> {
+        let mut filter = Filter::read(params)?;
+        let listener = Arc::new(Self {
+            id: ClientId::next(),
+            hello,
+            subscription,
+            outbox,
+            state: Mutex::new(State {
+                filter: filter.clone(),
+                early: Some(Vec::new()),
+            }),
+            gone: CancellationToken::new(),
+        });
+        gateway.greet(Arc::clone(&listener) as Arc<dyn Client>);
+        let mut agreed = Vec::new();
+        for uri in std::mem::take(&mut filter.uris) {
+            let subscribed = listener.follow(gateway, &uri, caller.clone()).await;
+            if subscribed {
+                agreed.push(uri);
+            }
+        }
+        filter.uris = agreed;
+        listener.acknowledge(filter);
+        Ok(listener)
+    }
+
+    /// A resource whose backend lets nobody follow it is left out.
+    async fn follow(
+        self: &Arc<Self>,
+        gateway: &Gateway,
+        uri: &str,
+        caller: Option<String>,
+    ) -> bool {
+        let uri = raw_of(&uri).unwrap_or_default();
+        let asked = Asked {
+            client: Arc::clone(self) as Arc<dyn Client>,
+            request: self.subscription.clone(),
+            caller,
+            method: Method::Subscribe,
+            params: [("uri".to_owned(), uri)].into_iter().collect(),
+            cancelled: self.gone.clone(),
+        };
+        gateway.call(asked).await.is_ok()
+    }
+
+    fn acknowledge(&self, filter: Filter) {
+        let agreed = raw_of(&filter.agreed()).unwrap_or_default();
+        let params: Members = [("notifications".to_owned(), agreed)].into_iter().collect();
+        self.say(Notification {
+            method: "notifications/subscriptions/acknowledged".to_owned(),
+            params: Some(params.to_raw()),
+        });
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.filter = filter;
+        let early = state.early.take().unwrap_or_default();
+        for notification in early {
+            if state.filter.wants(&notification) {
+                self.say(notification);
+            }
+        }
+    }
+
+    /// Says it, and to what it belongs.
+    fn say(&self, notification: Notification) {
+        let Ok(mut params) = notification.members() else {
+            return;
+        };
+        let mut meta = params.object(key::META).unwrap_or_default();
+        meta.set(key::SUBSCRIPTION_ID, self.subscription.to_raw());
+        params.set(key::META, meta.to_raw());
+        let notification = Notification {
+            params: Some(params.to_raw()),
+            ..notification
+        };
+        self.outbox
+            .push(Message::Notification(notification).to_line());
+    }
+
+    /// Comes back when it has left, or at `end`: then it is told that this is the end.
+    pub(super) async fn until(&self, end: &CancellationToken) {
+        // Whoever is not waited for any more has left.
+        let _left = self.gone.clone().drop_guard();
+        tokio::select! {
+            () = end.cancelled() => self.say_goodbye(),
+            () = self.gone.cancelled() => {}
+        }
+    }
+
+    fn say_goodbye(&self) {
+        let meta = json!({
+            "resultType": "complete",
+            "_meta": { key::SUBSCRIPTION_ID: self.subscription.to_raw() },
+        });
+        let result = raw_of(&meta).unwrap_or_default();
+        self.outbox
+            .push(said::message(self.subscription.clone(), Ok(result)));
+    }
+}
+
+impl Client for Listener {
+    fn id(&self) -> ClientId {
+        self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.hello.name
+    }
+
+    fn version(&self) -> Version {
+        self.hello.version
+    }
+
+    fn info(&self) -> Option<&RawValue> {
+        self.hello.info.as_deref()
+    }
+
+    fn capabilities(&self) -> &Members {
+        &self.hello.capabilities
+    }
+
+    fn log_level(&self) -> Option<LogLevel> {
+        None
+    }
+
+    fn tell(&self, _about: Option<&Id>, notification: Notification) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.filter.wants(&notification) {
+            return;
+        }
+        match &mut state.early {
+            Some(early) => early.push(notification),
+            None => self.say(notification),
+        }
+    }
+
+    fn ask(
+        &self,
+        _about: &Id,
+        method: String,
+        _params: Option<Raw>,
+    ) -> BoxFuture<'static, Result<Raw, RpcError>> {
+        let say = format!("{method}: a client that listens answers nothing");
+        futures::future::ready(Err(RpcError::new(RpcError::METHOD_NOT_FOUND, say))).boxed()
+    }
+
+    fn gone(&self) -> &CancellationToken {
+        &self.gone
+    }
+}
+
+/// Ends with its connection, or with the host.
+pub(super) async fn over_http(
+    connection: &Connection,
+    hello: Hello,
+    params: &Members,
+    id: Id,
+    caller: Option<String>,
+) -> Response {
+    let outbox = Arc::new(Outbox::new(UNREAD));
+    let (gateway, desk) = (&connection.gateway, &connection.desk);
+    let begun = Listener::begin(
+        gateway,
+        hello,
+        params,
+        id.clone(),
+        caller,
+        Arc::clone(&outbox),
+    );
+    let listener = match begun.await {
+        Ok(listener) => listener,
+        Err(error) => return refuse(StatusCode::OK, Some(id), error),
+    };
+    let hand = listener.gone.clone().drop_guard();
+    let (stream, end) = (Arc::clone(&outbox), desk.end.clone());
+    desk.tasks.spawn(async move {
+        listener.until(&end).await;
+        stream.end();
+    });
+    said::stream(outbox.read(None), None, CancellationToken::new(), hand)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(text: &str) -> Result<Filter, RpcError> {
+        Filter::read(&Members::parse(text).unwrap())
+    }
+
+    #[test]
+    fn a_listener_hears_what_it_asked_for_and_nothing_else() {
+        let filter = filter(
+            r#"{"notifications":{"toolsListChanged":true,"promptsListChanged":false,"new":true,
+                "resourceSubscriptions":["a://1"]}}"#,
+        )
+        .unwrap();
+        let wants = |method: &str, params: &str| {
+            filter.wants(&Notification {
+                method: format!("notifications/{method}"),
+                params: serde_json::from_str(params).ok(),
+            })
+        };
+        assert!(wants("tools/list_changed", ""));
+        assert!(!wants("prompts/list_changed", ""));
+        assert!(!wants("resources/list_changed", ""));
+        assert!(wants("resources/updated", r#"{"uri":"a://1"}"#));
+        assert!(!wants("resources/updated", r#"{"uri":"a://2"}"#));
+        assert!(!wants("resources/updated", "7"));
+        assert!(!wants("message", "{}"));
+        let agreed = json!({"toolsListChanged": true, "resourceSubscriptions": ["a://1"]});
+        assert_eq!(filter.agreed(), agreed);
+    }
+
+    #[test]
+    fn a_listener_that_does_not_say_for_what_is_refused() {
+        for params in ["{}", r#"{"notifications":[]}"#] {
+            assert!(filter(params).unwrap_err().message.contains("listen for"));
+        }
+        let uris = r#"{"notifications":{"resourceSubscriptions":[1]}}"#;
+        assert!(filter(uris).unwrap_err().message.contains("list of URIs"));
+    }
+}

@@ -1,0 +1,319 @@
+//! A client that began with `initialize`: who it is, which requests of it are under way, what it
+//! was asked, and the streams on which it is told things. The same over HTTP, where each request
+//! may have a stream of its own, and over stdio, where there is one for everything.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::hello::Hello;
+use super::outbox::{Bounds, Outbox};
+use super::questions::{Questions, may_ask};
+use crate::gateway::client::{Client, ClientId, LogLevel};
+use crate::mcp::{Id, Members, Message, Notification, Raw, Request, RpcError, Version, raw_of};
+
+/// What is kept for a client that reads later, or again.
+const KEPT: Bounds = Bounds {
+    messages: 1000,
+    bytes: 1 << 20,
+    replay: true,
+};
+/// Streams that have ended and were not read to their end, kept for a client that resumes them.
+const STREAMS: usize = 16;
+
+/// One request while it is under way.
+#[derive(Debug)]
+pub(super) struct Course {
+    /// The client took it back.
+    pub(super) cancelled: CancellationToken,
+    /// What precedes its answer, over HTTP.
+    pub(super) outbox: Arc<Outbox>,
+}
+
+/// One client's session.
+#[derive(Debug)]
+pub(super) struct Session {
+    id: ClientId,
+    /// By what name its requests say that they belong to it; empty over stdio.
+    pub(super) key: Box<str>,
+    hello: Hello,
+    caller: Mutex<Option<String>>,
+    log_level: AtomicU8,
+    /// What concerns no request.
+    pub(super) beside: Arc<Outbox>,
+    under_way: Mutex<HashMap<Id, Arc<Course>>>,
+    streams: Mutex<VecDeque<(u64, Arc<Outbox>)>>,
+    streams_given: AtomicU64,
+    pub(super) questions: Arc<Questions>,
+    began: Instant,
+    /// When it was last heard of, in milliseconds after it began.
+    heard: AtomicU64,
+    /// Streams that are open to it.
+    listening: AtomicUsize,
+    gone: CancellationToken,
+}
+
+impl Session {
+    /// Over HTTP, where it names itself by `key`.
+    pub(super) fn new(key: String, hello: Hello, caller: Option<String>) -> Self {
+        Self::make(key.into(), hello, caller, Arc::new(Outbox::new(KEPT)))
+    }
+
+    /// Over stdio, with one stream for everything.
+    pub(super) fn on(stream: Arc<Outbox>, hello: Hello) -> Self {
+        Self::make(Box::default(), hello, None, stream)
+    }
+
+    fn make(key: Box<str>, hello: Hello, caller: Option<String>, beside: Arc<Outbox>) -> Self {
+        Self {
+            id: ClientId::next(),
+            key,
+            hello,
+            caller: Mutex::new(caller),
+            log_level: AtomicU8::new(u8::MAX),
+            beside,
+            under_way: Mutex::default(),
+            streams: Mutex::default(),
+            streams_given: AtomicU64::new(0),
+            questions: Arc::default(),
+            began: Instant::now(),
+            heard: AtomicU64::new(0),
+            listening: AtomicUsize::new(0),
+            gone: CancellationToken::new(),
+        }
+    }
+
+    /// Whether it is this caller's. One that began before callers had to show who they are
+    /// belongs to the first that does.
+    pub(super) fn is_of(&self, caller: Option<&str>) -> bool {
+        let Some(caller) = caller else { return true };
+        let mut owner = self.caller.lock().unwrap_or_else(PoisonError::into_inner);
+        owner.get_or_insert_with(|| caller.to_owned()) == caller
+    }
+
+    /// It lives.
+    pub(super) fn hear(&self) {
+        let heard = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.heard.store(heard, Ordering::Relaxed);
+    }
+
+    /// Since when nothing was heard of it. `None`: it listens, or waits for an answer.
+    pub(super) fn silent_since(&self) -> Option<Instant> {
+        let busy = self.listening.load(Ordering::Relaxed) > 0 || !self.under_way().is_empty();
+        let heard = std::time::Duration::from_millis(self.heard.load(Ordering::Relaxed));
+        (!busy).then(|| self.began + heard)
+    }
+
+    /// It listens until this is dropped.
+    pub(super) fn listen(self: &Arc<Self>) -> Listening {
+        self.listening.fetch_add(1, Ordering::Relaxed);
+        Listening(Arc::clone(self))
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<Id, Arc<Course>>> {
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn streams(&self) -> MutexGuard<'_, VecDeque<(u64, Arc<Outbox>)>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request begins. What precedes its answer goes to `outbox`.
+    pub(super) fn begin(&self, request: &Id, outbox: Arc<Outbox>) -> Arc<Course> {
+        let course = Arc::new(Course {
+            cancelled: self.gone.child_token(),
+            outbox,
+        });
+        self.under_way()
+            .insert(request.clone(), Arc::clone(&course));
+        course
+    }
+
+    /// A stream of its own for a request over HTTP.
+    pub(super) fn outbox() -> Arc<Outbox> {
+        Arc::new(Outbox::new(KEPT))
+    }
+
+    /// The request has its answer, or needs none.
+    pub(super) fn end(&self, request: &Id, course: &Arc<Course>) {
+        let mut under_way = self.under_way();
+        if under_way
+            .get(request)
+            .is_some_and(|it| Arc::ptr_eq(it, course))
+        {
+            under_way.remove(request);
+        }
+        drop(under_way);
+        self.hear();
+    }
+
+    /// Takes a request back.
+    pub(super) fn cancel(&self, request: &Id) {
+        if let Some(course) = self.under_way().get(request) {
+            course.cancelled.cancel();
+        }
+    }
+
+    /// Keeps the stream of a request, so that it can be resumed, and numbers it.
+    pub(super) fn keep(&self, stream: Arc<Outbox>) -> u64 {
+        let number = self.streams_given.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut streams = self.streams();
+        streams.retain(|(_, stream)| !stream.is_done());
+        while streams.len() >= STREAMS {
+            streams.pop_front();
+        }
+        streams.push_back((number, stream));
+        number
+    }
+
+    /// The stream of this number; 0 is the one beside all requests.
+    pub(super) fn stream(&self, number: u64) -> Option<Arc<Outbox>> {
+        if number == 0 {
+            return Some(Arc::clone(&self.beside));
+        }
+        let streams = self.streams();
+        let found = streams.iter().find(|(it, _)| *it == number);
+        found.map(|(_, stream)| Arc::clone(stream))
+    }
+
+    /// From now on it wants log messages of this weight and more.
+    pub(super) fn set_log_level(&self, level: LogLevel) {
+        self.log_level.store(level as u8, Ordering::Relaxed);
+    }
+
+    /// It is gone: what is under way is taken back, its streams end.
+    pub(super) fn leave(&self) {
+        self.gone.cancel();
+        self.beside.end();
+        self.streams().iter().for_each(|(_, stream)| stream.end());
+    }
+
+    /// Where what concerns this request is said, if it is under way.
+    fn outbox_of(&self, request: Option<&Id>) -> Option<Arc<Outbox>> {
+        let under_way = self.under_way();
+        under_way.get(request?).map(|it| Arc::clone(&it.outbox))
+    }
+}
+
+impl Client for Session {
+    fn id(&self) -> ClientId {
+        self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.hello.name
+    }
+
+    fn version(&self) -> Version {
+        self.hello.version
+    }
+
+    fn info(&self) -> Option<&RawValue> {
+        self.hello.info.as_deref()
+    }
+
+    fn capabilities(&self) -> &Members {
+        &self.hello.capabilities
+    }
+
+    fn log_level(&self) -> Option<LogLevel> {
+        LogLevel::ALL
+            .into_iter()
+            .find(|level| *level as u8 == self.log_level.load(Ordering::Relaxed))
+    }
+
+    fn tell(&self, about: Option<&Id>, notification: Notification) {
+        let line = Message::Notification(notification).to_line();
+        match self.outbox_of(about) {
+            Some(outbox) => outbox.push(line),
+            None => self.beside.push_once(line),
+        }
+    }
+
+    fn ask(
+        &self,
+        about: &Id,
+        method: String,
+        params: Option<Raw>,
+    ) -> BoxFuture<'static, Result<Raw, RpcError>> {
+        if let Err(error) = may_ask(&self.hello.capabilities, &method) {
+            return futures::future::ready(Err(error)).boxed();
+        }
+        let stream = self.outbox_of(Some(about));
+        let stream = stream.unwrap_or_else(|| Arc::clone(&self.beside));
+        let mut asked = self.questions.ask();
+        let id = Id::from(asked.number);
+        let request = Request {
+            id: id.clone(),
+            method,
+            params,
+        };
+        stream.push(Message::Request(request).to_line());
+        let gone = self.gone.clone();
+        async move {
+            // If nobody wants the answer any more, the client need not go on thinking.
+            let mut unwanted = Unwanted {
+                id,
+                stream: Some(stream),
+            };
+            let answer = tokio::select! {
+                answer = asked.answer() => answer,
+                () = gone.cancelled() => None,
+            };
+            unwanted.stream = None;
+            answer.unwrap_or_else(|| {
+                Err(RpcError::new(
+                    RpcError::INTERNAL_ERROR,
+                    "the client left without an answer",
+                ))
+            })
+        }
+        .boxed()
+    }
+
+    fn gone(&self) -> &CancellationToken {
+        &self.gone
+    }
+}
+
+/// Takes a question back when it is dropped, if it has a stream still.
+struct Unwanted {
+    id: Id,
+    stream: Option<Arc<Outbox>>,
+}
+
+impl Drop for Unwanted {
+    fn drop(&mut self) {
+        let Some(stream) = self.stream.take() else {
+            return;
+        };
+        let params: Members = [("requestId".to_owned(), self.id.to_raw())]
+            .into_iter()
+            .chain(raw_of(&"nobody waits for it").map(|why| ("reason".to_owned(), why)))
+            .collect();
+        let cancelled = Notification {
+            method: "notifications/cancelled".to_owned(),
+            params: Some(params.to_raw()),
+        };
+        stream.push(Message::Notification(cancelled).to_line());
+    }
+}
+
+/// A client listens.
+#[derive(Debug)]
+pub(super) struct Listening(Arc<Session>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.listening.fetch_sub(1, Ordering::Relaxed);
+        self.0.hear();
+    }
+}

@@ -1,0 +1,108 @@
+//! All sessions over HTTP, by their keys. One that has been silent for too long ends; how long
+//! that is follows the file.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::hello::Hello;
+use super::session::Session;
+use crate::config::ServerLimits;
+use crate::gateway::client::Client;
+
+/// Between two looks for silent sessions, at most.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Every session there is.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    all: RwLock<HashMap<Box<str>, Arc<Session>>>,
+}
+
+impl Sessions {
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<Box<str>, Arc<Session>>> {
+        self.all.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Box<str>, Arc<Session>>> {
+        self.all.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new one, with a key that nobody can guess; nothing where `limit` are there already.
+    pub(super) fn begin(
+        &self,
+        hello: Hello,
+        caller: Option<String>,
+        limit: usize,
+    ) -> Option<Arc<Session>> {
+        let mut all = self.write();
+        if all.len() >= limit {
+            return None;
+        }
+        let key = uuid::Uuid::new_v4().to_string();
+        let session = Arc::new(Session::new(key, hello, caller));
+        all.insert(session.key.clone(), Arc::clone(&session));
+        Some(session)
+    }
+
+    /// The session with this key, if it is this caller's.
+    pub(super) fn get(&self, key: &str, caller: Option<&str>) -> Option<Arc<Session>> {
+        let session = self.read().get(key).cloned();
+        session.filter(|session| session.is_of(caller))
+    }
+
+    /// Ends this one.
+    pub(super) fn end(&self, session: &Session) {
+        if let Some(session) = self.write().remove(&session.key) {
+            session.leave();
+        }
+    }
+
+    /// Ends all.
+    pub(super) fn end_all(&self) {
+        let all = std::mem::take(&mut *self.write());
+        all.values().for_each(|session| session.leave());
+    }
+
+    /// Ends those that have been silent for `idle`, and says when to look again.
+    fn end_silent(&self, idle: Duration, now: Instant) -> Instant {
+        let mut silent = Vec::new();
+        let mut next = now + LOOK.min(idle);
+        for session in self.read().values() {
+            let Some(since) = session.silent_since() else {
+                continue;
+            };
+            if since + idle <= now {
+                silent.push(Arc::clone(session));
+            } else {
+                next = next.min(since + idle);
+            }
+        }
+        for session in silent {
+            tracing::info!(client = %session.name(), "its session ends: it was silent for too long");
+            self.end(&session);
+        }
+        next
+    }
+}
+
+/// Ends sessions that are silent for longer than the limits say, as they are at the moment.
+pub(super) async fn watch_silence(
+    sessions: Arc<Sessions>,
+    mut limits: watch::Receiver<ServerLimits>,
+    end: CancellationToken,
+) {
+    loop {
+        let idle = limits.borrow_and_update().idle;
+        let next = sessions.end_silent(idle, Instant::now());
+        tokio::select! {
+            () = tokio::time::sleep_until(next) => {}
+            changed = limits.changed() => if changed.is_err() { return },
+            () = end.cancelled() => return,
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Requests of the new era (2026-07-28) over HTTP: each says for itself who asks and what that
+//! client can do, and its connection is its life.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use tokio_util::sync::CancellationToken;
+
+use super::answers::{self, Query};
+use super::asker::{Asker, Peer};
+use super::hello::{Hello, discovered};
+use super::http::{Arrived, Connection, LONG, accepted};
+use super::listen;
+use super::outbox::{Bounds, Outbox};
+use super::rest::Rest;
+use super::running::{About, Held, Running, Step};
+use super::said::{self, refuse};
+use super::{asker::Round, headers};
+use crate::gateway::client::LogLevel;
+use crate::gateway::{Capability, Gateway, Method, Reply};
+use crate::mcp::{Members, Message, Request, RpcError, key};
+use tokio_util::task::TaskTracker;
+
+/// What waits for a client that does not read.
+pub(super) const UNREAD: Bounds = Bounds {
+    messages: 1000,
+    bytes: 1 << 20,
+    replay: false,
+};
+
+pub(super) async fn post(connection: &Connection, arrived: Arrived, message: Message) -> Response {
+    match message {
+        Message::Request(request) => {
+            let id = request.id.clone();
+            match checked(connection, &arrived, &request) {
+                Ok((hello, params)) => {
+                    let caller = arrived.caller.map(|it| it.0);
+                    serve(connection, hello, params, request, caller).await
+                }
+                Err(error) => refuse(StatusCode::BAD_REQUEST, Some(id), error),
+            }
+        }
+        // There is none that says anything here.
+        Message::Notification(_) => accepted(),
+        Message::Response(_) => {
+            let say = "answers go into `inputResponses` of the next request";
+            let error = RpcError::new(RpcError::INVALID_REQUEST, say);
+            refuse(StatusCode::BAD_REQUEST, None, error)
+        }
+    }
+}
+
+/// Who asks, and with what; if headers and body agree.
+fn checked(
+    connection: &Connection,
+    arrived: &Arrived,
+    request: &Request,
+) -> Result<(Hello, Members), RpcError> {
+    let params = request.members()?;
+    headers::agree(&arrived.headers, request, &params)?;
+    let hello = introduced(&params)?;
+    if request.method == "tools/call"
+        && let Some(name) = params.text("name")
+    {
+        let snapshot = connection.gateway.current();
+        let mut tools = snapshot.items(Capability::Tool).iter();
+        if let Some(tool) = tools.find(|tool| tool.shown_as == name) {
+            headers::arguments_agree(&arrived.headers, tool.json.get(), &params)?;
+        }
+    }
+    Ok((hello, params))
+}
+
+/// Who asks.
+///
+/// # Errors
+/// `_meta` that lacks what it must have, or has what means nothing.
+pub(super) fn introduced(params: &Members) -> Result<Hello, RpcError> {
+    let meta = params.object(key::META).unwrap_or_default();
+    let hello = Hello::of_meta(&meta)?;
+    if let Some(level) = meta.text(key::LOG_LEVEL)
+        && LogLevel::named(&level).is_none()
+    {
+        return Err(answers::no_level(&level).into());
+    }
+    Ok(hello)
+}
+
+async fn serve(
+    connection: &Connection,
+    hello: Hello,
+    params: Members,
+    request: Request,
+    caller: Option<String>,
+) -> Response {
+    let id = request.id.clone();
+    if request.method == "subscriptions/listen" {
+        return listen::over_http(connection, hello, &params, id, caller).await;
+    }
+    let under_way = connection.desk.answers.token();
+    let begun = begin(
+        &connection.gateway,
+        &connection.desk.tasks,
+        &connection.desk.held,
+        Whose {
+            peer: Arc::clone(&connection.peer),
+            hello,
+            caller,
+            outbox: None,
+        },
+        params,
+        request,
+    );
+    let mut running = match begun.await {
+        Ok(running) => running,
+        Err(error) => return refuse(StatusCode::OK, Some(id), error),
+    };
+    let outbox = Arc::clone(&running.outbox);
+    let step = tokio::select! {
+        biased;
+        step = running.next() => Some(step),
+        () = outbox.begun() => None,
+        () = tokio::time::sleep(LONG) => None,
+    };
+    let (desk, held) = (
+        Arc::clone(&connection.desk),
+        Arc::clone(&connection.desk.held),
+    );
+    match step {
+        Some(step) => {
+            let reply = finish(running, step, &held, &desk.tasks);
+            if outbox.is_empty() {
+                let status = reply.as_ref().err().map_or(StatusCode::OK, said::status_of);
+                return said::json(status, &id, reply);
+            }
+            outbox.push(said::message(id, reply));
+            outbox.end();
+            said::stream(outbox.read(None), None, desk.end.clone(), under_way)
+        }
+        None => {
+            // The stream is the client's hand on its request: when it lets go, it is cancelled.
+            let left = CancellationToken::new();
+            let hand = left.clone().drop_guard();
+            let reader = outbox.read(None);
+            let end = desk.end.clone();
+            desk.tasks.clone().spawn(async move {
+                let step = tokio::select! {
+                    biased;
+                    step = running.next() => step,
+                    () = left.cancelled() => return,
+                };
+                let reply = finish(running, step, &held, &desk.tasks);
+                outbox.push(said::message(id, reply));
+                outbox.end();
+            });
+            said::stream(reader, None, end, (hand, under_way))
+        }
+    }
+}
+
+/// Whose request it is, and where what precedes its answer goes, if not to a stream of its own.
+pub(super) struct Whose {
+    pub(super) peer: Arc<Peer>,
+    pub(super) hello: Hello,
+    pub(super) caller: Option<String>,
+    pub(super) outbox: Option<Arc<Outbox>>,
+}
+
+/// Begins a request, or goes on with one that is held.
+pub(super) async fn begin(
+    gateway: &Arc<Gateway>,
+    tasks: &TaskTracker,
+    held: &Arc<Held>,
+    whose: Whose,
+    params: Members,
+    request: Request,
+) -> Result<Running, RpcError> {
+    let method = Method::of(&request.method, &params);
+    let about = About {
+        caller: whose.caller.clone(),
+        method: request.method.clone(),
+        name: method.and_then(|it| it.name_in(&params)),
+    };
+    if let Some(running) = held.resume(&params, &about).await? {
+        return Ok(running);
+    }
+    let outbox = whose
+        .outbox
+        .unwrap_or_else(|| Arc::new(Outbox::new(UNREAD)));
+    let round = Arc::new(Round::default());
+    let cancelled = CancellationToken::new();
+    let client = Arc::new(Asker {
+        peer: whose.peer,
+        hello: whose.hello,
+        outbox: Arc::clone(&outbox),
+        round: Arc::clone(&round),
+    });
+    let query = Query {
+        client,
+        caller: whose.caller,
+        request,
+        cancelled: cancelled.clone(),
+    };
+    let gateway = Arc::clone(gateway);
+    let work = async move { answer(&gateway, query).await };
+    Ok(Running {
+        about,
+        reply: Rest::of(work, tasks),
+        cancelled,
+        outbox,
+        round,
+    })
+}
+
+async fn answer(gateway: &Gateway, query: Query) -> Reply {
+    match query.request.method.as_str() {
+        "server/discover" => Ok(discovered(&gateway.current())),
+        // Of the era before.
+        method @ ("initialize"
+        | "ping"
+        | "logging/setLevel"
+        | "resources/subscribe"
+        | "resources/unsubscribe") => Err(answers::no_method(method)),
+        _ => answers::shared(gateway, query).await,
+    }
+}
+
+/// What the client is told, now that its request has come so far.
+pub(super) fn finish(running: Running, step: Step, held: &Arc<Held>, tasks: &TaskTracker) -> Reply {
+    match step {
+        Step::Reply(reply) => reply,
+        Step::Asked(requests) => held.hold(running, requests, tasks),
+    }
+}

@@ -1,0 +1,280 @@
+//! The host as one MCP server on standard input and output, for clients that start it: one
+//! message a line, both eras. It ends with its input, or when its client does not read.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::answers::{self, Query, refused};
+use super::asker::Peer;
+use super::desk::Desk;
+use super::hello::{self, Hello, is_stateless};
+use super::listen::Listener;
+use super::outbox::{Bounds, Outbox, Reader};
+use super::said;
+use super::session::Session;
+use super::stateless::{self, Whose, introduced};
+use crate::gateway::client::Client;
+use crate::gateway::{CallError, Gateway, Reply};
+use crate::mcp::{Id, Message, Notification, Request, RpcError, lines};
+
+/// What waits for a client that does not read.
+const UNREAD: Bounds = Bounds {
+    messages: 100_000,
+    bytes: 64 << 20,
+    replay: false,
+};
+/// Requests that are under way at the same time.
+const REQUESTS: usize = 1000;
+/// How long what is under way may go on when the input has ended.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// How long one message may take to be taken out of the pipe.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The one client.
+struct Desktop {
+    gateway: Arc<Gateway>,
+    desk: Arc<Desk>,
+    peer: Arc<Peer>,
+    stream: Arc<Outbox>,
+    session: Option<Arc<Session>>,
+    /// Requests of the new era.
+    stateless: Arc<Mutex<HashMap<Id, CancellationToken>>>,
+    requests: TaskTracker,
+}
+
+/// Serves whoever is at the other end of these, until it leaves or the host ends.
+pub(in crate::gateway) async fn serve(
+    gateway: Arc<Gateway>,
+    desk: Arc<Desk>,
+    input: impl AsyncRead + Unpin,
+    output: impl AsyncWrite + Unpin,
+) {
+    let stream = Arc::new(Outbox::new(UNREAD));
+    let reader = stream.read(None);
+    let mut desktop = Desktop {
+        gateway,
+        desk: Arc::clone(&desk),
+        peer: Arc::new(Peer::new()),
+        stream: Arc::clone(&stream),
+        session: None,
+        stateless: Arc::default(),
+        requests: TaskTracker::new(),
+    };
+    let reading = async {
+        desktop.read(input).await;
+        desktop.requests.close();
+        let _ = tokio::time::timeout(LAST_ANSWERS, desktop.requests.wait()).await;
+        stream.end();
+        // What was said last is written yet.
+        futures::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = reading => {}
+        () = write(reader, output) => {}
+        () = desk.end.cancelled() => {}
+    }
+    desktop.peer.gone.cancel();
+    if let Some(session) = &desktop.session {
+        session.leave();
+    }
+}
+
+async fn write(mut reader: Reader, mut output: impl AsyncWrite + Unpin) {
+    while let Some((_, message)) = reader.next().await {
+        let written = async {
+            output.write_all(&message).await?;
+            output.write_all(b"\n").await?;
+            output.flush().await
+        };
+        match tokio::time::timeout(PATIENCE, written).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_closed)) => return,
+            Err(_elapsed) => {
+                tracing::warn!("the client on standard output does not read");
+                return;
+            }
+        }
+    }
+}
+
+impl Desktop {
+    async fn read(&mut self, input: impl AsyncRead + Unpin) {
+        let mut lines = lines(input, self.desk.limits().body);
+        while let Some(Ok(line)) = lines.next().await {
+            match line {
+                Ok(line) if line.trim().is_empty() => {}
+                Ok(line) => self.hear(&line),
+                Err(bad) => {
+                    let say = format!("this line is no message: {bad}");
+                    self.complain(None, RpcError::new(RpcError::PARSE_ERROR, say));
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, line: &str) {
+        match Message::parse(line.as_bytes()) {
+            Ok(Message::Request(request)) => self.request(request),
+            Ok(Message::Notification(notification)) => self.notification(&notification),
+            Ok(Message::Response(answer)) => {
+                if let (Some(session), Some(id)) = (&self.session, answer.id) {
+                    session.questions.answer(&id, answer.result);
+                }
+            }
+            Err(bad) if bad.asks || bad.id.is_none() => self.complain(bad.id, bad.error),
+            Err(bad) => tracing::debug!(error = %bad.error, "no answer"),
+        }
+    }
+
+    fn complain(&self, id: Option<Id>, error: RpcError) {
+        let result = Err(error);
+        let said = Message::Response(crate::mcp::Response { id, result });
+        self.stream.push(said.to_line());
+    }
+
+    fn answer(&self, id: Id, reply: Reply) {
+        self.stream.push(said::message(id, reply));
+    }
+
+    fn request(&mut self, request: Request) {
+        if self.requests.len() >= REQUESTS {
+            let say = format!("{REQUESTS} requests are under way");
+            return self.answer(request.id, Err(CallError::try_later(say, None)));
+        }
+        if is_stateless(request.params.as_deref()) {
+            return self.serve_stateless(request);
+        }
+        match (&self.session, request.method.as_str()) {
+            (Some(session), _) => self.serve_in(Arc::clone(session), request),
+            (None, "initialize") => match Hello::of_initialize(&request) {
+                Ok(hello) => {
+                    let version = hello.version;
+                    self.session = Some(Arc::new(Session::on(Arc::clone(&self.stream), hello)));
+                    let result = hello::initialized(&self.gateway.current(), version);
+                    self.answer(request.id, Ok(result));
+                }
+                Err(error) => self.answer(request.id, Err(refused(error))),
+            },
+            (None, "ping") => self.answer(request.id, Ok(answers::nothing())),
+            (None, _) => {
+                let say =
+                    "begin with `initialize`, or say in `_meta` who asks and in which version";
+                let error = RpcError::new(RpcError::INVALID_REQUEST, say);
+                self.answer(request.id, Err(refused(error)));
+            }
+        }
+    }
+
+    fn serve_in(&self, session: Arc<Session>, request: Request) {
+        let course = session.begin(&request.id, Arc::clone(&self.stream));
+        let (gateway, stream) = (Arc::clone(&self.gateway), Arc::clone(&self.stream));
+        self.requests.spawn(async move {
+            let id = request.id.clone();
+            let query = Query {
+                client: Arc::clone(&session) as Arc<dyn Client>,
+                caller: None,
+                request,
+                cancelled: course.cancelled.clone(),
+            };
+            let reply = answers::in_session(&gateway, &session, query).await;
+            session.end(&id, &course);
+            // What was taken back needs no answer.
+            if !course.cancelled.is_cancelled() {
+                stream.push(said::message(id, reply));
+            }
+        });
+    }
+
+    fn serve_stateless(&self, request: Request) {
+        let id = request.id.clone();
+        let taken_back = self.desk.end.child_token();
+        self.under_way().insert(id.clone(), taken_back.clone());
+        let (gateway, desk) = (Arc::clone(&self.gateway), Arc::clone(&self.desk));
+        let (peer, stream) = (Arc::clone(&self.peer), Arc::clone(&self.stream));
+        let under_way = Arc::clone(&self.stateless);
+        self.requests.spawn(async move {
+            let answered = answer_stateless(&gateway, &desk, peer, Arc::clone(&stream), request);
+            tokio::select! {
+                () = answered => {}
+                () = taken_back.cancelled() => {}
+            }
+            let mut under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
+            under_way.remove(&id);
+        });
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<Id, CancellationToken>> {
+        self.stateless
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn notification(&self, notification: &Notification) {
+        match notification.method.as_str() {
+            "notifications/initialized" => {
+                if let Some(session) = &self.session {
+                    self.gateway.greet(Arc::clone(session) as Arc<dyn Client>);
+                }
+            }
+            "notifications/cancelled" => {
+                let Some(request) = answers::cancelled(notification) else {
+                    return;
+                };
+                if let Some(taken_back) = self.under_way().get(&request) {
+                    taken_back.cancel();
+                }
+                if let Some(session) = &self.session {
+                    session.cancel(&request);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Dropped, the request is taken back.
+async fn answer_stateless(
+    gateway: &Arc<Gateway>,
+    desk: &Arc<Desk>,
+    peer: Arc<Peer>,
+    stream: Arc<Outbox>,
+    request: Request,
+) {
+    let id = request.id.clone();
+    let refuse = |error: RpcError| said::message(id.clone(), Err(refused(error)));
+    let params = request.members();
+    let known = params.and_then(|params| Ok((introduced(&params)?, params)));
+    let (hello, params) = match known {
+        Ok(known) => known,
+        Err(error) => return stream.push(refuse(error)),
+    };
+    if request.method == "subscriptions/listen" {
+        let outbox = Arc::clone(&stream);
+        let begun = Listener::begin(gateway, hello, &params, id.clone(), None, outbox);
+        return match begun.await {
+            Ok(listener) => listener.until(&desk.end).await,
+            Err(error) => stream.push(refuse(error)),
+        };
+    }
+    let whose = Whose {
+        peer,
+        hello,
+        caller: None,
+        outbox: Some(Arc::clone(&stream)),
+    };
+    let begun = stateless::begin(gateway, &desk.tasks, &desk.held, whose, params, request);
+    match begun.await {
+        Ok(mut running) => {
+            let step = running.next().await;
+            let reply = stateless::finish(running, step, &desk.held, &desk.tasks);
+            stream.push(said::message(id.clone(), reply));
+        }
+        Err(error) => stream.push(refuse(error)),
+    }
+}

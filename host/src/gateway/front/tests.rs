@@ -1,0 +1,67 @@
+//! The front as clients see it, without an address: HTTP requests in, HTTP responses out.
+
+mod held;
+mod sessions;
+mod stateless;
+mod stdio;
+
+use std::sync::Arc;
+
+use axum::body::{Bytes, to_bytes};
+use axum::http::{HeaderMap, HeaderName, Method};
+use axum::response::Response;
+use tokio_util::task::TaskTracker;
+
+use super::{Arrived, Connection, Desk};
+use crate::config::BackendSpec;
+use crate::gateway::fakes::Fakes;
+use crate::gateway::{Gateway, Wanted};
+
+/// A gateway whose one backend has these tools, and a connection to it.
+pub(super) async fn connected(tools: &[&str]) -> Connection {
+    let (gateway, _notices) = Gateway::connected_by(Arc::new(Fakes::default()));
+    let args: Vec<_> = std::iter::once(&"well").chain(tools).collect();
+    let spec = serde_json::json!({"command": "fake", "args": args});
+    let spec = BackendSpec::from_json("fake", &spec, &|_| None).unwrap();
+    let wanted = Wanted {
+        backends: vec![("fake".to_owned(), spec)],
+        ..Wanted::default()
+    };
+    let mut candidate = gateway.build(&wanted, None, false).await.unwrap();
+    let offers = candidate.offers();
+    candidate.compose(None, &offers).unwrap();
+    gateway.swap(candidate);
+    Connection::new(gateway, Arc::new(Desk::new(&TaskTracker::new())))
+}
+
+pub(super) fn arrived(method: Method, headers: &[(&'static str, &str)], body: &str) -> Arrived {
+    let headers = headers.iter().map(|(name, value)| {
+        let name = HeaderName::from_static(name);
+        (name, value.parse().unwrap())
+    });
+    let mut headers: HeaderMap = headers.collect();
+    if method == Method::POST {
+        for (name, value) in [
+            ("accept", "application/json, text/event-stream"),
+            ("content-type", "application/json"),
+        ] {
+            let name = HeaderName::from_static(name);
+            headers.entry(name).or_insert(value.parse().unwrap());
+        }
+    }
+    Arrived {
+        method,
+        headers,
+        body: Bytes::from(body.to_owned()),
+        caller: None,
+    }
+}
+
+/// Status, type and body.
+pub(super) async fn told(response: Response) -> (u16, String, String) {
+    let status = response.status().as_u16();
+    let kind = response.headers().get("content-type");
+    let kind = kind.map_or("", |it| it.to_str().unwrap()).to_owned();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, kind, String::from_utf8(body.to_vec()).unwrap())
+}

@@ -1,0 +1,283 @@
+//! The addresses at which clients are served. A new one opens before the old one lets go, and the
+//! old one lets clients in for a while longer, since they learn only by failing that it moved.
+//! Sessions are shared between all, and connections that are open live on.
+
+mod connection;
+mod patience;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Gateway;
+use super::door::Door;
+use super::front::Desk;
+use crate::config::{Problem, ServerLimits, ServerSettings};
+
+/// How long the last answers may take to be written when the host stops.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// How long an address that was left lets clients in.
+const LEAVING: Duration = Duration::from_secs(30);
+/// After a failure to accept, which mostly means that no descriptor is free.
+const RESPITE: Duration = Duration::from_millis(100);
+
+pub(super) struct Listeners {
+    /// Clients come to an address only where the file names one.
+    only_named: AtomicBool,
+    places: Mutex<Places>,
+    pub(super) desk: Arc<Desk>,
+    connections: Arc<AtomicUsize>,
+    /// The host stops: connections end after what they are at.
+    closing: CancellationToken,
+}
+
+#[derive(Default)]
+struct Places {
+    serving: Option<Place>,
+    leaving: Vec<Place>,
+}
+
+#[derive(Clone)]
+struct Place {
+    wanted: SocketAddr,
+    address: SocketAddr,
+    stay: watch::Sender<Stay>,
+}
+
+/// How long clients are let in.
+#[derive(Debug, Clone, Copy)]
+enum Stay {
+    Open,
+    Until(Instant),
+}
+
+/// An address that is open, but not served on yet; or one that serves already.
+pub struct Opened {
+    limits: ServerLimits,
+    at: At,
+}
+
+enum At {
+    Nowhere,
+    Place(SocketAddr),
+    New {
+        wanted: SocketAddr,
+        address: SocketAddr,
+        listener: TcpListener,
+    },
+}
+
+impl Listeners {
+    pub(super) fn new(tasks: &TaskTracker) -> Self {
+        Self {
+            only_named: AtomicBool::new(false),
+            places: Mutex::default(),
+            desk: Arc::new(Desk::new(tasks)),
+            connections: Arc::default(),
+            closing: CancellationToken::new(),
+        }
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.places().serving.as_ref().map(|place| place.address)
+    }
+
+    /// Whether clients are let in there already.
+    fn is_open(&self, wanted: SocketAddr) -> bool {
+        let places = self.places();
+        let mut open = places.serving.iter().chain(&places.leaving);
+        open.any(|place| place.wanted == wanted && !place.stay.is_closed())
+    }
+
+    /// From now on no address is opened that the file does not name.
+    pub(super) fn only_named(&self) {
+        self.only_named.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) async fn open(&self, server: &ServerSettings) -> Result<Opened, Problem> {
+        let (wanted, limits) = (server.address(), server.limits);
+        if self.only_named.load(Ordering::Relaxed) && !server.is_named {
+            let at = At::Nowhere;
+            return Ok(Opened { limits, at });
+        }
+        if self.is_open(wanted) {
+            let at = At::Place(wanted);
+            return Ok(Opened { limits, at });
+        }
+        let failed = |error: std::io::Error| {
+            Problem::error("server.port", format!("cannot listen on {wanted}: {error}"))
+                .help("is another program using it? choose another port, or 0 for any that is free")
+        };
+        let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let at = At::New {
+            wanted,
+            address,
+            listener,
+        };
+        Ok(Opened { limits, at })
+    }
+
+    pub(super) fn serve(&self, opened: Opened, gateway: Arc<Gateway>, tasks: &TaskTracker) {
+        self.desk.set_limits(opened.limits);
+        let mut places = self.places();
+        places.leaving.retain(|place| !place.stay.is_closed());
+        let next = match opened.at {
+            At::Nowhere => None,
+            At::Place(wanted) => {
+                let is_it = |place: &Place| place.wanted == wanted;
+                if places.serving.as_ref().is_some_and(is_it) {
+                    return;
+                }
+                let back = places.leaving.iter().position(is_it);
+                back.map(|back| places.leaving.remove(back))
+            }
+            At::New {
+                wanted,
+                address,
+                listener,
+            } => {
+                let (stay, stays) = watch::channel(Stay::Open);
+                let entrance = Entrance {
+                    door: Door {
+                        gateway,
+                        is_local: address.ip().is_loopback(),
+                    },
+                    desk: Arc::clone(&self.desk),
+                    connections: Arc::clone(&self.connections),
+                    closing: self.closing.clone(),
+                };
+                tasks.spawn(entrance.let_in(listener, stays));
+                self.desk.watch_silence();
+                Some(Place {
+                    wanted,
+                    address,
+                    stay,
+                })
+            }
+        };
+        if let Some(next) = &next {
+            next.stay.send_replace(Stay::Open);
+        }
+        if let Some(before) = std::mem::replace(&mut places.serving, next) {
+            let end = Instant::now() + LEAVING;
+            before.stay.send_replace(Stay::Until(end));
+            let (address, seconds) = (before.address, LEAVING.as_secs());
+            tracing::info!(%address, seconds, "lets clients in for a while longer");
+            places.leaving.push(before);
+        }
+    }
+
+    /// Takes no more connections.
+    pub(super) fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Ends the sessions that are left, once the last answers have been written.
+    pub(super) async fn end_sessions(&self) {
+        let answered = self.desk.answered();
+        if tokio::time::timeout(LAST_ANSWERS, answered).await.is_err() {
+            tracing::warn!("a client does not read its answer");
+        }
+        self.desk.end();
+    }
+}
+
+/// What stands behind one address.
+#[derive(Clone)]
+struct Entrance {
+    door: Door,
+    desk: Arc<Desk>,
+    connections: Arc<AtomicUsize>,
+    closing: CancellationToken,
+}
+
+impl Entrance {
+    /// Lets clients in as long as the place stays.
+    async fn let_in(self, listener: TcpListener, mut stays: watch::Receiver<Stay>) {
+        loop {
+            let until = match *stays.borrow_and_update() {
+                Stay::Open => None,
+                Stay::Until(end) => Some(end),
+            };
+            let over = async {
+                match until {
+                    Some(end) => tokio::time::sleep_until(end).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => self.receive(stream),
+                    Err(error) if is_its_own(&error) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot let a client in");
+                        tokio::time::sleep(RESPITE).await;
+                    }
+                },
+                changed = stays.changed() => if changed.is_err() { return },
+                () = over => return,
+                () = self.closing.cancelled() => return,
+            }
+        }
+    }
+
+    fn receive(&self, stream: TcpStream) {
+        // Answers are small: waiting to fill a packet (Nagle) costs each of them 40 ms.
+        let _ = stream.set_nodelay(true);
+        let limit = self.desk.limits().connections;
+        let taken = Taken::one(&self.connections);
+        if taken.all > limit {
+            connection::refuse(&stream, limit);
+            return;
+        }
+        let (door, desk) = (self.door.clone(), Arc::clone(&self.desk));
+        let closing = self.closing.clone();
+        let tasks = desk.tasks().clone();
+        tasks.spawn(async move {
+            connection::serve(stream, door, desk, closing).await;
+            drop(taken);
+        });
+    }
+}
+
+/// One of the connections that are open.
+struct Taken {
+    connections: Arc<AtomicUsize>,
+    /// How many there are with it.
+    all: usize,
+}
+
+impl Taken {
+    fn one(connections: &Arc<AtomicUsize>) -> Self {
+        let all = connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let connections = Arc::clone(connections);
+        Self { connections, all }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The client was gone before it was let in.
+fn is_its_own(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}
