@@ -9,7 +9,7 @@
 //! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
 //!    [`settings`]: who has a say in `sync`, and what is stored;
 //!    [`manage`]: answers how the host is, and takes orders;
-//! 3. [`reload`]: one transaction from settled change to new snapshot;
+//! 3. [`reload`]: one transaction from settled change to new snapshot; [`tui`]: the terminal UI;
 //! 4. [`plugin`]: the WASM detectors and handlers behind the ports of `watch` and `reload`;
 //!    [`memory`]: what outlives the process, behind the port of `reload`; [`follow`]: the watching
 //!    half alone, for any files;
@@ -34,4 +34,5 @@ pub mod settings;
 pub mod state;
 pub mod target;
 pub mod testkit;
+pub mod tui;
 pub mod watch;

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// DESIGN.md's "Rooms", highest rank first.
-const RANKS: [(&str, u32); 19] = [
+const RANKS: [(&str, u32); 20] = [
     ("main", 7),
     ("cli", 6),
     ("service", 5),
@@ -21,6 +21,7 @@ const RANKS: [(&str, u32); 19] = [
     ("plugin", 4),
     ("memory", 4),
     ("reload", 3),
+    ("tui", 3),
     ("watch", 2),
     ("gateway", 2),
     ("manage", 2),
@@ -34,19 +35,22 @@ const RANKS: [(&str, u32); 19] = [
 ];
 
 /// One foreign crate, one room (and the command line's demo server, which is an MCP server too).
-const FOREIGN: [(&str, &[&str]); 14] = [
+const FOREIGN: [(&str, &[&str]); 17] = [
     ("annotate_snippets", &["config"]),
     ("axum", &["gateway", "manage", "cli"]),
     ("clap", &["cli"]),
+    ("crossterm", &["tui"]),
     ("directories", &["cli"]),
     ("globset", &["config"]),
     ("notify", &["watch"]),
+    ("ratatui", &["tui"]),
     ("regex", &["config"]),
     ("reqwest", &["gateway", "manage"]),
     ("rmcp", &["gateway", "cli"]),
     ("serde_saphyr", &["config"]),
     ("sha2", &["state", "target"]),
     ("subtle", &["gateway"]),
+    ("tui_input", &["tui"]),
     ("wasmtime", &["plugin"]),
     ("yaml_edit", &["settings"]),
 ];

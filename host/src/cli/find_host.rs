@@ -30,11 +30,16 @@ pub(super) struct Failure {
 }
 
 impl HostArgument {
+    /// Where the host is, if there is one.
+    pub(super) fn place(&self) -> Result<Place, String> {
+        let (path, state) = (self.config.find()?, self.state.find()?);
+        let runtime = folders::runtime();
+        Ok(Place::of(runtime.as_deref(), state.as_deref(), &path))
+    }
+
     /// The client of the host.
     pub(super) async fn find(&self) -> Result<Client, Failure> {
-        let (path, state) = (self.config.find()?, self.state.find()?);
-        let place = Place::of(folders::runtime().as_deref(), state.as_deref(), &path);
-        Ok(Client::find(&place).await?)
+        Ok(Client::find(&self.place()?).await?)
     }
 }
 

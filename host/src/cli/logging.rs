@@ -1,6 +1,10 @@
-//! Where the log goes: standard error, as text or as one JSON object a line.
+//! Where the log goes: standard error, as text or as one JSON object a line; into a file while a
+//! UI has the terminal.
 
-use std::io::IsTerminal;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
 
@@ -22,19 +26,45 @@ pub(super) fn start(format: Format) {
     install(format, DEFAULT);
 }
 
+/// Bytes of a log file beyond which a new one is begun; the one before is kept.
+const LARGEST: u64 = 16 << 20;
+
+/// Installs the log of this process, at the end of this file.
+///
+/// # Errors
+/// When it cannot be opened.
+pub(super) fn start_in(file: &Path, format: Format) -> io::Result<()> {
+    if fs::metadata(file).is_ok_and(|it| it.len() > LARGEST) {
+        fs::rename(file, file.with_extension("log.1"))?;
+    }
+    let file = File::options().create(true).append(true).open(file)?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter(DEFAULT))
+        .with_writer(Mutex::new(file))
+        .with_ansi(false);
+    match format {
+        Format::Text => log.init(),
+        Format::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
 /// Installs a log that leaves out all but events and warnings.
 pub(super) fn start_quietly() {
     install(Format::Text, QUIET);
 }
 
-fn install(format: Format, default: &str) {
+fn filter(default: &str) -> EnvFilter {
     let filter = std::env::var("CONFIG_SYNC_LOG").unwrap_or_else(|_| default.to_owned());
-    let filter = EnvFilter::try_new(&filter).unwrap_or_else(|error| {
+    EnvFilter::try_new(&filter).unwrap_or_else(|error| {
         eprintln!("config-sync: CONFIG_SYNC_LOG: {error}; logging `{default}`");
         EnvFilter::new(default)
-    });
+    })
+}
+
+fn install(format: Format, default: &str) {
     let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(default))
         .with_writer(std::io::stderr);
     match format {
         Format::Text => {

@@ -26,6 +26,7 @@ mod status;
 mod sync_flags;
 mod sync_variables;
 mod tools;
+mod tui;
 mod watch;
 
 use std::process::ExitCode;
@@ -46,13 +47,14 @@ const EXAMPLES: &str = "Examples:
   config-sync run --config config.yaml     serve it, and follow every change of it
   config-sync plan next.yaml               what would a reload of that file do?
   config-sync status                       is the running host live? what serves, and why not?
+  config-sync tui                          all that on one screen, live; `run --tui` has both
   config-sync events --follow              what happens, as it happens
   config-sync reload                       reload now (as does kill -HUP PID)
   config-sync settings set debounce 0.5    store a setting (--in-file: write it into the file)
   config-sync history                      what became of each change; `history show ID` for one
   config-sync restore                      write the last good configuration back over the file
 Without --config the file is $CONFIG_SYNC_CONFIG, else config.yaml, else config.yml.
-status, events, reload, pause, resume, backends and tools find the running host by it; they end
+status, tui, events, reload, pause, resume, backends and tools find the running host by it; they end
 with 0 when all is well or done, 1 when not, 2 when it cannot be told, 3 when no host runs.";
 
 #[derive(Debug, Subcommand)]
@@ -81,6 +83,8 @@ enum Command {
     Backends(backends::Backends),
     /// The tools that clients of the running host see
     Tools(tools::Tools),
+    /// The running host on this terminal: how it is, what happens, its settings, live
+    Tui(tui::Tui),
     /// What became of the changes of the file, newest last
     History(history::History),
     /// Write an earlier good configuration back over the file; what it holds now is kept
@@ -123,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Settings(settings) => runtime.block_on(settings.run()),
         Command::Backends(backends) => runtime.block_on(backends.run()),
         Command::Tools(tools) => runtime.block_on(tools.run()),
+        Command::Tui(tui) => runtime.block_on(tui.run()),
         Command::History(history) => history.run(),
         Command::Restore(restore) => restore.run(),
         Command::Watch(watch) => runtime.block_on(watch.run()),

@@ -1,6 +1,8 @@
-//! `config-sync run`: the host, until a signal ends it, or the client that has started it leaves. SIGTERM and SIGINT drain, a second one
-//! does not wait; SIGHUP reloads.
+//! `config-sync run`: the host, until a signal ends it, or the client that has started it leaves.
+//! SIGTERM and SIGINT drain, a second one does not wait; SIGHUP reloads. With `--tui` the UI stands
+//! before it in the same process: who leaves it ends the host as SIGTERM would.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,12 +14,14 @@ use super::find_state::StateArgument;
 use super::folders;
 use super::logging::{self, Format};
 use super::sync_flags::SyncFlags;
-use super::sync_variables;
+use super::{sync_variables, tui};
 use crate::config::{self, Load, PluginSettings, Transport};
-use crate::manage::Place;
+use crate::manage::{Client, Place, Status};
 use crate::memory;
 use crate::reload::Trigger;
 use crate::service::{Options, SentinelService};
+use crate::state::{self, Folder};
+use crate::tui as ui;
 
 /// How long calls and backends have to end. Below the 30 s (Kubernetes) and 90 s (systemd)
 /// after which others end the process for us.
@@ -36,24 +40,27 @@ pub(super) struct Run {
     /// address is opened only if the file names one (as does `server.transport: stdio`)
     #[arg(long)]
     stdio: bool,
+    /// Show the host on this terminal; the log goes to `host.log` in the state folder meanwhile
+    #[arg(long, conflicts_with = "stdio")]
+    tui: bool,
     #[command(flatten)]
     sync: SyncFlags,
 }
 
 /// What a signal asks for.
-enum Ask {
+pub(super) enum Ask {
     Reload,
     End,
 }
 
-struct Signals {
+pub(super) struct Signals {
     hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    pub(super) fn listen() -> std::io::Result<Self> {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -61,7 +68,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Ask {
+    pub(super) async fn next(&mut self) -> Ask {
         tokio::select! {
             _ = self.hangup.recv() => Ask::Reload,
             _ = self.interrupt.recv() => Ask::End,
@@ -76,9 +83,9 @@ impl Signals {
 
 impl Run {
     pub(super) async fn run(&self) -> ExitCode {
-        logging::start(self.log);
         match self.serve().await {
-            Ok(code) => code,
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
             Err(report) => {
                 eprintln!("{report}");
                 ExitCode::FAILURE
@@ -86,70 +93,147 @@ impl Run {
         }
     }
 
-    async fn serve(&self) -> Result<ExitCode, String> {
+    /// Whether everything has ended in time.
+    async fn serve(&self) -> Result<bool, String> {
         let path = self.config.find()?;
+        let state = self.state.find()?;
+        self.start_log(state.as_deref(), &path)?;
         // From the first moment on, so that a signal during the start is not lost.
         let mut signals = Signals::listen().map_err(|error| error.to_string())?;
-        let state = self.state.find()?;
         let Beforehand { plugins, transport } = beforehand(&path, state.as_deref())?;
         let stdio = self.stdio || transport == Transport::Stdio;
+        if stdio && self.tui {
+            return Err(
+                "server.transport is stdio, so the client has this input and output; leave --tui \
+                 out, and see the host by `config-sync tui` in another terminal"
+                    .to_owned(),
+            );
+        }
+        let place = Place::of(folders::runtime().as_deref(), state.as_deref(), &path);
         let options = Options {
             config: path.clone(),
             plugins,
             stdio,
             cache: folders::cache(),
-            place: Some(Place::of(
-                folders::runtime().as_deref(),
-                state.as_deref(),
-                &path,
-            )),
+            place: Some(place.clone()),
             state,
             settings: folders::settings(),
             said: [sync_variables::read()?, self.sync.read()?],
         };
         let mut service = SentinelService::new(options);
-        tokio::select! {
-            started = service.start() => started.map_err(|lines| lines.join("\n"))?,
-            () = signals.end() => return Ok(ExitCode::SUCCESS),
-        }
-        let summary = service.summary();
-        let mut lines = Vec::new();
-        if stdio {
-            lines.push(format!(
-                "Serving MCP on standard input and output ({summary})"
-            ));
-        }
-        if let Some(address) = service.address() {
-            lines.push(format!("Serving MCP at http://{address}/mcp ({summary})"));
-        }
-        lines.push(format!("Watching {}", path.display()));
-        for line in lines {
-            // What is no message of MCP's has no place on its standard output.
-            match stdio {
-                true => eprintln!("{line}"),
-                false => println!("{line}"),
+        if self.tui {
+            let shown = show(place, &mut service, &mut signals).await;
+            if shown.is_err() {
+                // What has started ends, whatever became of the terminal.
+                service.stop(DRAIN).await;
             }
-        }
-        loop {
-            let ask = tokio::select! {
-                ask = signals.next() => ask,
-                () = service.asked_to_end() => Ask::End,
-            };
-            match ask {
-                Ask::Reload => service.reload(Trigger::Hangup),
-                Ask::End => break,
+            shown?;
+            let seconds = DRAIN.as_secs();
+            eprintln!("stopping: calls may end, for {seconds} seconds at most");
+        } else {
+            if !start(&mut service, &mut signals).await? {
+                return Ok(true);
             }
+            announce(&service, &path, stdio);
+            follow(&service, &mut signals, || true).await;
         }
-        let ended = tokio::select! {
+        Ok(tokio::select! {
             ended = service.stop(DRAIN) => ended,
             () = signals.end() => false,
-        };
-        Ok(if ended {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
         })
     }
+
+    fn start_log(&self, state: Option<&Path>, watched: &Path) -> Result<(), String> {
+        if !self.tui {
+            logging::start(self.log);
+            return Ok(());
+        }
+        tui::needs_terminal()?;
+        let root = state.ok_or(
+            "with --tui the log goes to a file, and this user has no home folder; name one with \
+             --state DIR",
+        )?;
+        let folder = Folder::of(root, watched).path().to_owned();
+        state::make(&folder).map_err(|error| error.to_string())?;
+        let file = folder.join("host.log");
+        let began = logging::start_in(&file, self.log);
+        began.map_err(|error| format!("{}: {error}", file.display()))
+    }
+}
+
+/// Starts. False, when a signal ends that.
+async fn start(service: &mut SentinelService, signals: &mut Signals) -> Result<bool, String> {
+    tokio::select! {
+        started = service.start() => started.map(|()| true).map_err(|lines| lines.join("\n")),
+        () = signals.end() => Ok(false),
+    }
+}
+
+/// Says where it serves, and what it watches.
+fn announce(service: &SentinelService, path: &Path, stdio: bool) {
+    let summary = service.summary();
+    let mut lines = Vec::new();
+    if stdio {
+        lines.push(format!(
+            "Serving MCP on standard input and output ({summary})"
+        ));
+    }
+    if let Some(address) = service.address() {
+        lines.push(format!("Serving MCP at http://{address}/mcp ({summary})"));
+    }
+    lines.push(format!("Watching {}", path.display()));
+    for line in lines {
+        // What is no message of MCP's has no place on its standard output.
+        match stdio {
+            true => eprintln!("{line}"),
+            false => println!("{line}"),
+        }
+    }
+}
+
+/// Until somebody wants it to end. SIGHUP reloads, as long as that is what it means.
+async fn follow(service: &SentinelService, signals: &mut Signals, reloads: fn() -> bool) {
+    loop {
+        let ask = tokio::select! {
+            ask = signals.next() => ask,
+            () = service.asked_to_end() => Ask::End,
+        };
+        match ask {
+            Ask::Reload if reloads() => service.reload(Trigger::Hangup),
+            _ => return,
+        }
+    }
+}
+
+/// As [`start`] and [`follow`], with the UI before them, which shows the start, too.
+async fn show(
+    place: Place,
+    service: &mut SentinelService,
+    signals: &mut Signals,
+) -> Result<(), String> {
+    if let Ok(client) = Client::find(&place).await {
+        let status: Status = client.get("/status").await.map_err(|it| it.to_string())?;
+        return Err(format!(
+            "a host follows {} already (process {}); `config-sync tui` shows it",
+            status.config, status.process
+        ));
+    }
+    let host = async {
+        if start(service, signals).await? {
+            follow(service, signals, has_terminal).await;
+        }
+        Ok(())
+    };
+    let owns_host = true;
+    tokio::select! {
+        ended = host => ended,
+        left = ui::run(ui::Options { place, owns_host }) => left.map_err(|it| tui::failed(&it)),
+    }
+}
+
+/// A terminal that is gone sends SIGHUP, too, and then this has an end.
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
 }
 
 /// What must be known before anything can be loaded.

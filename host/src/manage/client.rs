@@ -43,6 +43,7 @@ pub enum ClientError {
 #[derive(Debug)]
 pub struct Following {
     response: Response,
+    last_id: Option<String>,
     text: Vec<u8>,
     told: VecDeque<Told>,
 }
@@ -140,6 +141,7 @@ impl Client {
         }
         Ok(Following {
             response: accepted(request).await?,
+            last_id: id.map(str::to_owned),
             text: Vec::new(),
             told: VecDeque::new(),
         })
@@ -164,20 +166,25 @@ impl Following {
             self.text.extend_from_slice(&chunk);
             while let Some(end) = self.text.windows(2).position(|two| two == b"\n\n") {
                 let block: Vec<_> = self.text.drain(..end + 2).collect();
-                self.told.extend(told(&String::from_utf8_lossy(&block)));
+                let block = String::from_utf8_lossy(&block);
+                self.told.extend(told(&block));
+                if let Some(id) = field(&block, "id:") {
+                    self.last_id = Some(id.to_owned());
+                }
             }
         }
+    }
+
+    /// The id after which to follow anew, once this has ended.
+    pub fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
     }
 }
 
 /// What one block of the stream says; nothing, if it only keeps the connection alive.
 fn told(block: &str) -> Option<Told> {
-    let field = |name| {
-        let mut lines = block.lines();
-        lines.find_map(|line| line.strip_prefix(name).map(str::trim_start))
-    };
-    let data = field("data:")?;
-    match field("event:") {
+    let data = field(block, "data:")?;
+    match field(block, "event:") {
         Some("missed") => {
             let data: serde_json::Value = serde_json::from_str(data).ok()?;
             Some(Told::Missed(data.get("missed")?.as_u64()?))
@@ -185,6 +192,11 @@ fn told(block: &str) -> Option<Told> {
         Some("restarted") => Some(Told::Restarted),
         _ => serde_json::from_str(data).ok().map(Told::Event),
     }
+}
+
+fn field<'a>(block: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = block.lines();
+    lines.find_map(|line| line.strip_prefix(name).map(str::trim_start))
 }
 
 fn with_json(

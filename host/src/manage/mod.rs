@@ -36,4 +36,4 @@ pub use status::{
 pub const PREFIX: &str = "/manage/v1";
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

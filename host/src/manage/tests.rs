@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use self::fake::Stage;
+pub(crate) use self::fake::Stage;
 pub(super) use self::fake::status;
 use super::{ClientError, Told};
 use crate::events::{EventKind, KEPT};

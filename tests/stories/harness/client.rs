@@ -51,7 +51,7 @@ impl ClientHandler for Ear {
 }
 
 /// HTTP as the host's own client has it.
-pub(super) fn http() -> reqwest::Client {
+pub(crate) fn http() -> reqwest::Client {
     // Installed once; the error says that it already is.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().unwrap()

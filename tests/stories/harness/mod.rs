@@ -14,7 +14,7 @@ mod watching;
 use std::time::Duration;
 
 pub(crate) use api::ask;
-pub(crate) use client::{Client, List};
+pub(crate) use client::{Client, List, http};
 pub(crate) use config::{config, demo, remote};
 pub(crate) use host::{Event, Home, Host, cache, digest};
 pub(crate) use processes::{children, group, is_gone};

@@ -59,6 +59,17 @@ impl RawClient {
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
+    /// Status and text of the answer to these bytes.
+    pub(crate) async fn say(&self, body: &str) -> (u16, String) {
+        let answer = self.post(body).await;
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// By what its requests say that they are its own.
+    pub(crate) fn session(&self) -> &str {
+        &self.session
+    }
+
     async fn begin(self) -> Self {
         let mut client = self;
         let answer = client.post(HELLO).await;

@@ -18,8 +18,8 @@ use crate::manage::{
 };
 
 #[derive(Default)]
-pub(super) struct Fake {
-    pub(super) bus: EventBus,
+pub(crate) struct Fake {
+    pub(crate) bus: EventBus,
     /// The orders that it got.
     pub(super) asked: Mutex<Vec<&'static str>>,
 }
@@ -216,9 +216,9 @@ impl Host for Fake {
 }
 
 /// A fake host that serves.
-pub(super) struct Stage {
-    pub(super) host: Arc<Fake>,
-    pub(super) place: Place,
+pub(crate) struct Stage {
+    pub(crate) host: Arc<Fake>,
+    pub(crate) place: Place,
     pub(super) socket: PathBuf,
     cancel: CancellationToken,
     serving: JoinHandle<()>,
@@ -226,7 +226,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let root = TempDir::new().unwrap();
         let watched = Path::new("/etc/gateway/config.yaml");
         let place = Place::of(Some(root.path()), None, watched);
@@ -246,7 +246,7 @@ impl Stage {
         Client::find(&self.place).await.unwrap()
     }
 
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.cancel.cancel();
         self.serving.await.unwrap();
         assert!(!self.socket.exists());

@@ -1,0 +1,54 @@
+//! `config-sync tui`: the terminal UI of the running host. It ends when somebody leaves it or a
+//! signal ends it; the host goes on.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use super::find_host::{self, Failure, HostArgument};
+use super::run::Signals;
+use crate::tui;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Tui {
+    #[command(flatten)]
+    host: HostArgument,
+}
+
+impl Tui {
+    pub(super) async fn run(&self) -> ExitCode {
+        find_host::ended(self.show().await.map(|()| true))
+    }
+
+    async fn show(&self) -> Result<(), Failure> {
+        needs_terminal()?;
+        let mut signals = Signals::listen().map_err(|error| error.to_string())?;
+        let place = self.host.place()?;
+        // Once it is shown it waits for hosts; before that, whoever has none is told so.
+        self.host.find().await?;
+        let owns_host = false;
+        tokio::select! {
+            ended = tui::run(tui::Options { place, owns_host }) => {
+                Ok(ended.map_err(|error| failed(&error))?)
+            }
+            // The one that ends hosts, and SIGHUP: the terminal is gone.
+            _ = signals.next() => Ok(()),
+        }
+    }
+}
+
+/// The UI needs a terminal at both ends.
+pub(super) fn needs_terminal() -> Result<(), String> {
+    match std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        true => Ok(()),
+        false => Err(
+            "the terminal UI needs a terminal; for a script there are `config-sync status` and \
+             `config-sync events`, both with --json"
+                .to_owned(),
+        ),
+    }
+}
+
+/// What is told when the terminal fails.
+pub(super) fn failed(error: &std::io::Error) -> String {
+    format!("the terminal failed: {error}")
+}
