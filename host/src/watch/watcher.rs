@@ -270,8 +270,8 @@ impl ConfigWatcher {
                     if let Some(file) = self.files.touch(number) {
                         file.hear(event, self.by_events, now);
                     }
-                    if moves && !matches!(about, About::Inside(_)) {
-                        self.afresh = Afresh::Everything;
+                    if let (About::File(path), true) = (about, moves) {
+                        self.afresh.add(path.to_path_buf());
                     }
                 }
                 // Whatever it is that happens there: it is not known yet.

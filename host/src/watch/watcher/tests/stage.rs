@@ -86,7 +86,7 @@ impl Arm for FakeArm {
             ..Armed::default()
         }
     }
-    fn arm_inside(&mut self, _path: &Path) -> Armed {
+    fn arm_at(&mut self, _path: &Path) -> Armed {
         Armed::default()
     }
 }
