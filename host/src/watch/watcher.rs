@@ -146,7 +146,12 @@ impl ConfigWatcher {
                     self.ears.given_up = false;
                     self.tell_hearing();
                 }
-                findings = self.under_way.ends() => self.judge(findings),
+                (look, findings, was_slow) = self.under_way.ends() => {
+                    self.judge((look, findings));
+                    if was_slow {
+                        self.bus.publish(EventKind::State, "the look at the file has come back");
+                    }
+                }
                 () = inbox.arrived(), if watching => self.hear(Instant::now()),
                 () = sleep_until(turn.unwrap_or(now)), if turn.is_some() => {}
                 () = sleep_until(next_tick), if watching => {
