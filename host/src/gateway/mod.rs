@@ -5,8 +5,10 @@
 //! A call's way: `listener` → `door` → `front` → `route` by the catalog → `middleware` chain → `backend`.
 
 mod backend;
+mod beside;
 mod call;
 mod candidate;
+mod capabilities;
 mod catalog;
 mod client;
 mod clients;

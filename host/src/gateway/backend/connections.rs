@@ -100,6 +100,11 @@ impl Connections {
         })
     }
 
+    /// The connection of this client, or that of the old era, if it is open.
+    pub(super) fn open_of(&self, client: Option<ClientId>) -> Option<Arc<Peer>> {
+        locked(&self.open).get(&client)?.get().cloned()
+    }
+
     fn slot(&self, id: Option<ClientId>, name: &str) -> Result<Slot, CallError> {
         let mut open = locked(&self.open);
         let ended = |slot: &Slot| slot.get().is_some_and(|peer| peer.ended.is_cancelled());

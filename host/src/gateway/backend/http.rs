@@ -164,7 +164,7 @@ impl Http {
         let session = self.session();
         let mut headers = self.headers(peer);
         headers::of_request(&mut headers, peer, ask);
-        let body = request_line(id, ask.method, &ask.params);
+        let body = request_line(id, &ask.method, &ask.params);
         let answer = self.post(peer, body, headers).await?;
         if ask.method == "initialize" {
             self.keep_session(answer.headers().get(SESSION).cloned());

@@ -11,8 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::session::Session;
 use crate::config::ServerLimits;
-use crate::gateway::client::Client;
-use crate::gateway::client::Hello;
+use crate::gateway::client::{Client, Profile};
 
 /// Between two looks for silent sessions, at most.
 const LOOK: Duration = Duration::from_secs(60);
@@ -35,7 +34,7 @@ impl Sessions {
     /// A new one, with a key that nobody can guess; nothing where `limit` are there already.
     pub(super) fn begin(
         &self,
-        hello: Hello,
+        profile: Profile,
         caller: Option<String>,
         limit: usize,
     ) -> Option<Arc<Session>> {
@@ -44,7 +43,7 @@ impl Sessions {
             return None;
         }
         let key = uuid::Uuid::new_v4().to_string();
-        let session = Arc::new(Session::new(key, hello, caller));
+        let session = Arc::new(Session::new(key, profile, caller));
         all.insert(session.key.clone(), Arc::clone(&session));
         Some(session)
     }
