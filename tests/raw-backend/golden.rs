@@ -11,6 +11,7 @@ pub(crate) const TOOLS: [&[&str]; 2] = [
         r#"{"name":"tell","inputSchema":{"type":"object"}}"#,
         r#"{"name":"ask","inputSchema":{"type":"object"}}"#,
         r#"{"name":"withdraw","inputSchema":{"type":"object"}}"#,
+        r#"{"name":"beside","inputSchema":{"type":"object"}}"#,
         r#"{"name":"heard","inputSchema":{"type":"object"}}"#,
         r#"{"name":"announce","inputSchema":{"type":"object"}}"#,
         r#"{"name":"refuse","inputSchema":{"type":"object"},"execution":{"taskSupport":"sometimes"}}"#,

@@ -2,8 +2,8 @@
 //! stdio, or with `--http` over Streamable HTTP; as servers up to 2025-11-25 do, or with `--new` as
 //! those of 2026-07-28. Its tools: `golden` and `refuse` answer with a golden result and a golden
 //! error; `mirror` shows the parameters that reached it; `tell` says something before it answers,
-//! `ask` and `withdraw` ask their client, `announce` says something beside any call, and `heard`
-//! shows the notifications that came; `hold` ends when its caller allows it: it makes the file
+//! `ask` and `withdraw` ask their client, `announce` says something and `beside` asks something beside
+//! any call, and `heard` shows what came that nobody waited for; `hold` ends when its caller allows it: it makes the file
 //! `held` in `arguments.folder` and waits there for `release`; `babble` makes noise on both outputs
 //! before it answers, and `deep` and `vast` answer with JSON that few can read. `sin` does what no
 //! server should, as `arguments.how` says.

@@ -21,7 +21,7 @@ struct Stream {
 
 pub(crate) struct World {
     is_new: bool,
-    /// Notifications that came, as they came.
+    /// What came and nobody waited for, as it came.
     heard: Mutex<Vec<String>>,
     /// Who waits for an answer, by the id of the question.
     waiting: Mutex<HashMap<String, Sender<String>>>,
@@ -122,12 +122,16 @@ impl World {
             Some(id) if method.is_empty() => {
                 let said = fields.get("result").or_else(|| fields.get("error"));
                 let asker = locked(&self.waiting).remove(id.get());
-                if let (Some(asker), Some(said)) = (asker, said) {
+                match (asker, said) {
                     // Whoever asked may not wait any more.
-                    let _ = asker.send(said.get().to_owned());
+                    (Some(asker), Some(said)) => drop(asker.send(said.get().to_owned())),
+                    _ => locked(&self.heard).push(line.to_owned()),
                 }
             }
             Some(id) => {
+                if method == "logging/setLevel" {
+                    locked(&self.heard).push(line.to_owned());
+                }
                 let params = fields.get("params").map_or("{}", |it| it.get());
                 self.request(id, &method, params, say);
             }
@@ -158,6 +162,12 @@ impl World {
                 let result = Ok(r#"{"content":[]}"#.to_owned());
                 say(&response(self.is_new, id, method, result));
                 return self.announce();
+            }
+            "beside" => {
+                let result = Ok(r#"{"content":[]}"#.to_owned());
+                say(&response(self.is_new, id, method, result));
+                let question = r#"{"jsonrpc":"2.0","id":"beside","method":"roots/list"}"#;
+                return locked(&self.streams).retain(|stream| (stream.say)(question));
             }
             _ if method == "subscriptions/listen" && self.is_new => {
                 let asked = fields.get("notifications").map_or("{}", |it| it.get());

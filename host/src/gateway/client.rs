@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde_json::value::RawValue;
@@ -153,6 +154,10 @@ pub(crate) trait Client: Send + Sync {
         about: Option<&Id>,
         question: Question,
     ) -> BoxFuture<'static, Result<Raw, RpcError>>;
+
+    /// The backend lets go of the stream of this request, and goes on with it after `wait`: a client
+    /// that is served by such a stream may be let go as well, and comes back.
+    fn let_go(&self, _request: &Id, _wait: Duration) {}
 
     /// With what words (the parameters of `notifications/cancelled`) it took this request back, if
     /// it did.

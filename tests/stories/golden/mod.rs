@@ -2,12 +2,8 @@
 //! clients and backends of every way and era, in both directions.
 
 mod talk;
-mod wire;
 
-use tempfile::TempDir;
-
-use crate::harness::{Host, RAW_BACKEND, RawClient, Remote, config, remote, until};
-use wire::{Way, Wire, signature};
+use crate::harness::{Host, RAW_BACKEND, RawClient, Remote, Way, Wire, config, remote, signature};
 
 #[path = "../../raw-backend/golden.rs"]
 mod said;
@@ -24,8 +20,8 @@ struct Pair {
     client: Wire,
     way: Way,
     there: There,
-    /// Ends with this.
-    _server: Option<Remote>,
+    /// They end with this.
+    _others: (Option<Host>, Option<Remote>),
 }
 
 fn stdio(args: &str) -> String {
@@ -42,11 +38,19 @@ impl Pair {
         } else {
             (None, stdio(&format!("\"{era}\"")))
         };
+        let config = config("mtime", &backend, "");
+        let (host, client) = if way.is_http() {
+            let host = Host::start(&config).await;
+            let client = Wire::to(host.url(), way).await;
+            (Some(host), client)
+        } else {
+            (None, Wire::start(&config, way).await)
+        };
         Self {
-            client: Wire::connect(way, &config("mtime", &backend, "")).await,
+            client,
             way,
             there,
-            _server: server,
+            _others: (host, server),
         }
     }
 

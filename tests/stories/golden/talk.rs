@@ -1,8 +1,10 @@
 //! What is said before an answer, what backends ask, what clients tell, and what is said beside
 //! any call.
 
-use super::wire::{Way, answer_to};
-use super::{Pair, TempDir, said, until};
+use tempfile::TempDir;
+
+use super::{Pair, said};
+use crate::harness::{Way, answer_to, until};
 
 /// How the client answers, by the name of the question.
 const ANSWERS: [(&str, &str); 4] = [

@@ -10,6 +10,7 @@ mod processes;
 mod raw_client;
 mod remote;
 mod watching;
+mod wire;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub(crate) use processes::{children, group, is_gone};
 pub(crate) use raw_client::{RawClient, get, knock};
 pub(crate) use remote::Remote;
 pub(crate) use watching::Watching;
+pub(crate) use wire::{Way, Wire, answer_to, signature};
 
 /// The backend that knows nothing of MCP's types.
 pub(crate) const RAW_BACKEND: &str = env!("CARGO_BIN_EXE_raw-backend");

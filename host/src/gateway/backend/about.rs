@@ -2,6 +2,7 @@
 //! of the client to whom the connection belongs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::peer::Peer;
 use crate::gateway::client::{Client, LogLevel};
@@ -48,9 +49,18 @@ impl Peer {
         })
     }
 
-    /// Whose progress this token stands for.
-    pub(super) fn about_token(&self, token: u64) -> Option<About> {
-        self.pending().get(&token)?.about.clone()
+    /// What our request of this number is about. Its number is the token for its progress, too.
+    pub(super) fn about_request(&self, id: u64) -> Option<About> {
+        self.pending().get(&id)?.about.clone()
+    }
+
+    /// The backend has let go of the stream of our request, and goes on with it after `wait`.
+    pub(super) fn lets_go(&self, id: u64, wait: Duration) {
+        if let Some(about) = self.about_request(id)
+            && let Some(request) = about.request
+        {
+            about.client.let_go(&request, wait);
+        }
     }
 
     /// Whether any call is under way.

@@ -77,10 +77,11 @@ impl Connections {
         let (name, ground): (&str, &Arc<Ground>) = (&shared.backend, &shared.ground);
         let slot = self.slot(owner.id(), name)?;
         let opened = slot.get_or_try_init(|| async {
-            let subscriptions = match &owner {
-                Owner::Client(_) => Arc::default(),
-                Owner::OldEra => ground.subscriptions.of(&format!("{name} (old era)")),
+            let whose = match &owner {
+                Owner::Client(client) => format!("{name} of client {}", client.id()),
+                Owner::OldEra => format!("{name} (old era)"),
             };
+            let subscriptions = ground.subscriptions.of(&whose);
             let connected = connect::connect(name, spec, ground, &me, &subscriptions).await?;
             let peer = Arc::clone(&connected.peer);
             let kept = Kept {

@@ -85,7 +85,7 @@ impl Peer {
         let mut params = notification.members().unwrap_or_default();
         let about = params
             .read::<u64>("progressToken")
-            .and_then(|token| self.about_token(token));
+            .and_then(|token| self.about_request(token));
         let Some(About {
             client,
             request,

@@ -9,13 +9,15 @@ use tokio::sync::watch;
 use crate::gateway::client::{Client, ClientId};
 use crate::mcp::{Members, Notification, key, raw_of};
 
-/// Those of all backends, by name, so that they outlive each of them.
+/// Those of all connections, by name, so that they outlive each of them.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct AllSubscriptions(Mutex<BTreeMap<String, Arc<Subscriptions>>>);
 
 impl AllSubscriptions {
     pub(super) fn of(&self, name: &str) -> Arc<Subscriptions> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those of clients that have left, and of connections that nobody has.
+        all.retain(|_, it| Arc::strong_count(it) > 1 || !it.all().is_empty());
         Arc::clone(all.entry(name.to_owned()).or_default())
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::outbox::{Bounds, Outbox};
 use super::questions::{Questions, may_ask};
 use crate::gateway::client::{Client, ClientId, LogLevel, Profile, Question};
-use crate::mcp::{Id, Members, Message, Notification, Raw, Request, RpcError, raw_of};
+use crate::mcp::{Id, Members, Message, Notification, Raw, Request, RpcError, Version, raw_of};
 
 /// What is kept for a client that reads later, or again.
 const KEPT: Bounds = Bounds {
@@ -106,7 +107,7 @@ impl Session {
     /// Since when nothing was heard of it. `None`: it listens, or waits for an answer.
     pub(super) fn silent_since(&self) -> Option<Instant> {
         let busy = self.listening.load(Ordering::Relaxed) > 0 || !self.under_way().is_empty();
-        let heard = std::time::Duration::from_millis(self.heard.load(Ordering::Relaxed));
+        let heard = Duration::from_millis(self.heard.load(Ordering::Relaxed));
         (!busy).then(|| self.began + heard)
     }
 
@@ -278,6 +279,14 @@ impl Client for Session {
             })
         }
         .boxed()
+    }
+
+    fn let_go(&self, request: &Id, wait: Duration) {
+        // Over stdio the stream is everybody's; older clients may not know that they can come back.
+        let comes_back = self.version() >= Version::V20251125 && !self.key.is_empty();
+        if let Some(outbox) = self.outbox_of(Some(request)).filter(|_| comes_back) {
+            outbox.let_go(wait);
+        }
     }
 
     fn taken_back(&self, request: &Id) -> Option<Members> {

@@ -9,11 +9,13 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::harness::{Home, Host, http, soon};
+use super::client::http;
+use super::host::Home;
+use super::soon;
 
 /// How a client reaches the host, and in which era.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     Session,
     Stateless,
     StdioOld,
@@ -21,8 +23,12 @@ pub(super) enum Way {
 }
 
 impl Way {
-    pub(super) fn is_new(self) -> bool {
+    pub(crate) fn is_new(self) -> bool {
         matches!(self, Self::Stateless | Self::StdioNew)
+    }
+
+    pub(crate) fn is_http(self) -> bool {
+        matches!(self, Self::Session | Self::Stateless)
     }
 }
 
@@ -31,25 +37,23 @@ const INFO: &str = r#"{"name":"golden","version":"1","mood":1.0}"#;
 const CAN: &str = r#"{"sampling":{"odd":[]},"elicitation":{},"roots":{"listChanged":true},"experimental":{"z":{"b":1.0,"a":2}},"unknown":18446744073709551616}"#;
 
 /// What a request of the new era says of itself, at the end of its `_meta`.
-pub(super) fn signature() -> String {
+pub(crate) fn signature() -> String {
     format!(
         r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{INFO},"io.modelcontextprotocol/clientCapabilities":{CAN}"#
     )
 }
 
-pub(super) struct Wire {
+pub(crate) struct Wire {
     way: Way,
     end: End,
     heard: UnboundedReceiver<String>,
     given: u64,
     /// The result of `initialize` or `server/discover`.
-    pub(super) hello: String,
+    pub(crate) hello: String,
 }
 
 enum End {
     Http {
-        /// Ends with this.
-        _host: Box<Host>,
         url: String,
         session: Option<String>,
         hear: UnboundedSender<String>,
@@ -62,21 +66,24 @@ enum End {
 }
 
 impl Wire {
-    /// A client of a host with this config.yaml.
-    pub(super) async fn connect(way: Way, config: &str) -> Self {
+    /// A client of the host at this address.
+    pub(crate) async fn to(url: &str, way: Way) -> Self {
         let (hear, heard) = unbounded_channel();
-        let end = match way {
-            Way::Session | Way::Stateless => {
-                let host = Box::new(Host::start(config).await);
-                End::Http {
-                    url: host.url().to_owned(),
-                    _host: host,
-                    session: None,
-                    hear,
-                }
-            }
-            Way::StdioOld | Way::StdioNew => start(config, hear),
+        let end = End::Http {
+            url: url.to_owned(),
+            session: None,
+            hear,
         };
+        Self::on(end, heard, way).await
+    }
+
+    /// A client that starts a host with this config.yaml.
+    pub(crate) async fn start(config: &str, way: Way) -> Self {
+        let (hear, heard) = unbounded_channel();
+        Self::on(start(config, hear), heard, way).await
+    }
+
+    async fn on(end: End, heard: UnboundedReceiver<String>, way: Way) -> Self {
         let mut wire = Self {
             way,
             end,
@@ -113,7 +120,7 @@ impl Wire {
     }
 
     /// Sends a request with these members in its parameters and in their `_meta`; its id.
-    pub(super) async fn request(&mut self, method: &str, params: &str, meta: &str) -> String {
+    pub(crate) async fn request(&mut self, method: &str, params: &str, meta: &str) -> String {
         self.given += 1;
         let id = format!(r#""\u0061{}""#, self.given);
         let signature = signature();
@@ -133,7 +140,7 @@ impl Wire {
     }
 
     /// Asks; what is heard before the answer, and the text of the result or error.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &mut self,
         method: &str,
         params: &str,
@@ -151,12 +158,12 @@ impl Wire {
     }
 
     /// The next message.
-    pub(super) async fn hear(&mut self, what: &str) -> String {
+    pub(crate) async fn hear(&mut self, what: &str) -> String {
         soon(what, self.heard.recv()).await.unwrap()
     }
 
     /// Says it, to the letter.
-    pub(super) async fn say(&mut self, text: &str) {
+    pub(crate) async fn say(&mut self, text: &str) {
         let (url, hear) = match &mut self.end {
             End::Stdio { input, .. } => {
                 let line = format!("{text}\n");
@@ -209,7 +216,7 @@ fn text_of<'a>(json: &'a str, member: &str) -> Option<&'a str> {
 }
 
 /// The result or error, if this answers the request.
-pub(super) fn answer_to(id: &str, message: &str) -> Option<String> {
+pub(crate) fn answer_to(id: &str, message: &str) -> Option<String> {
     let rest = message.strip_prefix(&format!(r#"{{"jsonrpc":"2.0","id":{id},"#))?;
     let rest = rest
         .strip_prefix(r#""result":"#)
