@@ -48,9 +48,13 @@ fn inside(fields: &Fields, key: &str) -> Fields {
 
 /// Whether what this asks for needs other messages to come.
 pub(crate) fn waits(line: &str) -> bool {
-    [r#""name":"ask""#, r#""name":"hold""#]
-        .iter()
-        .any(|it| line.contains(it))
+    [
+        r#""name":"ask""#,
+        r#""name":"withdraw""#,
+        r#""name":"hold""#,
+    ]
+    .iter()
+    .any(|it| line.contains(it))
 }
 
 /// Whether what this asks for has more than one message for an answer.
@@ -136,7 +140,14 @@ impl World {
                 self.request(id, &method, params, say);
             }
             None if method == "notifications/initialized" => {}
-            None => locked(&self.heard).push(line.to_owned()),
+            None => {
+                let token = inside(&fields, "params").remove("progressToken");
+                let waits = token.and_then(|it| locked(&self.waiting).remove(it.get()));
+                match waits {
+                    Some(waits) => drop(waits.send(String::new())),
+                    None => locked(&self.heard).push(line.to_owned()),
+                }
+            }
         }
     }
 
@@ -233,9 +244,14 @@ impl World {
 
     fn withdraw(&self, say: &Say) -> String {
         let (_, method, params) = golden::ASKED[0];
+        let params = params.replacen('{', r#"{"_meta":{"progressToken":"gone"},"#, 1);
+        let (is_asked, asked) = channel();
+        locked(&self.waiting).insert(r#""gone""#.to_owned(), is_asked);
         say(&format!(
             r#"{{"jsonrpc":"2.0","id":"gone","method":"{method}","params":{params}}}"#
         ));
+        // Once the client says that it has begun.
+        let _ = asked.recv();
         let params = format!(r#"{{"requestId":"gone",{}}}"#, golden::WORDS);
         say(&notification("notifications/cancelled", &params));
         golden::CALLED.to_owned()

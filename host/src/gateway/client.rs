@@ -147,8 +147,8 @@ pub(crate) trait Client: Send + Sync {
 
     /// Asks it something (sampling, elicitation, roots) in the course of its request `about`, or
     /// beside any. A client of the new era gets it as `input_required` and answers with its next
-    /// request; beside any it cannot be asked. If the future is dropped, nobody wants the answer
-    /// any more.
+    /// request; beside any it cannot be asked. One that leaves, or takes the request back, gives an
+    /// error for an answer. If the future is dropped, nobody wants the answer any more.
     fn ask(
         &self,
         about: Option<&Id>,
@@ -162,6 +162,11 @@ pub(crate) trait Client: Send + Sync {
     /// With what words (the parameters of `notifications/cancelled`) it took this request back, if
     /// it did.
     fn taken_back(&self, request: &Id) -> Option<Members>;
+
+    /// How it left, for people.
+    fn farewell(&self) -> &'static str {
+        "left"
+    }
 
     /// Cancelled when it left.
     fn gone(&self) -> &CancellationToken;

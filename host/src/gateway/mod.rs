@@ -12,6 +12,7 @@ mod capabilities;
 mod catalog;
 mod client;
 mod clients;
+mod comings;
 mod connector;
 mod door;
 #[cfg(test)]

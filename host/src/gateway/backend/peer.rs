@@ -200,7 +200,13 @@ impl Peer {
                 }
             }
             Link::Http(http) => tokio::select! {
-                answer = http.request(self, id, &ask) => answer,
+                answer = http.request(self, id, &ask) => {
+                    if matches!(&answer, Ok(_) | Err(Failure::Error(_))) {
+                        // It has its answer, and cannot be taken back.
+                        self.pending().remove(&id);
+                    }
+                    answer
+                }
                 // On a stream that is not its own.
                 Ok(answer) = answered => answer,
                 () = cancelled.cancelled() => Err(Failure::Cancelled),

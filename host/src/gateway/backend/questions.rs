@@ -118,10 +118,6 @@ impl Peer {
             let asked = about.client.ask(about.request.as_ref(), question);
             let answer = tokio::select! {
                 answer = asked => Some(answer),
-                () = about.client.gone().cancelled() => {
-                    let say = "the client that was asked has left";
-                    Some(Err(RpcError::new(RpcError::INTERNAL_ERROR, say)))
-                }
                 () = taken_back.cancelled() => None,
                 () = peer.ended.cancelled() => None,
             };

@@ -91,6 +91,8 @@ pub(super) struct Asker {
     /// What precedes the answer goes here.
     pub(super) outbox: Arc<Outbox>,
     pub(super) round: Arc<Round>,
+    /// Nobody waits for the request any more. (It may go on over several connections.)
+    pub(super) cancelled: CancellationToken,
     /// With what words the request is taken back, where that takes words.
     pub(super) taken_back: Arc<OnceLock<Members>>,
 }
@@ -144,8 +146,13 @@ impl Client for Asker {
         open.push(question);
         drop(open);
         self.round.news.notify_waiters();
+        let cancelled = self.cancelled.clone();
         async move {
-            asked.answer().await.unwrap_or_else(|| {
+            let answer = tokio::select! {
+                answer = asked.answer() => answer,
+                () = cancelled.cancelled() => None,
+            };
+            answer.unwrap_or_else(|| {
                 let say = "the client left without an answer";
                 Err(RpcError::new(RpcError::INTERNAL_ERROR, say))
             })

@@ -279,7 +279,7 @@ impl Connection {
     fn leave(&self, arrived: &Arrived) -> Response {
         match self.session(arrived) {
             Ok(session) => {
-                self.desk.sessions.end(&session);
+                self.desk.sessions.end(&session, "ended its session");
                 StatusCode::NO_CONTENT.into_response()
             }
             Err(refused) => refused(None),

@@ -70,12 +70,12 @@ impl Outbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a message. After the end nothing is added.
-    pub(super) fn push(&self, message: impl Into<Bytes>) {
+    /// Adds a message. False: after the end nothing is added.
+    pub(super) fn push(&self, message: impl Into<Bytes>) -> bool {
         let message = message.into();
         let mut state = self.state();
         if state.ended {
-            return;
+            return false;
         }
         state.bytes += message.len();
         state.kept.push_back(message);
@@ -87,6 +87,7 @@ impl Outbox {
         }
         drop(state);
         self.news.notify_waiters();
+        true
     }
 
     /// As [`Self::push`], unless nobody reads and the same message waits already: to whoever comes

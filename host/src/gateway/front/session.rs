@@ -58,6 +58,7 @@ pub(super) struct Session {
     /// Streams that are open to it.
     listening: AtomicUsize,
     gone: CancellationToken,
+    farewell: OnceLock<&'static str>,
 }
 
 impl Session {
@@ -87,6 +88,7 @@ impl Session {
             heard: AtomicU64::new(0),
             listening: AtomicUsize::new(0),
             gone: CancellationToken::new(),
+            farewell: OnceLock::new(),
         }
     }
 
@@ -192,8 +194,9 @@ impl Session {
         self.log_level.store(level as u8, Ordering::Relaxed);
     }
 
-    /// It is gone: what is under way is taken back, its streams end.
-    pub(super) fn leave(&self) {
+    /// It is gone, and how: what is under way is taken back, its streams end.
+    pub(super) fn leave(&self, how: &'static str) {
+        let _ = self.farewell.set(how);
         self.gone.cancel();
         self.beside.end();
         self.streams().iter().for_each(|(_, stream)| stream.end());
@@ -258,19 +261,19 @@ impl Client for Session {
             params,
         };
         stream.push(Message::Request(request).to_line());
-        let gone = self.gone.clone();
+        let (gone, beside) = (self.gone.clone(), Arc::clone(&self.beside));
         async move {
             // If nobody wants the answer any more, the client need not go on thinking.
             let mut unwanted = Unwanted {
                 id,
-                stream: Some(stream),
+                streams: Some([stream, beside]),
                 taken_back,
             };
             let answer = tokio::select! {
                 answer = asked.answer() => answer,
                 () = gone.cancelled() => None,
             };
-            unwanted.stream = None;
+            unwanted.streams = None;
             answer.unwrap_or_else(|| {
                 Err(RpcError::new(
                     RpcError::INTERNAL_ERROR,
@@ -293,21 +296,26 @@ impl Client for Session {
         self.under_way().get(request)?.taken_back.get().cloned()
     }
 
+    fn farewell(&self) -> &'static str {
+        self.farewell.get().copied().unwrap_or("left")
+    }
+
     fn gone(&self) -> &CancellationToken {
         &self.gone
     }
 }
 
-/// Takes a question back when it is dropped, if it has a stream still.
+/// Takes a question back when it is dropped, if it has streams still: on the first that has not
+/// ended.
 struct Unwanted {
     id: Id,
-    stream: Option<Arc<Outbox>>,
+    streams: Option<[Arc<Outbox>; 2]>,
     taken_back: Arc<OnceLock<Members>>,
 }
 
 impl Drop for Unwanted {
     fn drop(&mut self) {
-        let Some(stream) = self.stream.take() else {
+        let Some(streams) = self.streams.take() else {
             return;
         };
         let mut params = self.taken_back.get().cloned().unwrap_or_else(|| {
@@ -319,7 +327,8 @@ impl Drop for Unwanted {
             method: "notifications/cancelled".to_owned(),
             params: Some(params.to_raw()),
         };
-        stream.push(Message::Notification(cancelled).to_line());
+        let line = Message::Notification(cancelled).to_line();
+        let _ = streams.iter().any(|stream| stream.push(line.clone()));
     }
 }
 

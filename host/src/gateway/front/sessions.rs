@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::session::Session;
 use crate::config::ServerLimits;
-use crate::gateway::client::{Client, Profile};
+use crate::gateway::client::Profile;
 
 /// Between two looks for silent sessions, at most.
 const LOOK: Duration = Duration::from_secs(60);
@@ -54,17 +54,18 @@ impl Sessions {
         session.filter(|session| session.is_of(caller))
     }
 
-    /// Ends this one.
-    pub(super) fn end(&self, session: &Session) {
+    /// Ends this one; how, for people.
+    pub(super) fn end(&self, session: &Session, how: &'static str) {
         if let Some(session) = self.write().remove(&session.key) {
-            session.leave();
+            session.leave(how);
         }
     }
 
     /// Ends all.
     pub(super) fn end_all(&self) {
         let all = std::mem::take(&mut *self.write());
-        all.values().for_each(|session| session.leave());
+        let how = "is let go: the host stops";
+        all.values().for_each(|session| session.leave(how));
     }
 
     /// Ends those that have been silent for `idle`, and says when to look again.
@@ -82,8 +83,10 @@ impl Sessions {
             }
         }
         for session in silent {
-            tracing::info!(client = %session.name(), "its session ends: it was silent for too long");
-            self.end(&session);
+            self.end(
+                &session,
+                "was silent for too long (server.limits.idle); its session ended",
+            );
         }
         next
     }

@@ -201,6 +201,7 @@ pub(super) async fn begin(
         profile: whose.profile,
         outbox: Arc::clone(&outbox),
         round: Arc::clone(&round),
+        cancelled: cancelled.clone(),
         taken_back: whose.taken_back,
     });
     let query = Query {

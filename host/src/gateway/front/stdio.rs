@@ -89,7 +89,7 @@ pub(in crate::gateway) async fn serve(
     }
     desktop.peer.gone.cancel();
     if let Some(session) = &desktop.session {
-        session.leave();
+        session.leave("left");
     }
 }
 

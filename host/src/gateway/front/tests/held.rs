@@ -27,14 +27,15 @@ fn about(name: &str) -> About {
 fn call(tasks: &TaskTracker, questions: u32) -> Running {
     let meta = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}"#;
     let (outbox, round) = (Arc::new(Outbox::new(UNREAD)), Arc::new(Round::default()));
+    let cancelled = CancellationToken::new();
     let client = Asker {
         peer: Arc::new(Peer::new()),
         profile: Profile::of_meta(&Members::parse(meta).unwrap()).unwrap(),
         outbox: Arc::clone(&outbox),
         round: Arc::clone(&round),
+        cancelled: cancelled.clone(),
         taken_back: Arc::default(),
     };
-    let cancelled = CancellationToken::new();
     let until = cancelled.clone();
     let work = async move {
         let asking = async {
