@@ -2,11 +2,12 @@
 //! stdio, or with `--http` over Streamable HTTP; as servers up to 2025-11-25 do, or with `--new` as
 //! those of 2026-07-28. Its tools: `golden` and `refuse` answer with a golden result and a golden
 //! error; `mirror` shows the parameters that reached it; `tell` says something before it answers,
-//! `ask` and `withdraw` ask their client, `announce` says something and `beside` asks something beside
-//! any call, and `heard` shows what came that nobody waited for; `hold` ends when its caller allows it: it makes the file
-//! `held` in `arguments.folder` and waits there for `release`; `babble` makes noise on both outputs
-//! before it answers, and `deep` and `vast` answer with JSON that few can read. `sin` does what no
-//! server should, as `arguments.how` says.
+//! `ask` and `withdraw` ask their client, `announce` says something and `beside` asks something
+//! beside any call, and `heard` shows what came that nobody waited for; `hold` ends when its caller
+//! allows it: it makes the file `held` in `arguments.folder` and waits there for `release`; `babble`
+//! makes noise on both outputs before it answers, and `deep` and `vast` answer with JSON that few
+//! can read. `sin` does what no server should, as `arguments.how` says. Asked `server/discover`
+//! without knowing it, it does what `--at-discover` says: `exit`, `silence` or `noise`.
 
 mod deeds;
 mod golden;
@@ -31,6 +32,7 @@ fn main() -> Result<(), Error> {
     if is("--http") {
         return http::serve(&world);
     }
+    let at_discover = args.iter().skip_while(|arg| *arg != "--at-discover").last();
     let print = |line: &str| {
         let mut output = std::io::stdout().lock();
         // Whoever does not read has left.
@@ -41,6 +43,14 @@ fn main() -> Result<(), Error> {
     world.listen(None, Box::new(print));
     for line in std::io::stdin().lock().lines() {
         let line = line?;
+        if line.contains(r#""method":"server/discover""#) {
+            match at_discover.map(String::as_str) {
+                Some("exit") => std::process::exit(3),
+                Some("silence") => continue,
+                Some("noise") => println!("usage: raw-backend [OPTIONS]\n{{\"id\":"),
+                _ => {}
+            }
+        }
         if !talk::waits(&line) {
             world.hear(&line, &print);
             continue;

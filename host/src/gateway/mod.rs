@@ -5,7 +5,7 @@
 //! A call's way: `listener` → `door` → `front` → `route` by the catalog → `middleware` chain → `backend`.
 
 mod backend;
-mod beside;
+mod beside_calls;
 mod call;
 mod candidate;
 mod capabilities;
@@ -28,7 +28,7 @@ mod route;
 mod snapshot;
 mod swap;
 
-pub use backend::{BackendNotice, Health, NoticeKind};
+pub use backend::{BackendNotice, Condition, Health, Life, NoticeKind};
 pub use call::{Call, CallError, Method, Origin, Reply};
 pub use candidate::{Candidate, Wanted};
 pub use catalog::{Capability, Changes, Entry, Offer};

@@ -12,7 +12,8 @@ use futures::future::{BoxFuture, OptionFuture};
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-use super::peer::{Ask, Failure, Link, Peer};
+use super::failure::Failure;
+use super::peer::{Ask, Link, Peer};
 use crate::mcp::{Members, Raw, raw_of};
 
 /// How long to wait before listening again, the first time; doubled each time.
@@ -137,8 +138,8 @@ async fn subscribe(peer: &Arc<Peer>) {
                 peer.confirmed.send_modify(|it| it.never = true);
                 return;
             }
-            Then::Ended(Err(Failure::Error(error))) => {
-                tracing::debug!(backend = peer.backend, %error, "it lets nobody listen");
+            Then::Ended(Err(refused @ (Failure::Error(_) | Failure::Refused(_)))) => {
+                tracing::debug!(backend = peer.backend, %refused, "it lets nobody listen");
             }
             Then::Ended(Err(Failure::NoAnswer(_) | Failure::Cancelled)) => peer.doubt(),
         }

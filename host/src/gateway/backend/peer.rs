@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -13,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::about::About;
 use super::era;
+use super::failure::Failure;
 use super::hello::{Hello, Introduction};
 use super::http::Http;
 use super::listen::Confirmed;
@@ -51,6 +51,8 @@ pub(super) struct Peer {
     pub(super) ground: Arc<Ground>,
     /// Cancelled when nothing comes from it any more.
     pub(super) ended: CancellationToken,
+    /// Why that is so, where it was the gateway that gave it up.
+    given_up: OnceLock<String>,
     /// Notified when somebody wonders whether it is there.
     pub(super) doubted: Notify,
     /// How much it said that nobody understands.
@@ -63,27 +65,6 @@ pub(super) struct Pending {
     pub(super) about: Option<About>,
     /// It listens, and this waits for the acknowledgement, which comes once.
     listens: Option<Option<oneshot::Sender<Members>>>,
-}
-
-/// Why there is no result.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// The backend says so.
-    Error(RpcError),
-    /// There is no answer; why, for clients, without paths and addresses.
-    NoAnswer(String),
-    /// Nobody wants it any more.
-    Cancelled,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Error(error) => error.fmt(f),
-            Self::NoAnswer(why) => f.write_str(why),
-            Self::Cancelled => f.write_str("it was cancelled"),
-        }
-    }
 }
 
 /// A request to a backend.
@@ -166,6 +147,7 @@ impl Peer {
             offers_changed: AtomicBool::new(false),
             ground: Arc::clone(ground),
             ended: CancellationToken::new(),
+            given_up: OnceLock::new(),
             doubted: Notify::new(),
             noise: AtomicU64::new(0),
         })
@@ -201,7 +183,7 @@ impl Peer {
             }
             Link::Http(http) => tokio::select! {
                 answer = http.request(self, id, &ask) => {
-                    if matches!(&answer, Ok(_) | Err(Failure::Error(_))) {
+                    if matches!(&answer, Ok(_) | Err(Failure::Error(_) | Failure::Refused(_))) {
                         // It has its answer, and cannot be taken back.
                         self.pending().remove(&id);
                     }
@@ -304,11 +286,7 @@ impl Peer {
     pub(super) fn cannot_be_read(&self, id: u64, why: &str) -> bool {
         let pending = self.pending().remove(&id);
         let Some(pending) = pending else { return false };
-        let say = format!(
-            "backend `{}` gave an answer that cannot be read: {why}",
-            self.backend
-        );
-        let _ = pending.answer.send(Err(Failure::NoAnswer(say)));
+        let _ = pending.answer.send(Err(Failure::unreadable(why)));
         true
     }
 
@@ -319,8 +297,7 @@ impl Peer {
         let Some(only) = only.flatten().and_then(|id| pending.remove(&id)) else {
             return false;
         };
-        let say = format!("backend `{}` {what}", self.backend);
-        let _ = only.answer.send(Err(Failure::NoAnswer(say)));
+        let _ = only.answer.send(Err(Failure::NoAnswer(what.to_owned())));
         true
     }
 
@@ -331,6 +308,17 @@ impl Peer {
         if let Link::Lines(outbox) = &self.link {
             outbox.close();
         }
+    }
+
+    /// As [`Peer::end`], for this reason.
+    pub(super) fn end_since(&self, why: String) {
+        let _ = self.given_up.set(why);
+        self.end();
+    }
+
+    /// Why it ended: `how`, unless it was given up before.
+    pub(super) fn why_ended(&self, how: String) -> String {
+        self.given_up.get().cloned().unwrap_or(how)
     }
 
     /// Something about it makes one wonder whether it is there.
@@ -393,19 +381,13 @@ impl Peer {
     }
 
     pub(super) fn gone(&self) -> Failure {
-        Failure::NoAnswer(format!(
-            "backend `{}` did not answer: it ended",
-            self.backend
-        ))
+        Failure::silent("it ended")
     }
 
     fn not_sent(&self, not: NotSent) -> Failure {
         match not {
             NotSent::Closed => self.gone(),
-            NotSent::Full => Failure::NoAnswer(format!(
-                "backend `{}` did not answer: it does not read what it is sent",
-                self.backend
-            )),
+            NotSent::Full => Failure::silent("it does not read what it is sent"),
         }
     }
 }
