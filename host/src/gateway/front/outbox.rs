@@ -70,12 +70,12 @@ impl Outbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a message. False: after the end nothing is added.
-    pub(super) fn push(&self, message: impl Into<Bytes>) -> bool {
+    /// Adds a message. After the end nothing is added.
+    pub(super) fn push(&self, message: impl Into<Bytes>) {
         let message = message.into();
         let mut state = self.state();
         if state.ended {
-            return false;
+            return;
         }
         state.bytes += message.len();
         state.kept.push_back(message);
@@ -87,7 +87,6 @@ impl Outbox {
         }
         drop(state);
         self.news.notify_waiters();
-        true
     }
 
     /// As [`Self::push`], unless nobody reads and the same message waits already: to whoever comes
@@ -119,6 +118,11 @@ impl Outbox {
     pub(super) async fn begun(&self) {
         let begun = |state: &State| state.last() > 0 || state.ended || state.lets_go.is_some();
         self.wait(|state| begun(state).then_some(())).await;
+    }
+
+    /// Whether nothing comes any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.state().ended
     }
 
     /// Whether nothing was ever said.

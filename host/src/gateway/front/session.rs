@@ -327,8 +327,9 @@ impl Drop for Unwanted {
             method: "notifications/cancelled".to_owned(),
             params: Some(params.to_raw()),
         };
-        let line = Message::Notification(cancelled).to_line();
-        let _ = streams.iter().any(|stream| stream.push(line.clone()));
+        if let Some(stream) = streams.iter().find(|stream| !stream.has_ended()) {
+            stream.push(Message::Notification(cancelled).to_line());
+        }
     }
 }
 
