@@ -71,7 +71,7 @@ async fn every_setting_counts_at_once_and_fails_no_call() {
     let far = RawRemote::start(Era::Old).await;
     let text = |entry: &str| {
         let backends = demo("one", TOOLS) + &remote("far", &far.url());
-        let auth = format!("{{name: door, type: auth, token: {TOKEN}}}");
+        let auth = format!("{{name: door, type: auth, tokens: {{one: {TOKEN}}}}}");
         config(
             "mtime",
             &backends,
@@ -174,8 +174,8 @@ async fn every_setting_counts_at_once_and_fails_no_call() {
     }
     // Who may come in.
     assert_eq!(knock(&url, Some(OTHER)).await.status(), 401);
-    let both = format!("tokens: {{one: {TOKEN}, other: {OTHER}}}");
-    let open = text("recovery").replace(&format!("token: {TOKEN}"), &both);
+    let both = format!("one: {TOKEN}, other: {OTHER}");
+    let open = text("recovery").replace(&format!("one: {TOKEN}"), &both);
     host.apply(&open).await;
     assert_eq!(knock(&url, Some(OTHER)).await.status(), 200);
 
