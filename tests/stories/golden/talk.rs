@@ -289,9 +289,13 @@ impl Pair {
             let message = self.client.hear("what is said beside calls").await;
             match answer_to(&call, &message) {
                 Some(_) => is_answered = true,
+                // Over HTTP it may come while the call is under way yet, as if it were about that.
+                None if self.way.is_new() && message == told(news, said::NEWS) => {}
                 None => heard.push(message),
             }
         }
+        // What comes on several streams has no order.
+        heard.sort();
         assert_eq!(heard, expected);
     }
 
