@@ -111,7 +111,11 @@ fn told(source: &str, origin: &str, plan: &Planned) -> String {
             .iter()
             .map(|line| format!("  warning: {line}")),
     );
-    lines.extend(plan.differences.iter().map(|it| format!("  {it}")));
+    lines.extend(
+        plan.differences
+            .iter()
+            .map(|it| format!("  {}", it.with_values())),
+    );
     let backends = [
         ("start", &plan.start),
         ("replace", &plan.replace),

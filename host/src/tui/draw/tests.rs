@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::events::EventKind;
-use crate::manage::{Status, Told, Watching};
+use crate::manage::{Attempt, Status, Told, Watching};
 use crate::tui::message::Heard;
 use crate::tui::state::tests::{event, press, settings, state, status};
-use crate::tui::state::{Attempt, Now, Pane};
+use crate::tui::state::{Now, Pane};
 
 const SIZES: [(u16, u16); 3] = [(60, 16), (80, 24), (120, 40)];
 
