@@ -58,6 +58,7 @@ mod handler;
 mod last_seen;
 pub mod log;
 mod middleware;
+pub mod packed;
 pub mod testing;
 
 pub use bindings::detector::config_sync::plugin::types::{
