@@ -11,6 +11,7 @@ mod backend_lists;
 mod bench;
 #[cfg(test)]
 mod broken;
+#[cfg(test)]
 mod burst;
 #[cfg(test)]
 mod check;

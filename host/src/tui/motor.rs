@@ -35,12 +35,15 @@ const ORDERS: usize = 16;
 /// Between two looks at the clock.
 const TICK: Duration = Duration::from_millis(200);
 
+/// Where the host of a file would be; the error says why that cannot be told.
+pub type PlaceOf = Box<dyn Fn(&str) -> Result<Place, String> + Send>;
+
 /// With what the UI begins.
 pub struct Options {
     /// Where the host is found.
     pub place: Place,
-    /// Where that of another file would be; the error says why that cannot be told.
-    pub place_of: Box<dyn Fn(&str) -> Result<Place, String> + Send>,
+    /// Where that of another file would be.
+    pub place_of: PlaceOf,
     /// The host runs in this process and ends with the UI: a question comes first, if clients are
     /// connected.
     pub owns_host: bool,
@@ -69,7 +72,7 @@ pub async fn run(options: Options) -> io::Result<()> {
     let (_taken, screen) = Taken::take()?;
     let mut motor = Motor::new(screen, State::new(owns_host), palette, asks);
     let link = Link::new(place, heard, asked).run();
-    let turn = motor.turn_in_terminal(hears, sleeps, continued, place_of.as_ref());
+    let turn = motor.turn_in_terminal(hears, sleeps, continued, place_of);
     tokio::select! {
         // The link ends when the motor does; it is dropped with it.
         ended = turn => ended,
@@ -96,7 +99,7 @@ impl Motor<ratatui::backend::CrosstermBackend<io::Stdout>> {
         mut hears: mpsc::Receiver<Heard>,
         mut sleeps: tokio::signal::unix::Signal,
         mut continued: tokio::signal::unix::Signal,
-        place_of: &(dyn Fn(&str) -> Result<Place, String> + Send),
+        place_of: PlaceOf,
     ) -> io::Result<()> {
         let mut keys = EventStream::new();
         loop {

@@ -122,20 +122,6 @@ fn with_table(component: &[u8], elements: u32) -> Vec<u8> {
     /// Sections of a component: a core module. Of a module: tables.
     const MODULE: u8 = 1;
     const TABLES: u8 = 4;
-    let sections = |bytes: &[u8], change: &dyn Fn(u8, &[u8]) -> Option<Vec<u8>>| {
-        let (head, mut rest) = bytes.split_at(8);
-        let mut out = head.to_vec();
-        while let Some((id, after)) = rest.split_first() {
-            let (length, after) = number(after);
-            let (inside, after) = after.split_at(length as usize);
-            let inside = change(*id, inside).unwrap_or_else(|| inside.to_vec());
-            out.push(*id);
-            out.extend(leb(u32::try_from(inside.len()).unwrap()));
-            out.extend(inside);
-            rest = after;
-        }
-        out
-    };
     let tables = |id: u8, inside: &[u8]| {
         // One table of functions, with its least and its most.
         let large = [leb(elements), leb(elements)].concat();
@@ -145,11 +131,27 @@ fn with_table(component: &[u8], elements: u32) -> Vec<u8> {
     // The first is the guest's own; the others join it to its imports.
     let first = Cell::new(true);
     let modules = |id: u8, inside: &[u8]| {
-        (id == MODULE && first.replace(false)).then(|| sections(inside, &tables))
+        (id == MODULE && first.replace(false)).then(|| sections(inside, tables))
     };
-    let patched = sections(component, &modules);
+    let patched = sections(component, modules);
     assert_ne!(patched, component, "there is a table");
     patched
+}
+
+/// The same module or component, with what `change` has in place of its sections.
+fn sections(bytes: &[u8], change: impl Fn(u8, &[u8]) -> Option<Vec<u8>>) -> Vec<u8> {
+    let (head, mut rest) = bytes.split_at(8);
+    let mut out = head.to_vec();
+    while let Some((id, after)) = rest.split_first() {
+        let (length, after) = number(after);
+        let (inside, after) = after.split_at(length as usize);
+        let inside = change(*id, inside).unwrap_or_else(|| inside.to_vec());
+        out.push(*id);
+        out.extend(leb(u32::try_from(inside.len()).unwrap()));
+        out.extend(inside);
+        rest = after;
+    }
+    out
 }
 
 /// A number as WebAssembly writes it (LEB128), and what follows.
