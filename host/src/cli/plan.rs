@@ -106,11 +106,7 @@ fn told(source: &str, origin: &str, plan: &Planned) -> String {
     let outcome = plan.outcome.map_or("unknown", |outcome| outcome.as_str());
     lines.push(format!("{source} against {origin}: would be {outcome}"));
     lines.extend(plan.reasons.iter().map(|reason| format!("  {reason}")));
-    lines.extend(
-        plan.warnings
-            .iter()
-            .map(|line| format!("  warning: {line}")),
-    );
+    lines.extend(plan.warnings.iter().map(|line| format!("  {line}")));
     lines.extend(
         plan.differences
             .iter()

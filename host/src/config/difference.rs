@@ -92,10 +92,10 @@ pub fn differences(before: &Map<String, Json>, after: &Map<String, Json>) -> Vec
         (before.get(key), after.get(key))
         && reordered(before.keys(), after.keys())
     {
-        let at = Place::default().key(key);
+        let at = Position::default().key(key);
         found.order(&at, before.keys(), after.keys());
     }
-    found.maps(&Place::default(), before, after);
+    found.maps(&Position::default(), before, after);
     // Stable: the change of a list's order stays before those of its items.
     found.0.sort_by(|one, other| one.0.cmp(&other.0));
     found
@@ -107,14 +107,14 @@ pub fn differences(before: &Map<String, Json>, after: &Map<String, Json>) -> Vec
 
 /// Where one is.
 #[derive(Clone, Default)]
-struct Place<'a> {
+struct Position<'a> {
     /// For people.
     path: String,
     /// Key by key, empty for an item of a list: what tells whether a value may be seen.
     steps: Vec<&'a str>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Position<'a> {
     fn key(&self, key: &'a str) -> Self {
         self.below(join(&self.path, key), key)
     }
@@ -154,8 +154,8 @@ enum Piece {
 }
 
 impl Found {
-    fn push(&mut self, place: &Place<'_>, before: Option<String>, after: Option<String>) {
-        let pieces = place
+    fn push(&mut self, position: &Position<'_>, before: Option<String>, after: Option<String>) {
+        let pieces = position
             .path
             .split(['.', '['])
             .map(|piece| {
@@ -169,7 +169,7 @@ impl Found {
                 (_, None) => DifferenceKind::Removed,
                 _ => DifferenceKind::Changed,
             },
-            path: place.path.clone(),
+            path: position.path.clone(),
             before,
             after,
         };
@@ -179,14 +179,14 @@ impl Found {
     /// The same names in another order.
     fn order<'n>(
         &mut self,
-        place: &Place<'_>,
+        position: &Position<'_>,
         before: impl Iterator<Item = &'n String>,
         after: impl Iterator<Item = &'n String>,
     ) {
         let list =
             |names: Vec<&String>| cut(Json::from_iter(names.into_iter().cloned()).to_string());
         self.push(
-            place,
+            position,
             Some(list(before.collect())),
             Some(list(after.collect())),
         );
@@ -194,36 +194,45 @@ impl Found {
 
     fn maps<'a>(
         &mut self,
-        place: &Place<'a>,
+        position: &Position<'a>,
         before: &'a Map<String, Json>,
         after: &'a Map<String, Json>,
     ) {
         let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
         for key in keys {
-            self.either(&place.key(key), before.get(key), after.get(key));
+            self.either(&position.key(key), before.get(key), after.get(key));
         }
     }
 
-    fn either<'a>(&mut self, place: &Place<'a>, before: Option<&'a Json>, after: Option<&'a Json>) {
+    fn either<'a>(
+        &mut self,
+        position: &Position<'a>,
+        before: Option<&'a Json>,
+        after: Option<&'a Json>,
+    ) {
         match (before, after) {
-            (Some(before), Some(after)) => self.both(place, before, after),
+            (Some(before), Some(after)) => self.both(position, before, after),
             (None, None) => {}
             (before, after) => {
-                let value = |it: Option<&'a Json>| it.map(|it| place.value(it));
-                self.push(place, value(before), value(after));
+                let value = |it: Option<&'a Json>| it.map(|it| position.value(it));
+                self.push(position, value(before), value(after));
             }
         }
     }
 
-    fn both<'a>(&mut self, place: &Place<'a>, before: &'a Json, after: &'a Json) {
+    fn both<'a>(&mut self, position: &Position<'a>, before: &'a Json, after: &'a Json) {
         match (before, after) {
-            (Json::Object(before), Json::Object(after)) => self.maps(place, before, after),
+            (Json::Object(before), Json::Object(after)) => self.maps(position, before, after),
             (Json::Array(before), Json::Array(after)) => match (names(before), names(after)) {
-                (Some(old), Some(new)) => self.named(place, (&old, before), (&new, after)),
-                _ => self.places(place, before, after),
+                (Some(old), Some(new)) => self.named(position, (&old, before), (&new, after)),
+                _ => self.places(position, before, after),
             },
             _ if before != after => {
-                self.push(place, Some(place.value(before)), Some(place.value(after)));
+                self.push(
+                    position,
+                    Some(position.value(before)),
+                    Some(position.value(after)),
+                );
             }
             _ => {}
         }
@@ -232,7 +241,7 @@ impl Found {
     /// Items by their names.
     fn named<'a>(
         &mut self,
-        place: &Place<'a>,
+        position: &Position<'a>,
         old: (&[String], &'a [Json]),
         new: (&[String], &'a [Json]),
     ) {
@@ -241,24 +250,24 @@ impl Found {
             side.1.get(at)
         };
         if reordered(old.0.iter(), new.0.iter()) {
-            self.order(place, old.0.iter(), new.0.iter());
+            self.order(position, old.0.iter(), new.0.iter());
         }
         let all: BTreeSet<_> = old.0.iter().chain(new.0).collect();
         for name in all {
             let (before, after) = (item(old, name), item(new, name));
-            let place = place.below(join(&place.path, name), "");
+            let position = position.below(join(&position.path, name), "");
             match (before.and_then(only), after.and_then(only)) {
                 // The one key is the name, and stands in the path already.
                 (Some((key, before)), Some((_, after))) => {
-                    self.both(&place.below(place.path.clone(), key), before, after);
+                    self.both(&position.below(position.path.clone(), key), before, after);
                 }
-                _ => self.either(&place, before, after),
+                _ => self.either(&position, before, after),
             }
         }
     }
 
     /// Items by their places, without what both begin and end with.
-    fn places<'a>(&mut self, place: &Place<'a>, before: &'a [Json], after: &'a [Json]) {
+    fn places<'a>(&mut self, position: &Position<'a>, before: &'a [Json], after: &'a [Json]) {
         let same = |(one, other): &(&Json, &Json)| one == other;
         let head = before.iter().zip(after).take_while(same).count();
         let (before, after) = (&before[head..], &after[head..]);
@@ -266,7 +275,7 @@ impl Found {
         let tail = ends.take_while(same).count();
         let (before, after) = (&before[..before.len() - tail], &after[..after.len() - tail]);
         for at in 0..before.len().max(after.len()) {
-            self.either(&place.item(head + at), before.get(at), after.get(at));
+            self.either(&position.item(head + at), before.get(at), after.get(at));
         }
     }
 }

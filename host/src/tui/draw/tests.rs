@@ -274,6 +274,8 @@ fn settings_and_how_they_are_changed() {
     detection.origin = crate::manage::Origin::Stored;
     state.hear(Heard::Settings(Box::new(stored)));
     see("settings-stored", &mut state);
+    press(&mut state, "o");
+    see("settings-other-file", &mut state);
 }
 
 #[test]
