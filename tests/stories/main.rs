@@ -31,6 +31,8 @@ mod drain;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod jwt;
 #[cfg(test)]
 mod killed;
@@ -46,6 +48,8 @@ mod memory;
 #[cfg(test)]
 mod middleware;
 #[cfg(test)]
+mod middleware_live;
+#[cfg(test)]
 mod noise;
 #[cfg(test)]
 mod plan;
@@ -60,6 +64,8 @@ mod random_edits;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod remotes;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod server;
@@ -68,5 +74,7 @@ mod settings;
 mod signals;
 #[cfg(test)]
 mod start;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod watch;
