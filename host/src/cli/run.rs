@@ -232,10 +232,14 @@ async fn show(
     };
     // The UI says why, before it asks.
     let place_of = Box::new(|_: &str| Err("a host keeps its file".to_owned()));
-    let owns_host = true;
+    let options = ui::Options {
+        place,
+        place_of,
+        owns_host: true,
+    };
     tokio::select! {
         ended = host => ended,
-        left = ui::run(ui::Options { place, place_of, owns_host }) => left.map_err(|it| tui::failed(&it)),
+        left = ui::run(options) => left.map_err(|it| tui::failed(&it)),
     }
 }
 

@@ -28,11 +28,13 @@ impl Tui {
         self.host.find().await?;
         let host = self.host.clone();
         let place_of = Box::new(move |file: &str| host.place_of(Path::new(file)));
-        let owns_host = false;
+        let options = tui::Options {
+            place,
+            place_of,
+            owns_host: false,
+        };
         tokio::select! {
-            ended = tui::run(tui::Options { place, place_of, owns_host }) => {
-                Ok(ended.map_err(|error| failed(&error))?)
-            }
+            ended = tui::run(options) => Ok(ended.map_err(|error| failed(&error))?),
             // The one that ends hosts, and SIGHUP: the terminal is gone.
             _ = signals.next() => Ok(()),
         }
