@@ -59,6 +59,7 @@ mod last_seen;
 pub mod log;
 mod middleware;
 pub mod testing;
+mod words;
 
 pub use bindings::detector::config_sync::plugin::types::{
     FileError, FileEvent, FileKind, FileStat, Problem, Severity, Timestamp, Wake,

@@ -43,6 +43,8 @@ pub(crate) struct Home {
     state: PathBuf,
     /// What the log has.
     filter: &'static str,
+    /// What its environment has besides.
+    variables: Vec<(String, String)>,
     /// Where its socket is.
     runtime: TempDir,
     /// Where the state is, unless somebody else said where.
@@ -74,6 +76,7 @@ impl Home {
             folder,
             state: state.path().to_owned(),
             filter: FILTER,
+            variables: Vec::new(),
             runtime: TempDir::new().unwrap(),
             _state: Some(state),
         }
@@ -85,6 +88,7 @@ impl Home {
             folder: TempDir::new().unwrap(),
             state,
             filter: FILTER,
+            variables: Vec::new(),
             runtime: TempDir::new().unwrap(),
             _state: None,
         };
@@ -95,6 +99,12 @@ impl Home {
     /// The log of the next host has also in which phase a reload is.
     pub(crate) fn with_phases(mut self) -> Self {
         self.filter = "warn,config_sync=info,config_sync::phase=trace";
+        self
+    }
+
+    /// The next host has this variable in its environment.
+    pub(crate) fn with_variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
         self
     }
 
@@ -140,7 +150,8 @@ impl Home {
             .env("CONFIG_SYNC_SETTINGS", self.settings())
             .env("CONFIG_SYNC_SECRETS", self.folder().join("secrets"))
             .env("XDG_RUNTIME_DIR", self.runtime.path())
-            .env("CONFIG_SYNC_LOG", self.filter);
+            .env("CONFIG_SYNC_LOG", self.filter)
+            .envs(self.variables.iter().cloned());
         command
     }
 

@@ -5,6 +5,7 @@
 mod api;
 mod client;
 mod config;
+mod hook;
 mod host;
 mod processes;
 mod raw_client;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub(crate) use api::{Api, ask};
 pub(crate) use client::{Client, List, http};
 pub(crate) use config::{config, demo, remote};
+pub(crate) use hook::Hook;
 pub(crate) use host::{Event, Home, Host, cache, digest};
 pub(crate) use processes::{children, group, is_gone};
 pub(crate) use raw_client::{RawClient, get, knock};
