@@ -2,6 +2,7 @@
 //! makes it run once more for that file, with the newest digest.
 
 use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -22,7 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct OnChange {
     program: OsString,
     arguments: Vec<OsString>,
-    waiting: VecDeque<(Arc<Path>, Digest)>,
+    /// In the order in which they changed.
+    waiting: VecDeque<Arc<Path>>,
+    /// The newest digest of each that waits.
+    digests: HashMap<Arc<Path>, Digest>,
     running: Option<Child>,
 }
 
@@ -43,15 +47,19 @@ impl OnChange {
             program: program.clone(),
             arguments: arguments.to_vec(),
             waiting: VecDeque::new(),
+            digests: HashMap::new(),
             running: None,
         })
     }
 
     /// This file changed: the program runs for it, when its turn comes.
     pub fn push(&mut self, path: Arc<Path>, digest: Digest) {
-        match self.waiting.iter_mut().find(|(known, _)| *known == path) {
-            Some(waiting) => waiting.1 = digest,
-            None => self.waiting.push_back((path, digest)),
+        match self.digests.entry(path) {
+            Entry::Occupied(mut waiting) => *waiting.get_mut() = digest,
+            Entry::Vacant(new) => {
+                self.waiting.push_back(Arc::clone(new.key()));
+                new.insert(digest);
+            }
         }
     }
 
@@ -66,8 +74,11 @@ impl OnChange {
                     Err(error) => Ended::NotStarted(error.to_string()),
                 };
             }
-            let Some((path, digest)) = self.waiting.pop_front() else {
+            let Some(path) = self.waiting.pop_front() else {
                 return std::future::pending().await;
+            };
+            let Some(digest) = self.digests.remove(&path) else {
+                continue;
             };
             match self.start(&path, digest) {
                 Ok(child) => self.running = Some(child),
@@ -96,6 +107,7 @@ impl OnChange {
     /// Ends what runs: SIGTERM to it and all that it started, SIGKILL when that does not help.
     pub async fn stop(&mut self) {
         self.waiting.clear();
+        self.digests.clear();
         let Some(mut child) = self.running.take() else {
             return;
         };

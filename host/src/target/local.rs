@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -25,15 +25,62 @@ impl LocalFile {
         Self { path: path.into() }
     }
 
-    /// Opens only what is a regular file: opening a pipe would wait for a writer.
     fn open(&self) -> Result<File, FileError> {
-        if self.stat()?.kind != FileKind::Regular {
+        self.look().map(|look| look.file)
+    }
+
+    /// Opens only what is a regular file: opening a pipe would wait for a writer.
+    fn look(&self) -> Result<Open, FileError> {
+        let stat = self.stat()?;
+        if stat.kind != FileKind::Regular {
             return Err(FileError::NotAFile);
         }
         let file = File::open(&self.path)?;
-        match kind(&file.metadata()?) {
-            FileKind::Regular => Ok(file),
+        let opened = Stat::from(file.metadata()?);
+        match opened.kind {
+            FileKind::Regular => Ok(Open { stat, file, opened }),
             _ => Err(FileError::NotAFile),
+        }
+    }
+}
+
+/// A file that was looked at, then opened.
+struct Open {
+    /// By its path, before it was opened: what is written after that shows in the content, or in
+    /// the next.
+    stat: Stat,
+    file: File,
+    /// Of what was opened.
+    opened: Stat,
+}
+
+impl Open {
+    fn digest(&self) -> Result<Digest, FileError> {
+        let mut hasher = Sha256::new();
+        let size = usize::try_from(self.opened.size).unwrap_or(usize::MAX);
+        // One byte more than a small file has: the end is found by the read that reaches it.
+        let mut chunk = vec![0; size.saturating_add(1).min(CHUNK)];
+        let mut total = 0;
+        loop {
+            let count = self.file.read_at(&mut chunk, total as u64)?;
+            hasher.update(&chunk[..count]);
+            total += count;
+            if count == 0 || (count < chunk.len() && total == size) {
+                return Ok(Digest::from_hasher(hasher));
+            }
+        }
+    }
+}
+
+impl From<Metadata> for Stat {
+    fn from(meta: Metadata) -> Self {
+        Self {
+            kind: kind(&meta),
+            size: meta.size(),
+            modified: nanoseconds(meta.mtime(), meta.mtime_nsec()),
+            changed: nanoseconds(meta.ctime(), meta.ctime_nsec()),
+            inode: meta.ino(),
+            device: meta.dev(),
         }
     }
 }
@@ -44,19 +91,11 @@ impl Target for LocalFile {
     }
 
     fn stat(&self) -> Result<Stat, FileError> {
-        let meta = std::fs::metadata(&self.path)?;
-        Ok(Stat {
-            kind: kind(&meta),
-            size: meta.size(),
-            modified: nanoseconds(meta.mtime(), meta.mtime_nsec()),
-            changed: nanoseconds(meta.ctime(), meta.ctime_nsec()),
-            inode: meta.ino(),
-            device: meta.dev(),
-        })
+        Ok(std::fs::metadata(&self.path)?.into())
     }
 
     fn digest(&self) -> Result<Digest, FileError> {
-        digest(&self.open()?)
+        self.look()?.digest()
     }
 
     fn read(&self, offset: u64, length: u32) -> Result<Vec<u8>, FileError> {
@@ -85,29 +124,20 @@ impl Target for LocalFile {
         is_open_for_writing(&self.open().ok()?)
     }
 
-    /// As by default, in one opening: each wakes whoever watches the file.
+    /// As by default, in one opening: each costs, and wakes whoever watches the file.
     fn rest(&self, written: bool) -> Result<Rest, FileError> {
-        let stat = self.stat()?;
-        let mut file = self.open()?;
-        let first = (stat, digest(&file)?);
-        let written = is_open_for_writing(&file).unwrap_or(written);
-        file.rewind()?;
+        let look = self.look()?;
+        let first = (look.stat, look.digest()?);
+        let written = is_open_for_writing(&look.file).unwrap_or(written);
         // By its path: another file may stand there by now.
-        let second = (self.stat()?, digest(&file)?);
+        let second = (self.stat()?, look.digest()?);
         Ok(Rest::of(first, second, written))
     }
-}
 
-fn digest(mut file: &File) -> Result<Digest, FileError> {
-    let mut hasher = Sha256::new();
-    // One byte more than a small file has: its end is then found by the second read.
-    let size = usize::try_from(file.metadata()?.size()).unwrap_or(CHUNK);
-    let mut chunk = vec![0; size.saturating_add(1).min(CHUNK)];
-    loop {
-        match file.read(&mut chunk)? {
-            0 => return Ok(Digest::from_hasher(hasher)),
-            count => hasher.update(&chunk[..count]),
-        }
+    fn rest_after(&self, first: (Stat, Digest), written: bool) -> Result<Rest, FileError> {
+        let look = self.look()?;
+        let written = is_open_for_writing(&look.file).unwrap_or(written);
+        Ok(Rest::of(first, (look.stat, look.digest()?), written))
     }
 }
 

@@ -130,4 +130,13 @@ pub trait Target: Send + Sync + 'static {
     fn rest(&self, written: bool) -> Result<Rest, FileError> {
         Rest::look(self, written)
     }
+
+    /// The same, where somebody has had the first of the two looks: `stat`, and the digest after
+    /// it.
+    ///
+    /// # Errors
+    /// As for [`Target::read`].
+    fn rest_after(&self, first: (Stat, Digest), written: bool) -> Result<Rest, FileError> {
+        Rest::look_after(self, first, written)
+    }
 }

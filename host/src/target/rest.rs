@@ -34,6 +34,15 @@ impl Rest {
     pub(super) fn look(target: &(impl Target + ?Sized), written: bool) -> Result<Self, FileError> {
         // Stat before digest, so that a write after the digest shows in the next stat.
         let first = (target.stat()?, target.digest()?);
+        Self::look_after(target, first, written)
+    }
+
+    /// Looks once more.
+    pub(super) fn look_after(
+        target: &(impl Target + ?Sized),
+        first: (Stat, Digest),
+        written: bool,
+    ) -> Result<Self, FileError> {
         // A writer that opens, writes and closes between the two looks is seen by the second.
         let written = target.is_open_for_writing().unwrap_or(written);
         let second = (target.stat()?, target.digest()?);

@@ -25,8 +25,10 @@ pub(super) struct Detection {
     strikes: u32,
     /// Looks that went well since the last fault.
     good: u32,
-    /// The detector that is not asked.
+    /// The detector that is not asked, as it kept failing.
     set_aside: Option<SetAside>,
+    /// The one that could not be had, and which component of its name it was.
+    refused: Option<(String, u64)>,
     /// Which component of its name looks at present.
     edition: u64,
     retry: Retry,
@@ -34,10 +36,10 @@ pub(super) struct Detection {
 
 struct SetAside {
     name: String,
-    /// The component that failed, or that could not be had.
+    /// The component that failed.
     edition: u64,
-    /// When it is tried again; only when the settings change, if never.
-    again_at: Option<Instant>,
+    /// When it is tried again.
+    again_at: Instant,
 }
 
 /// What to do about a detector.
@@ -65,6 +67,7 @@ impl Detection {
             strikes: 0,
             good: 0,
             set_aside: None,
+            refused: None,
             edition: 0,
             retry: Retry::new(seed),
         }
@@ -88,13 +91,17 @@ impl Detection {
     ) -> Choice {
         let wanted = wanted(settings, events_trusted);
         let edition = self.detectors.edition(wanted);
+        match &self.refused {
+            Some((name, known)) if name == wanted && *known == edition => return Choice::Keep,
+            _ => self.refused = None,
+        }
         let mut swap = false;
         if let Some(aside) = self.set_aside.as_ref().filter(|it| it.name == wanted) {
             if aside.edition != edition {
                 // Another component: it begins without the faults of the one before.
                 self.strikes = 0;
                 self.retry.reset();
-            } else if aside.again_at.is_none_or(|at| now < at) {
+            } else if now < aside.again_at {
                 return Choice::Keep;
             } else {
                 // One more fault, and it is out again.
@@ -111,9 +118,9 @@ impl Detection {
             self.strikes = 0;
             self.retry.reset();
         }
-        self.set_aside = None;
         match self.detectors.detector(wanted) {
             Ok(detector) => {
+                self.set_aside = None;
                 self.edition = edition;
                 match swap {
                     true => Choice::Swap(detector),
@@ -121,11 +128,7 @@ impl Detection {
                 }
             }
             Err(error) => {
-                self.set_aside = Some(SetAside {
-                    name: wanted.to_owned(),
-                    edition,
-                    again_at: None,
-                });
+                self.refused = Some((wanted.to_owned(), edition));
                 Choice::Refused(format!(
                     "detection `{wanted}`: {error}; `{present}` goes on"
                 ))
@@ -168,7 +171,7 @@ impl Detection {
                 self.set_aside = Some(SetAside {
                     name: name.to_owned(),
                     edition: self.edition,
-                    again_at: Some(now + wait),
+                    again_at: now + wait,
                 });
                 Some(Fallen::Resort(detector))
             }

@@ -64,8 +64,8 @@ impl Due {
 pub(super) enum Afresh {
     #[default]
     Nothing,
-    /// Paths in watched folders.
-    Inside(Vec<PathBuf>),
+    /// Files that were named, and paths in watched folders.
+    At(Vec<PathBuf>),
     Everything,
 }
 
@@ -76,10 +76,10 @@ impl Afresh {
     pub(super) fn add(&mut self, path: PathBuf) {
         match self {
             Self::Everything => {}
-            Self::Inside(paths) if paths.contains(&path) => {}
-            Self::Inside(paths) if paths.len() < Self::MOST => paths.push(path),
-            Self::Inside(_) => *self = Self::Everything,
-            Self::Nothing => *self = Self::Inside(vec![path]),
+            Self::At(paths) if paths.contains(&path) => {}
+            Self::At(paths) if paths.len() < Self::MOST => paths.push(path),
+            Self::At(_) => *self = Self::Everything,
+            Self::Nothing => *self = Self::At(vec![path]),
         }
     }
 }

@@ -48,14 +48,6 @@ impl HeardBy {
     }
 }
 
-impl Hearing {
-    /// Whether this says the same as `other`, whenever it began.
-    fn is_as(&self, other: &Self) -> bool {
-        (&self.detector, self.by, &self.degraded, self.given_up)
-            == (&other.detector, other.by, &other.degraded, other.given_up)
-    }
-}
-
 /// Remembers what is wrong with events, and tells when that changes.
 pub(super) struct Ears {
     told: watch::Sender<Option<Hearing>>,
@@ -122,6 +114,15 @@ impl Ears {
             None if detector.wakes().events => HeardBy::Events,
             _ => HeardBy::Polling,
         };
+        let before = self.told.borrow().clone();
+        let same = before.as_ref().is_some_and(|before| {
+            (before.detector.as_str(), before.by, before.given_up)
+                == (detector.name(), by, self.given_up)
+                && before.degraded == degraded
+        });
+        if same {
+            return;
+        }
         let hearing = Hearing {
             detector: detector.name().to_owned(),
             by,
@@ -129,10 +130,6 @@ impl Ears {
             given_up: self.given_up,
             since: timestamp(&Zoned::now()),
         };
-        let before = self.told.borrow().clone();
-        if before.as_ref().is_some_and(|before| before.is_as(&hearing)) {
-            return;
-        }
         let was = before.and_then(|before| before.degraded);
         match &hearing.degraded {
             Some(reason) if was.as_ref() != Some(reason) => bus.publish(

@@ -3,12 +3,14 @@
 //! since any of it may block on a dead file system; so it takes all it needs along and brings it
 //! back.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::arm::{Arm, Armed, Unseen};
 use super::due::{Afresh, Due, Job};
+use super::first_look::FirstLook;
 use super::{Detector, Observation, Verdict, Wake};
 use crate::events::{Fault, FaultKind};
 use crate::target::{Digest, FileError, Rest, Target};
@@ -19,38 +21,6 @@ const MAX_FAULTS: usize = 3;
 /// After so many ticks a file in a watched folder that is gone is forgotten. One that comes back
 /// later is new.
 const GONE: u32 = 10;
-
-/// Puts watches of the operating system on the way to the files. A port, so that tests need
-/// no operating system. May block.
-pub trait Arm: Send + 'static {
-    /// Arms what is not armed.
-    fn arm(&mut self) -> Armed;
-
-    /// The same for what is new at this path in a watched folder.
-    fn arm_inside(&mut self, path: &Path) -> Armed;
-}
-
-/// How arming went.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Armed {
-    /// A watch is new: what happened before it was there went unseen.
-    pub renewed: bool,
-    /// Why events cannot be trusted, with the remedy.
-    pub trouble: Option<String>,
-    /// Everything lies on file systems of this machine, which answer at once.
-    pub local: bool,
-    /// The files in watched folders.
-    pub found: Vec<PathBuf>,
-}
-
-impl Armed {
-    pub(super) fn untrusted(reason: String) -> Self {
-        Self {
-            trouble: Some(reason),
-            ..Self::default()
-        }
-    }
-}
 
 /// Makes the target of a file that was found in a watched folder.
 pub type Open = fn(PathBuf) -> Arc<dyn Target>;
@@ -102,8 +72,8 @@ pub(super) struct Look {
     /// By number. A number that is free is given again.
     files: Vec<Option<File>>,
     free: Vec<usize>,
-    /// Their paths.
-    known: HashSet<PathBuf>,
+    /// By path.
+    known: HashMap<PathBuf, usize>,
     /// The detector took over from another component of its name, and has not looked yet.
     swapped: bool,
     open: Open,
@@ -121,7 +91,7 @@ impl Look {
             detector,
             files: Vec::new(),
             free: Vec::new(),
-            known: HashSet::new(),
+            known: HashMap::new(),
             swapped: false,
             open,
         };
@@ -168,7 +138,7 @@ impl Look {
     }
 
     fn add(&mut self, target: Arc<dyn Target>, found: bool) -> usize {
-        self.known.insert(target.path().to_owned());
+        let path = target.path().to_owned();
         let file = Some(File {
             target,
             memory: None,
@@ -178,6 +148,7 @@ impl Look {
             held: false,
         });
         let number = self.free.pop().unwrap_or(self.files.len());
+        self.known.insert(path, number);
         match self.files.get_mut(number) {
             Some(slot) => *slot = file,
             None => self.files.push(file),
@@ -198,16 +169,31 @@ impl Look {
         true
     }
 
+    /// The files there, by number. Only what is not a file needs a search: a folder.
+    fn covered(&self, unseen: &Unseen) -> Vec<usize> {
+        let Unseen::At(paths) = unseen else {
+            return Vec::new();
+        };
+        if paths.iter().all(|path| self.known.contains_key(path)) {
+            return paths
+                .iter()
+                .filter_map(|it| self.known.get(it).copied())
+                .collect();
+        }
+        let known = self.known.iter().filter(|(path, _)| unseen.covers(path));
+        known.map(|(_, number)| *number).collect()
+    }
+
     fn look(&mut self, job: &Job) -> Findings {
         let armed = match &job.afresh {
             Afresh::Nothing => None,
             Afresh::Everything => Some(self.arm.arm()),
-            Afresh::Inside(paths) => {
+            Afresh::At(paths) => {
                 paths
                     .iter()
-                    .map(|path| self.arm.arm_inside(path))
+                    .map(|path| self.arm.arm_at(path))
                     .reduce(|mut all, mut one| {
-                        all.renewed |= one.renewed;
+                        all.unseen.merge(one.unseen);
                         all.trouble = all.trouble.or(one.trouble);
                         all.local &= one.local;
                         all.found.append(&mut one.found);
@@ -216,12 +202,14 @@ impl Look {
             }
         };
         let mut findings = Findings::default();
-        let (mut mistrust, mut unseen) = (job.mistrust, false);
+        let (mut mistrust, mut unseen) = (job.mistrust, Unseen::Nothing);
         if let Some(armed) = &armed {
             mistrust |= armed.trouble.is_some();
-            unseen = armed.renewed && self.detector.wakes().events;
+            if self.detector.wakes().events {
+                unseen = armed.unseen.clone();
+            }
             for path in &armed.found {
-                if !self.known.contains(path) {
+                if !self.known.contains_key(path) {
                     let number = self.add((self.open)(path.clone()), true);
                     findings.appeared.push((number, path.as_path().into()));
                 }
@@ -230,11 +218,13 @@ impl Look {
         let appeared = findings.appeared.iter().map(|(number, _)| *number);
         let mut some = job.some.clone();
         some.extend(appeared.map(|number| (number, Due::from_scratch())));
-        let everything = job.all.any() || unseen;
+        let everything = job.all.any() || unseen == Unseen::Everything;
         let numbers: Vec<usize> = if everything {
             (0..self.files.len()).collect()
         } else {
-            some.keys().copied().collect()
+            let mut numbers: BTreeSet<usize> = some.keys().copied().collect();
+            numbers.extend(self.covered(&unseen));
+            numbers.into_iter().collect()
         };
         let swapped = self.swapped && everything;
         let mut faults = 0;
@@ -242,7 +232,7 @@ impl Look {
             let mut due = some.remove(&number).unwrap_or_default();
             due.add(&job.all);
             let asked = faults < MAX_FAULTS;
-            let looked = self.look_at(number, &due, asked, unseen, mistrust, job.at_once);
+            let looked = self.look_at(number, &due, asked, &unseen, mistrust, job.at_once);
             match &looked.observation {
                 Some(Ok(_)) => findings.good += 1,
                 Some(Err(fault)) if fault.kind != FaultKind::Refusal => faults += 1,
@@ -265,7 +255,7 @@ impl Look {
         number: usize,
         due: &Due,
         asked: bool,
-        unseen: bool,
+        unseen: &Unseen,
         mistrust: bool,
         at_once: bool,
     ) -> Looked {
@@ -280,6 +270,7 @@ impl Look {
             return looked;
         };
         let wakes = self.detector.wakes();
+        let unseen = unseen.covers(file.target.path());
         let wake = if !asked {
             None
         } else if due.start || file.memory.is_none() {
@@ -306,14 +297,18 @@ impl Look {
         if by_content && !starts {
             looked.digest = file.compare();
         }
+        let target: Arc<dyn Target> = match at_once {
+            true => Arc::new(FirstLook::at(&file.target)),
+            false => Arc::clone(&file.target),
+        };
         looked.observation = wake.map(|wake| {
             let memory = file.memory.as_deref();
-            let observed = self.detector.observe(&file.target, &wake, memory);
+            let observed = self.detector.observe(&target, &wake, memory);
             if !self.swapped || observed.is_ok() || memory.is_none() {
                 return observed;
             }
             // It cannot read what the one before remembered: it begins with nothing.
-            self.detector.observe(&file.target, &Wake::Start, None)
+            self.detector.observe(&target, &Wake::Start, None)
         });
         let mut changed = false;
         if let Some(Ok(observation)) = &mut looked.observation {
@@ -332,7 +327,7 @@ impl Look {
             looked.digest = file.compare();
         }
         if due.rest || (at_once && (changed || looked.digest.is_some())) {
-            let rest = file.target.rest(due.written);
+            let rest = target.rest(due.written);
             file.missing |= rest.is_err();
             file.held = matches!(rest, Ok(Rest::Written(_)));
             looked.rest = Some(rest);

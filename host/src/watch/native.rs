@@ -1,29 +1,33 @@
-//! Native events (`notify`: inotify on Linux, FSEvents on macOS) for every step on the way to
-//! what is watched: its folders, its links, the files themselves. Watches that died because what
-//! they stood on was replaced are armed again. Decides nothing: it only says that something
-//! happened, and whether it would.
+//! Native events (`notify`: inotify on Linux, FSEvents on macOS) for every step on the way to what is
+//! watched: its folders, its links, the files themselves. Watches that died because what they
+//! stood on was replaced are armed again. Decides nothing: it only says that something happened,
+//! and whether it would.
 
-use std::collections::HashMap;
+mod source;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
+use self::source::{Refused, Source};
 use super::inbox::About;
 use super::scope::{Places, Survey, Walks};
-use super::{Arm, Armed, FileEvent, Inbox, Scope};
+use super::{Arm, Armed, FileEvent, Inbox, Scope, Unseen};
 use crate::target::FileSystem;
 
 /// The operating system's events about some scopes.
 pub struct NativeEvents {
     scopes: Vec<Scope>,
+    /// The files among them.
+    named: HashSet<Arc<Path>>,
     heard: Arc<Heard>,
     /// Made at the first arming, and again after it failed.
-    watcher: Option<RecommendedWatcher>,
-    armed: Places,
+    source: Option<Source>,
+    /// Whatever is below a path comes after it.
+    armed: BTreeMap<PathBuf, (u64, u64)>,
     walks: Walks,
     /// Why events cannot be trusted, and whether all is local, as found when all was armed.
     found: (Option<String>, bool),
@@ -31,13 +35,15 @@ pub struct NativeEvents {
     kinds: HashMap<u64, Option<FileSystem>>,
 }
 
-/// What the callback thread needs.
+/// What an event at each path is about.
+type Concerns = HashMap<PathBuf, About>;
+
+/// What whoever hears an event needs.
 struct Heard {
     inbox: Arc<Inbox>,
-    concerns: ArcSwap<HashMap<PathBuf, About>>,
+    concerns: ArcSwap<Concerns>,
     trees: Vec<PathBuf>,
-    /// Paths at which something was removed or renamed away. With it went every watch at and
-    /// below it (notify takes them down itself), also when the very same file comes back.
+    /// Paths at and below which watches have ended, whatever stands there now.
     torn: Mutex<Vec<PathBuf>>,
 }
 
@@ -51,7 +57,12 @@ impl NativeEvents {
                 Scope::File(_) => None,
             })
             .collect();
+        let named = scopes.iter().filter_map(|scope| match scope {
+            Scope::Tree(_) | Scope::Folder(_) => None,
+            Scope::File(path) => Some(Arc::clone(path)),
+        });
         Self {
+            named: named.collect(),
             scopes,
             heard: Arc::new(Heard {
                 inbox,
@@ -59,66 +70,78 @@ impl NativeEvents {
                 trees,
                 torn: Mutex::default(),
             }),
-            watcher: None,
-            armed: Places::new(),
+            source: None,
+            armed: BTreeMap::new(),
             walks: Walks::default(),
             found: (None, false),
             kinds: HashMap::new(),
         }
     }
 
-    fn watcher(&mut self) -> notify::Result<&mut RecommendedWatcher> {
-        let fresh = match self.watcher.take() {
-            Some(watcher) => watcher,
+    fn source(&mut self) -> Result<&mut Source, String> {
+        let source = match self.source.take() {
+            Some(source) => source,
             None => {
                 self.armed.clear();
-                let heard = Arc::clone(&self.heard);
-                notify::recommended_watcher(move |event| heard.deliver(event))?
+                Source::start(Arc::clone(&self.heard))?
             }
         };
-        Ok(self.watcher.insert(fresh))
+        Ok(self.source.insert(source))
     }
 
     /// Puts watches where they belong and takes them away where not. `whole`: nothing else is
-    /// wanted.
-    fn put(&mut self, wanted: &Places, whole: bool) -> Armed {
+    /// wanted. `before`: what events were about until now.
+    fn put(&mut self, wanted: &Places, whole: bool, before: &Concerns) -> Armed {
         let torn = std::mem::take(&mut *self.heard.torn());
         let mut armed = std::mem::take(&mut self.armed);
-        let watcher = match self.watcher() {
-            Ok(watcher) => watcher,
-            Err(error) => return Armed::untrusted(remedy(&error)),
+        let concerns = self.heard.concerns.load_full();
+        let source = match self.source() {
+            Ok(source) => source,
+            Err(why) => return Armed::untrusted(why),
         };
-        let (mut renewed, mut trouble) = (false, None);
-        armed.retain(|path, identity| {
-            if torn.iter().any(|torn| path.starts_with(torn)) {
-                return false;
+        let (mut unseen, mut trouble) = (Unseen::Nothing, None);
+        let mut renew = |path: &Path| match concerns.get(path).or_else(|| before.get(path)) {
+            Some(About::All) => unseen = Unseen::Everything,
+            Some(About::File(file)) => unseen.add(file.to_path_buf()),
+            Some(About::Inside(path)) => unseen.add(path.clone()),
+            None => unseen.add(path.to_owned()),
+        };
+        for torn in torn {
+            let below = armed.range(torn.clone()..).map(|(path, _)| path);
+            let below = below.take_while(|path| path.starts_with(&torn));
+            for path in below.cloned().collect::<Vec<_>>() {
+                source.unwatch(&path);
+                armed.remove(&path);
             }
-            let keep = match wanted.get(path) {
-                Some(wanted) => wanted == identity,
-                None => !whole,
-            };
-            if !keep {
-                renewed = true;
-                // The system has dropped the watch already if what it stood on is gone.
-                let _ = watcher.unwatch(path);
-            }
-            keep
-        });
+        }
+        if whole {
+            armed.retain(|path, _| {
+                let keep = wanted.contains_key(path);
+                if !keep {
+                    renew(path);
+                    source.unwatch(path);
+                }
+                keep
+            });
+        }
         for (path, identity) in wanted {
-            if armed.contains_key(path) {
-                continue;
+            match armed.get(path) {
+                Some(known) if known == identity => continue,
+                Some(_) => source.unwatch(path),
+                None => {}
             }
-            match watcher.watch(path, RecursiveMode::NonRecursive) {
+            armed.remove(path);
+            match source.watch(path) {
                 Ok(()) => {
-                    renewed = true;
+                    renew(path);
                     armed.insert(path.clone(), *identity);
                 }
                 // It went away since we looked: the folder's events say so.
                 Err(_) if !path.exists() => {}
-                Err(error) => {
-                    trouble = Some(format!("{}: {}", path.display(), remedy(&error)));
+                Err(refused) => {
+                    trouble = Some(format!("{}: {refused}", path.display()));
                     // The others would only hear the same.
-                    if matches!(error.kind, notify::ErrorKind::MaxFilesWatch) {
+                    if matches!(refused, Refused::Limit) {
                         break;
                     }
                 }
@@ -126,7 +149,7 @@ impl NativeEvents {
         }
         self.armed = armed;
         Armed {
-            renewed,
+            unseen,
             trouble,
             ..Armed::default()
         }
@@ -159,8 +182,8 @@ impl Arm for NativeEvents {
         let gone = survey
             .gone
             .map(|folder| format!("the folder {} is gone; it is watched for", folder.display()));
-        self.heard.concerns.store(Arc::new(survey.concerns));
-        let armed = self.put(&survey.places, true);
+        let before = self.heard.concerns.swap(Arc::new(survey.concerns));
+        let armed = self.put(&survey.places, true, &before);
         self.kinds
             .retain(|device, _| survey.places.values().any(|(known, _)| known == device));
         let (silence, local) = self.file_systems(&survey.places);
@@ -174,9 +197,22 @@ impl Arm for NativeEvents {
         }
     }
 
-    fn arm_inside(&mut self, path: &Path) -> Armed {
-        let survey = Survey::inside(path, &mut self.walks, SystemTime::now());
-        let armed = self.put(&survey.places, false);
+    fn arm_at(&mut self, path: &Path) -> Armed {
+        let concerns = self.heard.concerns.load_full();
+        let survey = match self.named.get(path) {
+            None => Survey::inside(path, &mut self.walks, SystemTime::now()),
+            Some(path) => {
+                let scope = Scope::File(Arc::clone(path));
+                let survey = Survey::of(&[scope], &mut self.walks, SystemTime::now());
+                let known = |place| concerns.contains_key(place);
+                // It may lead elsewhere now, which concerns others, too.
+                if survey.gone.is_some() || !survey.concerns.keys().all(known) {
+                    return self.arm();
+                }
+                survey
+            }
+        };
+        let armed = self.put(&survey.places, false, &concerns);
         let (silence, local) = self.file_systems(&survey.places);
         // What is wrong elsewhere is wrong still.
         let (trouble, all_local) = self.found.clone();
@@ -194,63 +230,41 @@ impl Heard {
         self.torn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs on the callback thread: keeps what may concern a target.
-    fn deliver(&self, event: notify::Result<notify::Event>) {
-        let Ok(event) = event else {
-            return self.inbox.overflow();
-        };
-        if event.need_rescan() {
-            return self.inbox.overflow();
-        }
-        let Some(kind) = translate(&event.kind) else {
-            return;
-        };
-        let concerns = self.concerns.load();
-        for path in event.paths {
-            let about = match concerns.get(&path) {
-                Some(about) => about.clone(),
-                None if self.trees.iter().any(|root| path.starts_with(root)) => {
-                    About::Inside(path.clone())
-                }
-                None => continue,
-            };
-            if matches!(kind, FileEvent::Removed | FileEvent::Renamed) {
-                self.torn().push(path);
-            }
-            self.inbox.push(about, kind);
-        }
+    /// Some events were lost.
+    fn lost(&self) {
+        self.inbox.overflow();
     }
-}
 
-/// Reading the file is no event: the host itself reads it.
-fn translate(kind: &EventKind) -> Option<FileEvent> {
-    Some(match kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => FileEvent::Closed,
-        EventKind::Access(_) => return None,
-        EventKind::Create(_) => FileEvent::Created,
-        EventKind::Remove(_) => FileEvent::Removed,
-        EventKind::Modify(ModifyKind::Name(_)) => FileEvent::Renamed,
-        EventKind::Modify(ModifyKind::Metadata(_)) => FileEvent::Metadata,
-        EventKind::Modify(_) | EventKind::Any | EventKind::Other => FileEvent::Written,
-    })
-}
-
-fn remedy(error: &notify::Error) -> String {
-    match &error.kind {
-        notify::ErrorKind::MaxFilesWatch => {
-            "the limit of watches is reached; raise fs.inotify.max_user_watches".to_owned()
+    /// Keeps what may concern a target.
+    fn deliver(&self, path: PathBuf, kind: FileEvent) {
+        let about = match self.concerns.load().get(&path) {
+            Some(about) => about.clone(),
+            None if self.trees.iter().any(|root| path.starts_with(root)) => {
+                About::Inside(path.clone())
+            }
+            None => return,
+        };
+        // notify takes down every watch at and below it, also when the very same comes back.
+        if matches!(kind, FileEvent::Removed | FileEvent::Renamed) {
+            self.torn().push(path);
         }
-        notify::ErrorKind::Io(io) if io.raw_os_error() == Some(nix::libc::EMFILE) => {
-            "the limit of watchers is reached; raise fs.inotify.max_user_instances".to_owned()
-        }
-        notify::ErrorKind::Io(io) => io.to_string(),
-        _ => error.to_string(),
+        self.inbox.push(about, kind);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Inbox {
+        /// Real events of the real system, awaited without a clock.
+        async fn hears(&self, path: &Path, kind: FileEvent) {
+            let wanted = (About::File(path.into()), kind);
+            while !self.take().events.contains(&wanted) {
+                self.arrived().await;
+            }
+        }
+    }
 
     struct Watched {
         _folder: tempfile::TempDir,
@@ -276,12 +290,8 @@ mod tests {
             }
         }
 
-        /// Real events of the real system, awaited without a clock.
         async fn hears(&self, kind: FileEvent) {
-            let wanted = (About::File(self.path.as_path().into()), kind);
-            while !self.inbox.take().events.contains(&wanted) {
-                self.inbox.arrived().await;
-            }
+            self.inbox.hears(&self.path, kind).await;
         }
     }
 
@@ -289,19 +299,43 @@ mod tests {
     async fn a_file_that_is_replaced_twice_is_still_heard() {
         let mut watched = Watched::new();
         let armed = watched.events.arm();
-        assert!(armed.renewed && armed.trouble.is_none(), "{armed:?}");
+        assert!(armed.unseen != Unseen::Nothing && armed.trouble.is_none());
         for text in ["a: 2", "a: 3", "a: 4"] {
             let beside = watched.path.with_extension("tmp");
             std::fs::write(&beside, text).unwrap();
             std::fs::rename(&beside, &watched.path).unwrap();
             watched.hears(FileEvent::Renamed).await;
             let armed = watched.events.arm();
-            assert!(armed.renewed, "the new file has a watch of its own");
+            assert!(
+                armed.unseen != Unseen::Nothing,
+                "the new file has a watch of its own"
+            );
         }
     }
 
-    /// notify takes down the watches of a folder that is renamed away; the same folder, come
-    /// back, looks as if it had them still.
+    #[tokio::test]
+    async fn one_of_many_files_that_is_replaced_is_armed_and_looked_at_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let (one, other) = (folder.join("one"), folder.join("other"));
+        for path in [&one, &other] {
+            std::fs::write(path, "a").unwrap();
+        }
+        let scopes = [&one, &other].map(|path| Scope::File(path.as_path().into()));
+        let inbox = Arc::new(Inbox::default());
+        let mut events = NativeEvents::new(scopes.to_vec(), Arc::clone(&inbox));
+        assert_eq!(events.arm().unseen, Unseen::Everything);
+        let beside = folder.join("beside");
+        std::fs::write(&beside, "b").unwrap();
+        std::fs::rename(&beside, &one).unwrap();
+        inbox.hears(&one, FileEvent::Renamed).await;
+        let alone = Unseen::At(HashSet::from([one.clone()]));
+        assert_eq!(events.arm_at(&one).unseen, alone);
+        std::fs::write(&one, "c").unwrap();
+        inbox.hears(&one, FileEvent::Closed).await;
+    }
+
+    /// Whether or not its watches outlive that: the same folder, come back, looks as if it had them.
     #[tokio::test]
     async fn a_folder_that_went_away_and_came_back_is_heard_again() {
         let mut watched = Watched::new();
@@ -328,7 +362,7 @@ mod tests {
         let (new, file) = (root.join("new"), root.join("new/file"));
         std::fs::create_dir(&new).unwrap();
         std::fs::write(&file, "a").unwrap();
-        assert_eq!(events.arm_inside(&new).found, std::slice::from_ref(&file));
+        assert_eq!(events.arm_at(&new).found, std::slice::from_ref(&file));
         std::fs::write(&file, "b").unwrap();
         let wanted = (About::Inside(file), FileEvent::Closed);
         while !inbox.take().events.contains(&wanted) {

@@ -36,16 +36,17 @@ impl UnderWay {
         });
     }
 
-    /// Its end; never, while there is none. Cancel safe.
-    pub(super) async fn ends(&mut self) -> (Look, Findings) {
+    /// Its end, and whether it had been told to be slow; never, while there is none. Cancel safe.
+    pub(super) async fn ends(&mut self) -> (Look, Findings, bool) {
         loop {
             let Some(running) = &mut self.0 else {
                 return std::future::pending().await;
             };
             let ended = (&mut running.handle).await;
+            let told = running.told;
             self.0 = None;
             match ended {
-                Ok(looked) => return looked,
+                Ok((look, findings)) => return (look, findings, told),
                 // Only a defect of the host or the end of the runtime brings us here.
                 Err(error) => tracing::error!(%error, "a look was lost, and watching with it"),
             }

@@ -146,7 +146,12 @@ impl ConfigWatcher {
                     self.ears.given_up = false;
                     self.tell_hearing();
                 }
-                findings = self.under_way.ends() => self.judge(findings),
+                (look, findings, was_slow) = self.under_way.ends() => {
+                    self.judge((look, findings));
+                    if was_slow {
+                        self.bus.publish(EventKind::State, "the look at the file has come back");
+                    }
+                }
                 () = inbox.arrived(), if watching => self.hear(Instant::now()),
                 () = sleep_until(turn.unwrap_or(now)), if turn.is_some() => {}
                 () = sleep_until(next_tick), if watching => {
@@ -270,8 +275,8 @@ impl ConfigWatcher {
                     if let Some(file) = self.files.touch(number) {
                         file.hear(event, self.by_events, now);
                     }
-                    if moves && !matches!(about, About::Inside(_)) {
-                        self.afresh = Afresh::Everything;
+                    if let (About::File(path), true) = (about, moves) {
+                        self.afresh.add(path.to_path_buf());
                     }
                 }
                 // Whatever it is that happens there: it is not known yet.

@@ -5,6 +5,7 @@
 //! look, by `stat`, and by digest where an edit may hide within one tick of the file's clock. It
 //! never asks for the poll timer, and never trusts an event alone.
 
+use config_sync_sdk::packed::{self, Packed};
 use config_sync_sdk::{
     Compared, Detector, DetectorDescriptor, Digest, FileError, FileEvent, FileStat, LastSeen,
     Observation, Target, Timestamp, Wake, Wakes,
@@ -58,6 +59,43 @@ impl Detector for Inotify {
                 Compared::Changed(now.since(before, &wake))
             }
         })
+    }
+
+    fn remember(memory: &Self::Memory) -> Result<Vec<u8>, String> {
+        Ok(packed::write(memory))
+    }
+
+    fn recall(bytes: &[u8]) -> Result<Self::Memory, String> {
+        packed::read(bytes)
+    }
+}
+
+impl Packed for State {
+    fn pack(&self, to: &mut Vec<u8>) {
+        let Identity {
+            modified,
+            changed,
+            size,
+            inode,
+            device,
+        } = self.identity;
+        for number in [modified, changed, size, inode, device] {
+            number.pack(to);
+        }
+        self.digest.pack(to);
+    }
+
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        let mut number = || u64::unpack(from);
+        let identity = Identity {
+            modified: number()?,
+            changed: number()?,
+            size: number()?,
+            inode: number()?,
+            device: number()?,
+        };
+        let digest = Digest::unpack(from)?;
+        Some(Self { identity, digest })
     }
 }
 

@@ -1,13 +1,14 @@
-use std::fmt::{self, Display, Formatter, Write};
+use std::fmt::{self, Display, Formatter};
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{DetectorDescriptor, FileError, FileEvent, FileKind, FileStat, Verdict, Wake};
 
 /// A strategy that decides whether the watched file has changed.
 pub trait Detector {
-    /// What is remembered from one look to the next. The host keeps it, as JSON.
+    /// What is remembered from one look to the next. The host keeps it, as
+    /// [`remember`](Self::remember) writes it.
     type Memory: Serialize + DeserializeOwned;
 
     /// What the detector is, and what it wants to be woken for.
@@ -22,6 +23,17 @@ pub trait Detector {
         wake: Wake,
         memory: Option<Self::Memory>,
     ) -> Result<Observation<Self::Memory>, String>;
+
+    /// The memory as the host keeps it: JSON, or, for a detector that counts microseconds,
+    /// [`packed`](crate::packed).
+    fn remember(memory: &Self::Memory) -> Result<Vec<u8>, String> {
+        serde_json::to_vec(memory).map_err(|error| error.to_string())
+    }
+
+    /// What [`remember`](Self::remember) wrote. An `Err` makes the detector start over.
+    fn recall(bytes: &[u8]) -> Result<Self::Memory, String> {
+        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    }
 }
 
 /// The one watched file, lent by the host for the length of a look.
@@ -47,25 +59,42 @@ pub trait Target {
     }
 }
 
-/// The digest of a content: equal for equal bytes. It reads and is remembered as hexadecimal;
-/// `{:.8}` shows the eight digits that people compare by eye.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Digest(String);
+/// The digest of a content: equal for equal bytes. It reads as hexadecimal; `{:.8}` shows the eight
+/// digits that people compare by eye.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Digest(pub(crate) Vec<u8>);
 
 impl From<Vec<u8>> for Digest {
     fn from(bytes: Vec<u8>) -> Self {
-        bytes.iter().fold(Self(String::new()), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex.0, "{byte:02x}");
-            hex
-        })
+        Self(bytes)
     }
 }
 
 impl Display for Digest {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        f.pad(&digits.map(digit).collect::<String>())
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let digits = String::deserialize(deserializer)?;
+        let bytes = digits.as_bytes().chunks(2).map(|pair| {
+            let pair = str::from_utf8(pair).ok()?;
+            u8::from_str_radix(pair, 16).ok()
+        });
+        let bytes = bytes.collect::<Option<_>>();
+        bytes
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("no hexadecimal digits"))
     }
 }
 

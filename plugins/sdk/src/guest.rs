@@ -81,7 +81,7 @@ pub(crate) fn observe<D: Detector>(
     memory: Option<&[u8]>,
 ) -> Result<Observation<Vec<u8>>, String> {
     let memory = memory.and_then(|bytes| {
-        serde_json::from_slice(bytes)
+        D::recall(bytes)
             .inspect_err(|error| {
                 log::info(format_args!(
                     "starting over, the memory is of another version: {error}"
@@ -94,8 +94,8 @@ pub(crate) fn observe<D: Detector>(
         memory,
         note,
     } = D::observe(target, wake, memory)?;
-    let memory = serde_json::to_vec(&memory)
-        .map_err(|error| format!("the memory cannot be written: {error}"))?;
+    let memory =
+        D::remember(&memory).map_err(|error| format!("the memory cannot be written: {error}"))?;
     Ok(Observation {
         verdict,
         memory,

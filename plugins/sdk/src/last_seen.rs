@@ -8,8 +8,8 @@ use crate::{Absence, FileError, Observation};
 /// an absence is told once instead of at every look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastSeen<T> {
-    seen: Option<T>,
-    absent: Option<Absence>,
+    pub(crate) seen: Option<T>,
+    pub(crate) absent: Option<Absence>,
 }
 
 /// How what is seen now compares with what was seen last.

@@ -58,6 +58,7 @@ mod handler;
 mod last_seen;
 pub mod log;
 mod middleware;
+pub mod packed;
 pub mod testing;
 mod words;
 

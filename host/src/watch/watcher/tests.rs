@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::super::{HeardBy, Wake};
 use super::*;
 
+use crate::events::SyncEvent;
 use crate::target::{Digest, Target};
 
 mod schedule;
@@ -114,6 +115,47 @@ async fn after_three_faults_in_a_row_hash_takes_over() {
         .map(|(name, ..)| name.as_str())
         .collect();
     assert_eq!(names, ["faulty", "faulty", "faulty", "hash"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hash_takes_over_also_where_another_detector_was_wanted_and_could_not_be_had() {
+    let mut stage = Stage::open("faulty");
+    stage.pass(500 * MS).await;
+    stage.order(|orders| orders.settings.detection = "absent".to_owned());
+    stage.pass(500 * MS).await;
+    stage.bench.faults_left.store(usize::MAX, Ordering::SeqCst);
+    stage.target.save("a: 1");
+    assert_eq!(stage.loaded().await, Digest::of(b"a: 1"));
+    let told: Vec<_> = std::iter::from_fn(|| stage.events.try_recv().ok())
+        .map(|event| event.details)
+        .filter(|details| !details.contains("trapped"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "detection `absent`: there is none; `faulty` goes on",
+            "`faulty` keeps failing; `hash` looks in its place",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_hangs_is_told_and_so_is_its_end() {
+    let mut stage = Stage::open("any");
+    stage.pass(500 * MS).await;
+    let (end, hangs) = std::sync::mpsc::channel();
+    *stage.bench.hangs.lock().unwrap() = Some(hangs);
+    stage.inbox.overflow();
+    while stage.bench.hangs.lock().unwrap().is_some() {
+        tokio::task::yield_now().await;
+    }
+    let degraded =
+        |event: SyncEvent| event.kind == EventKind::Degraded && event.details.contains("30 s");
+    while !stage.events.try_recv().is_ok_and(degraded) {
+        tokio::time::advance(1000 * MS).await;
+    }
+    end.send(()).unwrap();
+    while stage.events.recv().await.unwrap().details != "the look at the file has come back" {}
 }
 
 #[tokio::test(start_paused = true)]

@@ -86,7 +86,7 @@ impl Arm for FakeArm {
             ..Armed::default()
         }
     }
-    fn arm_inside(&mut self, _path: &Path) -> Armed {
+    fn arm_at(&mut self, _path: &Path) -> Armed {
         Armed::default()
     }
 }
@@ -96,6 +96,8 @@ impl Arm for FakeArm {
 pub(super) struct Bench {
     pub(super) looks: Mutex<Vec<(String, Wake, bool)>>,
     pub(super) faults_left: AtomicUsize,
+    /// The next look hangs until something comes.
+    pub(super) hangs: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
 }
 
 pub(super) struct Scripted {
@@ -121,6 +123,10 @@ impl Detector for Scripted {
     ) -> Result<Observation, Fault> {
         let look = (self.name.clone(), wake.clone(), memory.is_some());
         self.bench.looks.lock().unwrap().push(look);
+        let hangs = self.bench.hangs.lock().unwrap().take();
+        if let Some(end) = hangs {
+            end.recv().unwrap();
+        }
         let left = self.bench.faults_left.load(Ordering::SeqCst);
         if self.name == "faulty" && left > 0 {
             self.bench.faults_left.store(left - 1, Ordering::SeqCst);
@@ -158,6 +164,9 @@ pub(super) struct Shelf(Arc<Bench>);
 
 impl Detectors for Shelf {
     fn detector(&self, name: &str) -> Result<Box<dyn Detector>, String> {
+        if name == "absent" {
+            return Err("there is none".to_owned());
+        }
         Ok(Box::new(Scripted {
             name: name.to_owned(),
             bench: Arc::clone(&self.0),
