@@ -163,9 +163,7 @@ fn told(error: &reqwest::Error) -> Error {
         if inner.is::<Unknown>() {
             return Error::DestinationNotFound;
         }
-        // What an I/O error was made of is not its source.
-        let io = inner.downcast_ref::<std::io::Error>();
-        match io.and_then(|io| io.get_ref()?.downcast_ref::<rustls::Error>()) {
+        match of_tls(inner) {
             Some(rustls::Error::InvalidCertificate(_)) => return Error::TlsCertificateError,
             Some(_) => return Error::TlsProtocolError,
             None => cause = inner.source(),
@@ -177,6 +175,14 @@ fn told(error: &reqwest::Error) -> Error {
         Error::ConnectionRefused
     } else {
         Error::HttpProtocolError
+    }
+}
+
+/// What an I/O error was made of, which is not its source.
+fn of_tls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(io) => of_tls(io.get_ref()?),
+        None => error.downcast_ref(),
     }
 }
 

@@ -8,10 +8,11 @@
 //! ```
 //!
 //! It reads `HEAD`, the branch that stands there, and `packed-refs`; of a linked worktree also what
-//! its `.git` leads to, which must be granted as well. It reads no object of git, so it knows of no
-//! commit whether it touches the file: for that it has the digest. Refs that are kept as a reftable
-//! it cannot read, and says so. The host looks by content each `sync.safety_interval` whatever a
-//! detector says: where an uncommitted edit must never serve, set that to 0.
+//! its `.git` leads to, which must be granted as well. It reads no object of git, so it does not know
+//! what is in a commit: an edit that lies there uncommitted goes along with the next commit of
+//! anything. Refs that are kept as a reftable it cannot read, and says so. The host looks by content
+//! each `sync.safety_interval` whatever a detector says: where an uncommitted edit must never serve,
+//! set that to 0.
 
 mod repository;
 

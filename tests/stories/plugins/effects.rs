@@ -306,6 +306,10 @@ async fn a_commit_is_followed_and_an_edit_that_nobody_committed_is_not() {
         events.iter().any(|it| it.message.contains("the same file"))
     })
     .await;
+    let head = fs::read_to_string(at.join(".git/refs/heads/main")).unwrap();
+    let last = format!("-> {}, the same file", &head[..8]);
+    host.event("its last look", |it| it.message.contains(&last))
+        .await;
 
     host.save(&second);
     let told = host

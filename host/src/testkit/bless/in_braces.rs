@@ -38,12 +38,15 @@ fn last_end(step: &str, mut end: usize) -> Option<usize> {
 /// The first `,`, `}` or `]` from here on that belongs to something around this value.
 fn end_of_value(text: &str, from: usize) -> Option<usize> {
     let (mut depth, mut quote, mut before) = (0_u32, None, ':');
-    let mut letters = text.char_indices().skip_while(|(at, _)| *at < from);
+    let letters = text.char_indices().skip_while(|(at, _)| *at < from);
+    let mut letters = letters.peekable();
     while let Some((at, letter)) = letters.next() {
         match (quote, letter) {
             (Some('"'), '\\') => {
                 letters.next();
             }
+            // Two of them stand for one.
+            (Some('\''), '\'') if letters.next_if(|(_, it)| *it == '\'').is_some() => {}
             (Some(open), letter) if open == letter => quote = None,
             (Some(_), _) => {}
             // Within a word, a quote is a letter.
