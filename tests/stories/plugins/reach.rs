@@ -93,8 +93,8 @@ async fn a_plugin_has_the_variables_clocks_and_numbers_that_are_granted() {
         "{hidden}"
     );
     let time = got(&mut host, "clock: now").await;
-    let year = time.split_whitespace().nth(2).unwrap();
-    let seconds: u64 = year.trim_end_matches(',').parse().unwrap();
+    let seconds = time.split_whitespace().nth(2).unwrap();
+    let seconds: u64 = seconds.trim_end_matches(';').parse().unwrap();
     assert!(seconds > 1_700_000_000, "{time}");
     let (first, second) = (
         got(&mut host, "random: once").await,
