@@ -1,8 +1,10 @@
 //! What the placeholders of a configuration stand for: `${VAR}` a variable of the environment,
 //! `${secret:NAME}` a secret, which is looked for in files that only the host can read, then in the
-//! environment. Asked where a backend is started or a middleware is set up, and by the check of
+//! environment and the system's keyring. Asked where a backend is started or a middleware is set up, and by the check of
 //! the file; what it answers goes nowhere else. Keeps nothing: a secret that is changed is the new
 //! one at the next start of what uses it.
+
+mod keyring;
 
 use std::env;
 use std::fs::File;
@@ -24,7 +26,9 @@ const LONGEST: u64 = 64 * 1024;
 /// is none.
 pub fn value_of(name: &str) -> Option<String> {
     match name.strip_prefix(PREFIX) {
-        Some(secret) => look_up(secret, &|name| env::var(name).ok()),
+        Some(secret) => {
+            look_up(secret, &|name| env::var(name).ok()).or_else(|| keyring::look_up(secret))
+        }
         None => env::var(name).ok(),
     }
 }

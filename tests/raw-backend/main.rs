@@ -3,7 +3,9 @@
 //! golden result and a golden error; `mirror` shows the parameters that reached it; `hold`
 //! ends when its caller allows it: it makes the file `held` in `arguments.folder` and waits there
 //! for `release`; `babble` makes noise on both outputs before it answers, and `deep` and `vast`
-//! answer with JSON that few can read. `sin` does what no server should, as `arguments.how` says.
+//! answer with JSON that few can read. `sin` does what no server should, as `arguments.how` says. Asked
+//! `server/discover`, which it does not know, it does what `--at-discover` says: `exit`, `silence`
+//! or `noise`.
 
 mod golden;
 
@@ -27,8 +29,19 @@ fn main() -> Result<(), Error> {
         }
         return Ok(());
     }
+    let at_discover = std::env::args().skip_while(|arg| arg != "--at-discover");
+    let at_discover = at_discover.last().unwrap_or_default();
     for line in std::io::stdin().lock().lines() {
-        if let Some(answer) = answer(&serde_json::from_str(&line?)?) {
+        let request: Value = serde_json::from_str(&line?)?;
+        if request["method"] == "server/discover" {
+            match at_discover.as_str() {
+                "exit" => std::process::exit(3),
+                "silence" => continue,
+                "noise" => println!("usage: raw-backend [OPTIONS]\n{{\"id\":"),
+                _ => {}
+            }
+        }
+        if let Some(answer) = answer(&request) {
             println!("{answer}");
         }
     }

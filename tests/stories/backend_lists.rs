@@ -61,7 +61,11 @@ async fn a_backend_that_dies_is_missed_loudly_and_comes_back() {
     std::fs::remove_file(&program).unwrap();
     kill(Pid::from_raw(process.try_into().unwrap()), Signal::SIGKILL).unwrap();
     let event = host.event("a word about its death", |it| it.kind == "degraded");
-    assert!(event.await.message.starts_with("backend `mortal` ended"));
+    let message = event.await.message;
+    assert!(
+        message.starts_with("backend `mortal` is down: its process ended (signal: 9"),
+        "{message}"
+    );
     let missing = host.event("a word about its absence", |it| {
         it.message
             .starts_with("backend `mortal` is missing: the command")

@@ -2,40 +2,15 @@
 //! everything that it started. The calls here are held by their backend until the story says so,
 //! and thus outlast the swap for certain.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
-use tempfile::TempDir;
-use tokio::task::JoinHandle;
 
-use super::harness::{Client, Host, RAW_BACKEND, binary, config, demo, group, is_gone, until};
-
-/// A call that is under way until it is released.
-struct Held {
-    folder: TempDir,
-    call: JoinHandle<Result<String, String>>,
-}
-
-impl Held {
-    async fn begin(client: &Arc<Client>) -> Self {
-        let folder = TempDir::new().unwrap();
-        let arguments = json!({"folder": folder.path()});
-        let client = Arc::clone(client);
-        let call = tokio::spawn(async move { client.call("hold", arguments).await });
-        let held = folder.path().join("held");
-        until("the call to reach the backend", || held.exists()).await;
-        Self { folder, call }
-    }
-
-    async fn release(self) -> Result<String, String> {
-        assert!(!self.call.is_finished(), "it ended before its time");
-        fs::write(self.folder.path().join("release"), "").unwrap();
-        self.call.await.unwrap()
-    }
-}
+use super::harness::{
+    Client, Held, Host, RAW_BACKEND, binary, config, demo, group, is_gone, until,
+};
 
 fn raw(env: &str) -> String {
     format!("  raw: {{command: \"{RAW_BACKEND}\", env: {{N: \"{env}\"}}}}\n")
@@ -103,7 +78,7 @@ async fn a_call_that_outlasts_the_drain_time_ends_with_an_error() {
     let held = Held::begin(&client).await;
     host.apply(&config("mtime", "", "")).await;
     until("the removed backend to end", || is_gone(process)).await;
-    let error = held.call.await.unwrap().unwrap_err();
+    let error = held.ended().await.unwrap_err();
     assert!(error.contains("backend `raw` did not answer"), "{error}");
 }
 

@@ -29,6 +29,8 @@ mod drain;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod jwt;
 #[cfg(test)]
 mod killed;
@@ -44,6 +46,8 @@ mod memory;
 #[cfg(test)]
 mod middleware;
 #[cfg(test)]
+mod middleware_live;
+#[cfg(test)]
 mod noise;
 #[cfg(test)]
 mod plan;
@@ -58,6 +62,8 @@ mod random_edits;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod remotes;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod server;
@@ -66,5 +72,7 @@ mod settings;
 mod signals;
 #[cfg(test)]
 mod start;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod watch;

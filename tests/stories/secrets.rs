@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::harness::{Client, Home, Host, RawClient, binary, config, knock};
+use super::harness::{Client, Home, Host, RawClient, binary, config, get, http, knock};
 
 /// Nothing else in the world looks like this.
 const CANARY: &str = "canary-7f3a91c2-never-to-be-seen";
@@ -51,10 +51,15 @@ async fn a_secret_is_where_it_belongs_and_nowhere_else() {
     fs::create_dir(root.join("secrets")).unwrap();
     fs::write(root.join("secrets/key"), format!("{CANARY}\n")).unwrap();
     fs::write(root.join("secrets/token"), TOKEN).unwrap();
-    let middleware =
-        "middleware: [{audit: {arguments: true}}, {auth: {token: \"secret:token\"}}]\n";
-    let home = Home::of(folder);
-    home.save(text(&root, "echo", middleware));
+    let middleware = "middleware: [{audit: {arguments: true}}, {auth: {token: \"secret:token\"}}, \
+                      {arguments: {fixed: {mirror: {text: \"secret:key\"}}}}]\n";
+    let home = Home::of(folder).with_everything();
+    let managed = |text: String| {
+        let management = "port: 0, management: {enabled: true, port: 0, token: \"secret:token\"}";
+        text.replace("port: 0", management)
+    };
+    let text = |tools: &str, middleware: &str| managed(text(&root, tools, middleware));
+    home.save(text("echo", middleware));
     let mut host = Host::start_at(home).await;
     let got = fs::read_to_string(root.join("got")).unwrap();
     assert_eq!(got, format!("{CANARY}{CANARY}"));
@@ -69,20 +74,15 @@ async fn a_secret_is_where_it_belongs_and_nowhere_else() {
         said.push(client.ask("tools/call", params).await);
     }
 
-    host.apply(&text(&root, "echo,add", middleware)).await;
+    host.apply(&text("echo,add,mirror=echo", middleware)).await;
     for wrong in [
+        text("echo", "middleware: [{auth: {token: \"secret:short\"}}]\n"),
         text(
-            &root,
-            "echo",
-            "middleware: [{auth: {token: \"secret:short\"}}]\n",
-        ),
-        text(
-            &root,
             "echo",
             "middleware: [{arguments: {fixd: \"secret:key\"}}]\n",
         ),
-        format!("{}secret:key\n", text(&root, "echo", "")),
-        text(&root, "echo", "")
+        format!("{}secret:key\n", text("echo", "")),
+        text("echo", "")
             .replace("required: false", "required: true")
             .replace("none:", "another:"),
     ] {
@@ -90,7 +90,7 @@ async fn a_secret_is_where_it_belongs_and_nowhere_else() {
         assert_eq!(told.kind, "error", "{told:?}");
         assert!(!told.message.contains("canary"), "{told:?}");
     }
-    host.settle(text(&root, "echo,add", middleware)).await;
+    host.settle(text("echo,add,mirror=echo", middleware)).await;
     for command in [
         &["status", "--json"][..],
         &["backends", "--json"],
@@ -107,6 +107,25 @@ async fn a_secret_is_where_it_belongs_and_nowhere_else() {
         assert!(!both.is_empty(), "{command:?}");
         said.push(format!("{command:?} {}", String::from_utf8_lossy(&both)));
     }
+    let api = host.home().api();
+    for path in [
+        "config", "status", "backends", "tools", "clients", "events", "history", "plugins",
+        "settings",
+    ] {
+        let answer = api.get(&format!("/{path}")).await;
+        assert_eq!(answer.status, 200, "{path}");
+        said.push(format!("{path} {}", answer.body));
+    }
+    // The API over TCP takes the token, and does not say it.
+    let address = host.status()["management"].as_str().unwrap().to_owned();
+    let status = format!("http://{address}/manage/v1/status");
+    assert_eq!(get(&status).await.status(), 401);
+    let answer = http().get(&status).bearer_auth(TOKEN).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    // A plugin is shown the name alone.
+    let shown = client.ask("tools/call", r#"{"name":"mirror"}"#).await;
+    assert!(shown.contains("secret:key"), "{shown}");
+    said.push(shown);
     said.push(host.log().join("\n"));
     said.push(host.said().join("\n"));
     let home = host.kill().await;

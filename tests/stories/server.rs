@@ -78,3 +78,42 @@ async fn a_port_in_use_is_refused_and_the_old_one_serves_on() {
         ["add", "echo"]
     );
 }
+
+#[tokio::test]
+async fn another_host_with_the_same_port_serves_before_the_old_one_lets_go() {
+    const TOKEN: &str = "a-token-of-sixteen";
+    let auth = format!("middleware: [{{auth: {{token: {TOKEN}}}}}]\n");
+    let at = |host: &str, port: u16, tools: &str| {
+        let text = config("mtime", &demo("one", tools), &auth);
+        text.replace("port: 0", &format!("host: {host}, port: {port}"))
+    };
+    let port = free_port();
+    let mut host = Host::start(&at("127.0.0.1", port, "echo,whoami")).await;
+    let early = RawClient::connect_with(&url(port), TOKEN).await;
+    // All addresses of this machine, the old one among them; then another one alone; and back.
+    for (step, place, also) in [
+        (2, "0.0.0.0", Some("127.0.0.2")),
+        (3, "127.0.0.1", None),
+        (4, "0.0.0.0", Some("127.0.0.3")),
+        (5, "\"::\"", Some("[::1]")),
+    ] {
+        if place.contains("::") && TcpListener::bind("[::1]:0").is_err() {
+            println!("this machine has no IPv6: left out");
+            continue;
+        }
+        let event = host.apply(&at(place, port, "echo,whoami")).await;
+        assert_eq!(
+            (event.message.as_str(), event.generation),
+            ("configuration reloaded (~ server)", step),
+            "{place}"
+        );
+        // The session goes on at its old connection; others are let in at once.
+        assert_eq!(early.status().await, 200, "{place}");
+        RawClient::connect_with(&url(port), TOKEN).await;
+        if let Some(also) = also {
+            let there = format!("http://{also}:{port}/mcp");
+            RawClient::connect_with(&there, TOKEN).await;
+        }
+    }
+    assert!(host.stop().await.success());
+}

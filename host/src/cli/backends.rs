@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::find_host::{self, Failure, HostArgument};
+use super::history::time;
 use super::page::{plain, print, print_json};
 use crate::manage::{Backend, BackendState};
 
@@ -29,7 +30,8 @@ impl Backends {
             print(&table(&backends));
         }
         let serves = |backend: &Backend| backend.state == BackendState::Serving;
-        Ok(backends.iter().all(serves))
+        let mut should = backends.iter().filter(|it| it.should_serve());
+        Ok(should.all(serves))
     }
 }
 
@@ -37,20 +39,16 @@ fn table(backends: &[Backend]) -> String {
     let width = backends.iter().map(|it| it.name.chars().count());
     let width = width.max().unwrap_or_default().max(4);
     let mut text = format!(
-        "{:<width$}  {:<8}  {:>8}  TOOLS\n",
-        "NAME", "STATE", "PROCESS"
+        "{:<width$}  {:<10}  {:<19}  {:>8}  TOOLS\n",
+        "NAME", "STATE", "SINCE", "PROCESS"
     );
     for backend in backends {
-        let state = match backend.state {
-            BackendState::Serving => "serving",
-            BackendState::Ended => "ended",
-            BackendState::Missing => "missing",
-        };
         let process = backend
             .process
             .map_or_else(String::new, |it| it.to_string());
-        let (name, tools) = (plain(&backend.name), backend.tools);
-        text += &format!("{name:<width$}  {state:<8}  {process:>8}  {tools:>5}");
+        let (name, tools, state) = (plain(&backend.name), backend.tools, backend.word());
+        let since = time(&backend.since);
+        text += &format!("{name:<width$}  {state:<10}  {since:<19}  {process:>8}  {tools:>5}");
         if let Some(reason) = &backend.reason {
             text += &format!("  {}", plain(reason));
         }

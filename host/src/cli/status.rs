@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::find_host::{self, Failure, HostArgument};
 use super::history::time;
 use super::page::{count, plain, print, print_json};
-use crate::manage::{BackendState, Detection, Serves, Status as Answer, Watching};
+use crate::manage::{Detection, Serves, Status as Answer, Watching};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Status {
@@ -79,14 +79,15 @@ fn page(status: &Answer) -> String {
     page.row("watching", &watching(status));
     let mut title = "backends";
     for backend in &status.backends {
-        let state = match (backend.state, backend.process) {
-            (BackendState::Serving, Some(process)) => format!("serving (process {process})"),
-            (BackendState::Serving, None) => "serving".to_owned(),
-            (BackendState::Ended, _) => "ended".to_owned(),
-            (BackendState::Missing, _) => "missing".to_owned(),
+        let (name, word) = (&backend.name, backend.word());
+        let process = backend.process;
+        let process = process.map_or_else(String::new, |it| format!(" (process {it})"));
+        // That all is well needs no more words.
+        let more = match word {
+            "serving" => count(backend.tools, "tool"),
+            _ => format!("since {}", time(&backend.since)),
         };
-        let tools = count(backend.tools, "tool");
-        page.row(title, &format!("{}: {state}, {tools}", backend.name));
+        page.row(title, &format!("{name}: {word}{process}, {more}"));
         title = "";
     }
     let mut title = "troubles";

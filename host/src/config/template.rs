@@ -73,7 +73,8 @@ impl MissingVariable {
         match name.strip_prefix(SECRET) {
             Some(secret) => format!(
                 "put it into a file `{secret}` in the folder that CREDENTIALS_DIRECTORY (systemd) \
-                 or CONFIG_SYNC_SECRETS names, or in /run/secrets; or set it in the environment"
+                 or CONFIG_SYNC_SECRETS names, or in /run/secrets; or set it in the environment, \
+                 or store it in the system's keyring (README, Secrets)"
             ),
             None => format!("set it, or write `${{{name}:-default}}`"),
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures::stream;
 use futures::{FutureExt, StreamExt};
+use jiff::Zoned;
 
 use super::backend::Backend;
 use super::catalog::Catalog;
@@ -52,7 +53,7 @@ enum Fate {
     /// It serves already, or did until it ended by itself: whoever restarts it will.
     Kept(Arc<Backend>),
     /// It was missing before, and goes on missing until it is restarted.
-    Missing(String),
+    Missing(Box<Absent>),
     /// It is new or changed.
     Started(Result<Arc<Backend>, String>),
 }
@@ -68,7 +69,7 @@ impl Stock<'_> {
             return Some(Fate::Kept(Arc::clone(backend)));
         }
         let missing = self.current.absent.iter().find(absent)?;
-        Some(Fate::Missing(missing.reason.clone()))
+        Some(Fate::Missing(Box::new(missing.clone())))
     }
 }
 
@@ -127,13 +128,17 @@ impl Candidate {
                         format!("it does not start: {reason}"),
                     ));
                 }
-                Fate::Started(Err(reason)) | Fate::Missing(reason) => {
-                    candidate.absent.push(Absent {
-                        name: name.clone(),
-                        spec: spec.clone(),
-                        reason,
-                    });
-                }
+                Fate::Started(Err(reason)) => candidate.absent.push(Absent {
+                    name: name.clone(),
+                    spec: spec.clone(),
+                    reason,
+                    since: Zoned::now(),
+                }),
+                // What is wanted of it beside its connection may be something else by now.
+                Fate::Missing(missing) => candidate.absent.push(Absent {
+                    spec: spec.clone(),
+                    ..*missing
+                }),
             }
         }
         if problems.is_empty() {

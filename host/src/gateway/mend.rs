@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use jiff::Zoned;
 
 use super::backend::{Backend, BackendNotice, NoticeKind};
 use super::{Absent, Candidate, Gateway, Snapshot};
@@ -89,6 +90,7 @@ impl Gateway {
                 continue;
             }
             let count = candidate.backends.len();
+            let before = current.absent.iter().find(|absent| absent.name == name);
             candidate.backends.retain(|old| old.name() != name);
             candidate.absent.retain(|absent| absent.name != name);
             match result {
@@ -103,6 +105,7 @@ impl Gateway {
                         name: name.clone(),
                         spec: *spec,
                         reason: reason.clone(),
+                        since: before.map_or_else(Zoned::now, |before| before.since.clone()),
                     });
                     mended.missing.push((name, reason));
                 }

@@ -25,7 +25,7 @@ mod route;
 mod snapshot;
 mod swap;
 
-pub use backend::{BackendNotice, Health, NoticeKind};
+pub use backend::{BackendNotice, Condition, Health, Life, NoticeKind};
 pub use call::{Call, CallError, Method, Origin, Reply};
 pub use candidate::{Candidate, Wanted};
 pub use catalog::{Capability, Changes, Entry, Offer};

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Zoned;
 use serde_json::value::RawValue;
 
 use super::backend::Backend;
 use super::catalog::{Capability, Catalog, Destination, Item};
 use super::middleware::{Auth, Chain};
-use super::{Call, CallError, Entry, Health, Reply};
+use super::{Call, CallError, Condition, Entry, Reply};
 use crate::config::BackendSpec;
 use crate::mcp::{Members, Raw, raw_of};
 
@@ -20,6 +21,8 @@ pub struct Absent {
     pub(super) spec: BackendSpec,
     /// Why, for people.
     pub reason: String,
+    /// Since when.
+    pub since: Zoned,
 }
 
 /// What serves now, or served when a call began.
@@ -80,7 +83,7 @@ impl Snapshot {
     pub fn backends(&self) -> impl Iterator<Item = (&str, Option<u32>)> {
         self.backends
             .iter()
-            .map(|backend| (backend.name(), backend.process()))
+            .map(|backend| (backend.name(), backend.life().process()))
     }
 
     /// How much longer the calls of this backend are refused because it gave no answer, if they
@@ -110,8 +113,8 @@ impl Snapshot {
     }
 
     /// How the backend of this name is; `None` if there is none.
-    pub fn health(&self, name: &str) -> Option<Arc<Health>> {
-        Some(self.backend(name)?.health())
+    pub fn condition(&self, name: &str) -> Option<Arc<Condition>> {
+        Some(self.backend(name)?.life().condition())
     }
 
     /// Names of the backends whose process or connection ended by itself.

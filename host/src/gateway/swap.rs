@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::backend::{AllSubscriptions, Backend, BackendNotice};
+use super::backend::{AllSubscriptions, Backend, BackendNotice, Life, Lives};
 use super::candidate::Stock;
 use super::client::Client;
 use super::clients::{Clients, Connected};
@@ -44,6 +44,8 @@ pub(super) struct Ground {
     pub(super) bus: EventBus,
     pub(super) notices: mpsc::UnboundedSender<BackendNotice>,
     pub(super) subscriptions: AllSubscriptions,
+    /// How each backend is, in this snapshot or not.
+    pub(super) lives: Lives,
     /// Whom backends may have something to say to.
     pub(super) clients: Clients,
     /// Stands in for processes and the net.
@@ -136,6 +138,7 @@ impl Gateway {
                 bus,
                 notices,
                 subscriptions: AllSubscriptions::default(),
+                lives: Lives::default(),
                 clients: Clients::default(),
                 connector,
                 meters: Meters::default(),
@@ -167,6 +170,19 @@ impl Gateway {
     /// How many clients are connected.
     pub fn clients(&self) -> usize {
         self.ground.clients.count()
+    }
+
+    /// Backends beside those that serve: that are connecting or wait for others, that are kept
+    /// warm, that drain.
+    pub fn apart(&self) -> Vec<Arc<Life>> {
+        let mut lives = self.ground.lives.all();
+        // Read after those: what began to serve meanwhile stands in it.
+        let current = self.current();
+        lives.retain(|life| {
+            let is_it = |backend: &Arc<Backend>| Arc::ptr_eq(backend.life(), life);
+            !current.backends.iter().any(is_it)
+        });
+        lives
     }
 
     /// How the calls of the backends of this name have gone.
@@ -290,6 +306,15 @@ impl Gateway {
             serve_stdio(gateway, desk, input, output).await;
             left.cancel();
         });
+    }
+
+    /// Serves clients over HTTP on this stream, as a connection from this machine, to its end.
+    pub async fn serve_stream(
+        self: Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) {
+        let gateway = Arc::clone(&self);
+        self.listeners.serve_stream(stream, gateway).await;
     }
 
     /// Whether clients would see anything else if the candidate served.

@@ -18,7 +18,7 @@ pub trait Host: Send + Sync + 'static {
     /// How it is, in all.
     fn status(&self) -> BoxFuture<'static, Status>;
 
-    /// Every backend that should serve.
+    /// Every backend that should serve, then those on their way in or out.
     fn backends(&self) -> Vec<Backend>;
 
     /// Every client that is connected.

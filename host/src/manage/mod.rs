@@ -31,8 +31,8 @@ pub use problem::Problem;
 pub use server::Server;
 pub use settings::{Bounds, ConfigValue, Configuration, Layer, Origin, Setting, Settings, Word};
 pub use status::{
-    Backend, BackendState, ConnectedClient, Detection, LastReload, Latency, Load, OnDisk, Serves,
-    Status, Tool, Watching,
+    Backend, BackendState, Breaker, BreakerState, ConnectedClient, Detection, Health, LastReload,
+    Latency, Load, OnDisk, Serves, Status, Tool, Watching,
 };
 
 /// What every path of this version begins with.

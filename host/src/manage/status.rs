@@ -41,7 +41,7 @@ pub struct Status {
     pub settles_in: Option<f64>,
     /// How changes are noticed; nothing before that has begun.
     pub detection: Option<Detection>,
-    /// Every backend that should serve.
+    /// Every backend that should serve, then those on their way in or out.
     pub backends: Vec<Backend>,
     /// What is not as it should be, one line each, with what to do. Empty when all is well.
     pub troubles: Vec<String>,
@@ -127,7 +127,7 @@ pub struct Detection {
     pub since: String,
 }
 
-/// One backend that should serve.
+/// One backend that should serve, or is on its way in or out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Backend {
     /// Its name.
@@ -140,13 +140,76 @@ pub struct Backend {
     pub tools: usize,
     /// Why it does not serve, is not well, or has its calls refused.
     pub reason: Option<String>,
-    /// `ready`; `degraded`: it did not answer when it was last asked how it is; `down`: it ended or
-    /// did not start, and waits for its next start.
+    /// How it is.
     #[serde(default)]
-    pub health: String,
+    pub health: Health,
+    /// Since when it is so (RFC 3339).
+    #[serde(default)]
+    pub since: String,
+    /// A circuit breaker that lets its calls not pass; absent while they do.
+    #[serde(default)]
+    pub breaker: Option<Breaker>,
     /// How its calls go; kept over its restarts and over reloads.
     #[serde(default)]
     pub load: Load,
+}
+
+impl Backend {
+    /// Whether it should serve: others are on their way in or out.
+    pub fn should_serve(&self) -> bool {
+        self.state != BackendState::Apart
+    }
+
+    /// The one word that says most about it.
+    pub fn word(&self) -> &'static str {
+        match (self.state, self.health) {
+            (_, Health::Connecting) => "connecting",
+            (_, Health::Draining) => "draining",
+            (BackendState::Serving, Health::Degraded) => "degraded",
+            (BackendState::Serving, _) => "serving",
+            (BackendState::Ended, _) => "ended",
+            (BackendState::Missing, _) => "missing",
+            (BackendState::Apart, Health::Down) => "down",
+            (BackendState::Apart, Health::Ready | Health::Degraded) => "waiting",
+        }
+    }
+}
+
+/// How a backend is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// It is being started, or connected.
+    Connecting,
+    /// It answers.
+    #[default]
+    Ready,
+    /// It did not answer when it was last asked how it is, and is asked again each second.
+    Degraded,
+    /// It ended, did not start, or was given up after too many questions without an answer; it is
+    /// started again in time.
+    Down,
+    /// Nobody wants it any more; it ends its last calls (`timeouts.drain`).
+    Draining,
+}
+
+/// What a circuit breaker does with the calls of a backend that gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Breaker {
+    /// `open`, or `half-open`.
+    pub state: BreakerState,
+    /// Seconds until one call may try.
+    pub tries_in: f64,
+}
+
+/// Whether calls pass a circuit breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BreakerState {
+    /// None do.
+    Open,
+    /// One may, or does.
+    HalfOpen,
 }
 
 /// How the calls of a backend go.
@@ -187,6 +250,9 @@ pub enum BackendState {
     Ended,
     /// It did not start, and is tried again; its tools are not there.
     Missing,
+    /// It runs beside what serves, and is none of it: it connects for a reload or waits there for
+    /// others, is kept warm on probation, or drains. Another of its name may serve.
+    Apart,
 }
 
 /// One client that is connected.

@@ -15,7 +15,8 @@ impl Status {
     pub fn judged(mut self) -> Self {
         let troubles = [self.of_file(), self.of_watching()].into_iter().flatten();
         let troubles = troubles.chain(self.of_detection());
-        let backends = self.backends.iter().filter_map(|backend| {
+        let backends = self.backends.iter().filter(|it| it.should_serve());
+        let backends = backends.filter_map(|backend| {
             let reason = backend.reason.as_ref()?;
             Some(format!("backend `{}`: {reason}", backend.name))
         });
@@ -96,7 +97,7 @@ impl Status {
 mod tests {
     use super::*;
     use crate::manage::tests::status;
-    use crate::manage::{Backend, BackendState, LastReload};
+    use crate::manage::{Backend, BackendState, Health, LastReload};
 
     fn troubles(change: impl FnOnce(&mut Status)) -> Vec<String> {
         let mut status = status();
@@ -144,9 +145,17 @@ mod tests {
                 process: None,
                 tools: 0,
                 reason: Some("it does not start".to_owned()),
-                health: "down".to_owned(),
+                health: Health::Down,
+                since: "2026-11-24T08:14:02.250+01:00".to_owned(),
+                breaker: None,
                 load: crate::manage::Load::default(),
             });
+            let leaving = Backend {
+                state: BackendState::Apart,
+                health: Health::Draining,
+                ..status.backends[1].clone()
+            };
+            status.backends.push(leaving);
         });
         assert_eq!(told.len(), 5, "{told:#?}");
         assert!(told[1].contains("`config-sync resume`"), "{told:#?}");

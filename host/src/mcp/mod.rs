@@ -3,6 +3,7 @@
 //! Never opens a connection, and never decides what becomes of a message.
 
 mod error;
+mod events;
 mod lines;
 mod members;
 mod message;
@@ -11,6 +12,7 @@ mod texts;
 mod version;
 
 pub use error::RpcError;
+pub use events::{Event, Events};
 pub use lines::{BadLine, Glimpse, LineByLine, Lines, lines};
 pub use members::{Members, Raw, raw_of};
 pub use message::{Id, Message, Notification, Request, Response, Unreadable};

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Refused;
 use super::reloader::Reloader;
 use crate::events::EventKind;
-use crate::gateway::{BackendNotice, Candidate, Capability, NoticeKind, Restarted};
+use crate::gateway::{BackendNotice, Candidate, Capability, Health, NoticeKind, Restarted};
 
 /// Something that went on beside the reloads, and has ended.
 #[derive(Debug)]
@@ -33,6 +33,10 @@ impl Reloader {
                 NoticeKind::OffersChanged => changed.insert(backend),
                 NoticeKind::Ended => ended.insert(backend),
                 NoticeKind::Wanted => wanted.insert(backend),
+                NoticeKind::HealthChanged => {
+                    self.tell_health(&backend);
+                    continue;
+                }
                 NoticeKind::LeftAlone(time) => {
                     let seconds = time.as_secs_f64();
                     self.bus.publish(
@@ -55,10 +59,14 @@ impl Reloader {
         let current = self.gateway.current();
         ended.retain(|name| current.ended().any(|other| other == name));
         for backend in &ended {
+            let condition = current.condition(backend);
+            let why = condition.as_ref().and_then(|it| it.health.reason());
+            let why = why.unwrap_or("it ended");
             self.bus.publish(
                 EventKind::Degraded,
                 format!(
-                    "backend `{backend}` ended; its tools answer with an error until it is back"
+                    "backend `{backend}` is down: {why}; its tools answer with an error until it \
+                     is back"
                 ),
             );
         }
@@ -77,6 +85,26 @@ impl Reloader {
                 self.jobs
                     .spawn(async move { Job::Refreshed(name, refresh.await) });
             }
+        }
+    }
+
+    /// A backend that serves does not answer any more, or does again.
+    fn tell_health(&self, backend: &str) {
+        let current = self.gateway.current();
+        let Some(condition) = current.condition(backend) else {
+            return;
+        };
+        match &condition.health {
+            Health::Degraded(why) => {
+                let details = format!("backend `{backend}` is not well: {why}");
+                self.bus.publish(EventKind::Degraded, details);
+            }
+            Health::Ready => {
+                let details = format!("backend `{backend}` answers again");
+                self.bus.publish(EventKind::State, details);
+            }
+            // Of these others tell.
+            Health::Connecting | Health::Down(_) | Health::Draining => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! The built host, in a folder of its own, with its events.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -43,8 +44,8 @@ pub(crate) struct Home {
     state: PathBuf,
     /// What the log has.
     filter: &'static str,
-    /// What its environment has besides.
-    variables: Vec<(String, String)>,
+    /// What the next host finds in its environment beside.
+    variables: Vec<(&'static str, OsString)>,
     /// Where its socket is.
     runtime: TempDir,
     /// Where the state is, unless somebody else said where.
@@ -102,9 +103,15 @@ impl Home {
         self
     }
 
-    /// The next host has this variable in its environment.
-    pub(crate) fn with_variable(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.variables.push((name.to_owned(), value.into()));
+    /// The log of the next host has everything that anybody says.
+    pub(crate) fn with_everything(mut self) -> Self {
+        self.filter = "trace";
+        self
+    }
+
+    /// The next host finds this in its environment.
+    pub(crate) fn with_variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name, value.into()));
         self
     }
 
@@ -151,7 +158,7 @@ impl Home {
             .env("CONFIG_SYNC_SECRETS", self.folder().join("secrets"))
             .env("XDG_RUNTIME_DIR", self.runtime.path())
             .env("CONFIG_SYNC_LOG", self.filter)
-            .envs(self.variables.iter().cloned());
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -5,10 +5,12 @@
 mod api;
 mod client;
 mod config;
+mod held;
 mod hook;
 mod host;
 mod processes;
 mod raw_client;
+mod raw_remote;
 mod remote;
 mod watching;
 
@@ -17,10 +19,12 @@ use std::time::Duration;
 pub(crate) use api::{Api, ask};
 pub(crate) use client::{Client, List, http};
 pub(crate) use config::{config, demo, remote};
+pub(crate) use held::Held;
 pub(crate) use hook::Hook;
 pub(crate) use host::{Event, Home, Host, cache, digest};
 pub(crate) use processes::{children, group, is_gone};
 pub(crate) use raw_client::{RawClient, get, knock};
+pub(crate) use raw_remote::{Era, Manner, RawRemote};
 pub(crate) use remote::Remote;
 pub(crate) use watching::Watching;
 
@@ -64,6 +68,8 @@ pub(crate) async fn long<T>(what: &str, future: impl Future<Output = T>) -> T {
 pub(crate) async fn until(what: &str, mut fact: impl FnMut() -> bool) {
     let looking = async {
         let mut clock = tokio::time::interval(LOOK);
+        // A look may take longer, and servers of the story's own want to run, too.
+        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !fact() {
             clock.tick().await;
         }

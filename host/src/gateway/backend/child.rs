@@ -145,9 +145,12 @@ impl ChildProcess {
         self.child.id()
     }
 
-    /// Ends when it does. (What it started may live on.)
-    pub(super) async fn exited(&mut self) {
-        let _ = self.child.wait().await;
+    /// Ends when it does, and says how. (What it started may live on.)
+    pub(super) async fn exited(&mut self) -> String {
+        match self.child.wait().await {
+            Ok(status) => format!("its process ended ({status})"),
+            Err(error) => format!("its process is lost ({error})"),
+        }
     }
 
     fn signal(&self, signal: Signal) {

@@ -22,6 +22,8 @@ use crate::mcp::{BadLine, Lines, lines};
 
 /// How long the last words of a child may take to arrive when it has ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long a child that says nothing any more may take to be gone.
+const LEAVING: Duration = Duration::from_millis(100);
 
 /// A connection. Dropped, it ends, at once.
 pub(super) struct Connected {
@@ -126,7 +128,7 @@ async fn open(
             })
         }
         Connection::StreamableHttp { .. } => {
-            let link = Link::Http(Http::new(&spec.connection)?);
+            let link = Link::Http(Http::new(&spec.connection, spec.timeouts.init)?);
             let peer = Peer::new(name, link, me, subscriptions, ground);
             Ok(Connected { peer, child: None })
         }
@@ -154,19 +156,26 @@ async fn read_lines<R: AsyncRead + Unpin>(peer: Arc<Peer>, mut lines: Lines<R>) 
     peer.end();
 }
 
-/// Ends when the backend does by itself.
-pub(super) async fn ended(connected: &mut Connected) {
+/// Ends when the backend does by itself, and says how.
+pub(super) async fn ended(connected: &mut Connected) -> String {
     let ended = connected.peer.ended.clone();
-    let Some(child) = &mut connected.child else {
-        return ended.cancelled().await;
-    };
-    tokio::select! {
-        () = ended.cancelled() => {}
-        () = child.exited() => {
-            // What it said last is still on its way.
-            let _ = tokio::time::timeout(LAST_WORDS, ended.cancelled()).await;
-        }
+    if let Some(child) = &mut connected.child {
+        let how = tokio::select! {
+            () = ended.cancelled() => {
+                // Mostly it did so by leaving.
+                let left = tokio::time::timeout(LEAVING, child.exited()).await;
+                left.unwrap_or_else(|_elapsed| "it closed its output".to_owned())
+            }
+            how = child.exited() => {
+                // What it said last is still on its way.
+                let _ = tokio::time::timeout(LAST_WORDS, ended.cancelled()).await;
+                how
+            }
+        };
+        return connected.peer.why_ended(how);
     }
+    ended.cancelled().await;
+    connected.peer.why_ended("its connection ended".to_owned())
 }
 
 /// Ends the connection, which for a child means the process and all that it started.

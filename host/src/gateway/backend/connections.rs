@@ -129,7 +129,7 @@ struct Kept {
 impl Kept {
     async fn keep(self, mut connected: Connected) {
         tokio::select! {
-            () = connect::ended(&mut connected) => {}
+            _ = connect::ended(&mut connected) => {}
             () = self.owner.gone() => {}
             () = self.end.cancelled() => {}
         }

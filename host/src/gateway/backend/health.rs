@@ -7,10 +7,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::NoticeKind;
+use super::life::Life;
 use super::peer::Peer;
 use crate::config::HealthSettings;
 
@@ -20,11 +21,13 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// How a backend is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
+    /// It is started or connected, and has not said yet what it offers.
+    Connecting,
     /// It answers.
     Ready,
     /// It did not answer when it was last asked; why.
     Degraded(String),
-    /// It did not answer several times in a row; why.
+    /// It ended, or did not answer several times in a row; why.
     Down(String),
     /// It is wanted no more, and ends its last calls.
     Draining,
@@ -34,6 +37,7 @@ impl Health {
     /// One word.
     pub fn as_str(&self) -> &'static str {
         match self {
+            Self::Connecting => "connecting",
             Self::Ready => "ready",
             Self::Degraded(_) => "degraded",
             Self::Down(_) => "down",
@@ -44,8 +48,10 @@ impl Health {
     /// Why, where there is something to say.
     pub fn reason(&self) -> Option<&str> {
         match self {
+            Self::Connecting => Some("it is started, and has not said yet what it offers"),
             Self::Degraded(why) | Self::Down(why) => Some(why),
-            Self::Ready | Self::Draining => None,
+            Self::Draining => Some("nobody wants it any more; it ends its last calls"),
+            Self::Ready => None,
         }
     }
 }
@@ -111,13 +117,13 @@ impl Machine {
     }
 }
 
-/// Asks the backend how it is, until its connection ends, or it is `retired`; then it drains.
+/// Asks the backend how it is, until its connection ends, or it is `retired`.
 pub(super) async fn watch(
     peer: Arc<Peer>,
     settings: HealthSettings,
     patience: Duration,
     retired: CancellationToken,
-    shown: Arc<ArcSwap<Health>>,
+    life: Arc<Life>,
 ) {
     let mut machine = Machine::new(settings, Instant::now());
     loop {
@@ -131,26 +137,29 @@ pub(super) async fn watch(
             () = next => {}
             () = peer.doubted.notified() => {}
             () = peer.ended.cancelled() => return,
-            () = retired.cancelled() => {
-                shown.store(Arc::new(Health::Draining));
-                return;
-            }
+            () = retired.cancelled() => return,
         }
         let answer = tokio::select! {
             answer = super::ping(&peer, patience) => answer,
             () = peer.ended.cancelled() => return,
+            () = retired.cancelled() => return,
         };
-        let before = machine.health().clone();
         machine.asked(answer, peer.is_busy(), Instant::now());
         let health = machine.health().clone();
-        if health.as_str() != before.as_str() {
-            let reason = health.reason();
+        let down = match &health {
+            Health::Down(why) => Some(why.clone()),
+            _ => None,
+        };
+        let reason = health.reason().map(str::to_owned);
+        if life.becomes(health) {
+            let health = &life.condition().health;
             tracing::info!(backend = peer.backend, %health, reason, "its health");
+            if down.is_none() {
+                peer.tell_gateway(NoticeKind::HealthChanged);
+            }
         }
-        let is_down = matches!(health, Health::Down(_));
-        shown.store(Arc::new(health));
-        if is_down {
-            peer.end();
+        if let Some(why) = down {
+            peer.end_since(why);
             return;
         }
     }

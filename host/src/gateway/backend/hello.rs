@@ -10,9 +10,10 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::era;
-use super::peer::{Ask, Failure, Link, Peer};
+use super::failure::Failure;
+use super::peer::{Ask, Link, Peer};
 use crate::gateway::client::Client;
-use crate::mcp::{Members, Raw, RpcError, Version, key, raw_of};
+use crate::mcp::{Members, Raw, Version, key, raw_of};
 
 /// A server that has not said by then whether it knows `server/discover` is greeted in the old
 /// way as well; whichever answer is good first, counts.
@@ -83,7 +84,8 @@ pub(super) enum Unwelcome {
 impl Unwelcome {
     fn of(failure: &Failure) -> Self {
         match failure {
-            Failure::NoAnswer(why) => Self::Gone(why.clone()),
+            gone @ Failure::NoAnswer(_) => Self::Gone(gone.to_string()),
+            refused @ Failure::Refused(_) => Self::Refuses(refused.to_string()),
             other => Self::Refuses(format!("it answers `initialize` with: {other}")),
         }
     }
@@ -102,8 +104,8 @@ pub(super) async fn greet(peer: &Arc<Peer>, me: &Introduction) -> Result<Hello, 
     }
     let mut discovering = pin!(peer.request(Ask::own("server/discover", discover_params(me))));
     match tokio::time::timeout(PATIENCE, &mut discovering).await {
-        Ok(Err(Failure::NoAnswer(why))) if matches!(peer.link, Link::Lines(_)) => {
-            return Err(Unwelcome::Gone(why));
+        Ok(Err(gone @ Failure::NoAnswer(_))) if matches!(peer.link, Link::Lines(_)) => {
+            return Err(Unwelcome::of(&gone));
         }
         Ok(answer) => {
             return match discovered(answer) {
@@ -191,11 +193,4 @@ fn initialized(result: &RawValue) -> Result<Hello, String> {
         capabilities: result.object("capabilities").unwrap_or_default(),
         instructions: result.text("instructions"),
     })
-}
-
-impl Failure {
-    /// The other side knows no such method.
-    pub(super) fn is_method_not_found(&self) -> bool {
-        matches!(self, Self::Error(error) if error.code == RpcError::METHOD_NOT_FOUND)
-    }
 }

@@ -3,6 +3,7 @@
 //! them. A stream of the old era that breaks off is taken up again where it ended.
 
 mod headers;
+mod refusal;
 mod stream;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,12 +13,13 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode, Url};
 
 use super::child::MAX_MESSAGE;
+use super::failure::Failure;
 use super::hello;
-use super::peer::{Ask, Failure, Peer, request_line};
+use super::peer::{Ask, Peer, request_line};
 use crate::config::{Connection, Template};
-use crate::mcp::{Id, Message, Raw, RpcError};
+use crate::mcp::{Event, Events, Id, Message, Raw};
 use crate::secrets::value_of;
-use stream::{Event, Events};
+use refusal::{Refusal, unreachable};
 
 const SESSION: &str = "mcp-session-id";
 const LAST_EVENT: &str = "last-event-id";
@@ -27,6 +29,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Times in a row that a stream may be taken up without anything coming.
 const RESUMPTIONS: u32 = 5;
+/// How long a server may take to say that it has heard something that needs no answer.
+const HEARING: Duration = Duration::from_secs(10);
 
 pub(super) struct Http {
     client: reqwest::Client,
@@ -36,13 +40,15 @@ pub(super) struct Http {
     session: Mutex<Option<HeaderValue>>,
     /// Held by whoever begins another session.
     renewing: tokio::sync::Mutex<()>,
+    /// How long that may take.
+    init: Duration,
 }
 
 /// Why a request has no answer.
 enum Lost {
     For(Failure),
-    /// The server has forgotten this session, and did nothing.
-    Session(HeaderValue),
+    /// The server has forgotten this session, and did nothing; what that means if it does so again.
+    Session(HeaderValue, Failure),
 }
 
 impl From<Failure> for Lost {
@@ -60,8 +66,9 @@ enum Broken {
 }
 
 impl Http {
-    /// To a [`Connection::StreamableHttp`]. Connects at the first message.
-    pub(super) fn new(connection: &Connection) -> Result<Self, String> {
+    /// To a [`Connection::StreamableHttp`]. Connects at the first message. `init`: how long a new
+    /// session may take to begin.
+    pub(super) fn new(connection: &Connection, init: Duration) -> Result<Self, String> {
         let Connection::StreamableHttp { url, headers } = connection else {
             return Err("it has no URL".to_owned());
         };
@@ -77,6 +84,7 @@ impl Http {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .tcp_nodelay(true)
+            .redirect(refusal::redirections())
             .build()
             .map_err(|error| format!("cannot set up HTTP: {error}"))?;
         Ok(Self {
@@ -85,6 +93,7 @@ impl Http {
             headers,
             session: Mutex::default(),
             renewing: tokio::sync::Mutex::default(),
+            init,
         })
     }
 
@@ -118,7 +127,7 @@ impl Http {
             .body(body)
             .send()
             .await
-            .map_err(|error| unreachable(peer, &error))
+            .map_err(|error| unreachable(peer, error))
     }
 
     /// Asks, and waits for the answer; what else comes on its stream, the peer hears. Where the
@@ -127,13 +136,13 @@ impl Http {
         let lost = match self.try_request(peer, id, ask).await {
             Ok(answer) => return Ok(answer),
             Err(Lost::For(failure)) => return Err(failure),
-            Err(Lost::Session(session)) => session,
+            Err(Lost::Session(session, _)) => session,
         };
         self.renew(peer, &lost).await?;
         match self.try_request(peer, id, ask).await {
             Ok(answer) => Ok(answer),
             Err(Lost::For(failure)) => Err(failure),
-            Err(Lost::Session(_)) => Err(peer.gone()),
+            Err(Lost::Session(_, failure)) => Err(failure),
         }
     }
 
@@ -143,16 +152,23 @@ impl Http {
         if self.session().as_ref() != Some(lost) {
             return Ok(());
         }
-        self.keep_session(None);
         let before = peer.hello.get().map(|hello| hello.version);
         // It asks by this same way.
-        let greeted = Box::pin(hello::initialize(peer, &peer.me)).await;
-        if greeted.is_ok_and(|hello| Some(hello.version) == before) {
-            tracing::info!(backend = peer.backend, "it had forgotten its session");
-            peer.is_another_now();
-            return Ok(());
-        }
-        peer.end();
+        let greeting = Box::pin(hello::initialize(peer, &peer.me));
+        let why = match tokio::time::timeout(self.init, greeting).await {
+            Ok(Ok(hello)) if Some(hello.version) == before => {
+                tracing::info!(backend = peer.backend, "it had forgotten its session");
+                peer.is_another_now();
+                return Ok(());
+            }
+            Ok(Ok(_)) => "another server stands there now".to_owned(),
+            Ok(Err(unwelcome)) => unwelcome.into_reason(),
+            Err(_elapsed) => format!(
+                "it did not answer `initialize` within {} s (timeouts.init)",
+                self.init.as_secs_f64()
+            ),
+        };
+        peer.end_since(format!("it forgot its session, and begins no other: {why}"));
         Err(peer.gone())
     }
 
@@ -161,33 +177,43 @@ impl Http {
     }
 
     async fn try_request(&self, peer: &Arc<Peer>, id: u64, ask: &Ask) -> Result<Raw, Lost> {
-        let session = self.session();
+        let is_greeting = ask.method == "initialize";
+        let session = self.session().filter(|_| !is_greeting);
         let mut headers = self.headers(peer);
+        if is_greeting {
+            headers.remove(SESSION);
+        }
         headers::of_request(&mut headers, peer, ask);
         let body = request_line(id, ask.method, &ask.params);
         let answer = self.post(peer, body, headers).await?;
-        if ask.method == "initialize" {
+        if is_greeting {
             self.keep_session(answer.headers().get(SESSION).cloned());
         }
-        if let Some(session) = session.filter(|_| answer.status() == StatusCode::NOT_FOUND) {
-            return Err(Lost::Session(session));
-        }
         if !answer.status().is_success() {
-            return Err(refused(peer, id, answer).await.into());
+            let refusal = Refusal::of(peer, answer).await;
+            let session = session.filter(|_| refusal.forgot_session());
+            let failure = refusal.into_failure(id);
+            return Err(match session {
+                Some(session) => Lost::Session(session, failure),
+                None => Lost::For(failure),
+            });
         }
         if stream::is_one(&answer) {
-            return Ok(self.follow(peer, id, Events::of(answer)).await?);
+            return Ok(self.follow(peer, id, stream::events(answer)).await?);
         }
+        let (status, other_type) = (answer.status(), stream::other_type(&answer));
         let body = stream::read(answer, MAX_MESSAGE)
             .await
-            .map_err(|why| cannot_be_read(peer, &why))?;
-        match Message::parse(&body) {
+            .map_err(|why| Failure::unreadable(&why))?;
+        let why = match Message::parse(&body) {
             Ok(Message::Response(response)) if is_of(response.id.as_ref(), id) => {
-                Ok(response.result.map_err(Failure::Error)?)
+                return Ok(response.result.map_err(Failure::Error)?);
             }
-            Ok(_) => Err(cannot_be_read(peer, "it is not the answer to the request").into()),
-            Err(bad) => Err(cannot_be_read(peer, &bad.error.message).into()),
-        }
+            Ok(_) => "it is not the answer to the request".to_owned(),
+            Err(_) if body.is_empty() => format!("there is nothing in it (HTTP {status})"),
+            Err(bad) => other_type.unwrap_or(bad.error.message),
+        };
+        Err(Failure::unreadable(&why).into())
     }
 
     /// The stream of a request up to its answer.
@@ -204,7 +230,7 @@ impl Http {
                         }
                     }
                     Ok(None) => break Broken::Off,
-                    Err(why) if last.is_none() => break Broken::For(cannot_be_read(peer, &why)),
+                    Err(why) if last.is_none() => break Broken::For(Failure::unreadable(&why)),
                     Err(_) => break Broken::Off,
                 }
             };
@@ -215,13 +241,7 @@ impl Http {
                     self.open(peer, Some(last)).await?
                 }
                 (Broken::For(failure), _) => return Err(failure),
-                (Broken::Off, _) => {
-                    let say = format!(
-                        "backend `{}` did not answer: its stream ended before that",
-                        peer.backend
-                    );
-                    return Err(Failure::NoAnswer(say));
-                }
+                (Broken::Off, _) => return Err(Failure::silent("its stream ended before that")),
             };
         }
     }
@@ -237,14 +257,15 @@ impl Http {
         let answer = request
             .send()
             .await
-            .map_err(|error| unreachable(peer, &error))?;
+            .map_err(|error| unreachable(peer, error))?;
         if answer.status() == StatusCode::OK && stream::is_one(&answer) {
-            return Ok(Events::of(answer));
+            return Ok(stream::events(answer));
         }
-        if answer.status() == StatusCode::NOT_FOUND && self.session().is_some() {
+        let refusal = Refusal::of(peer, answer).await;
+        if refusal.forgot_session() && self.session().is_some() {
             return Err(peer.gone());
         }
-        Err(refused(peer, 0, answer).await)
+        Err(refusal.into_failure(0))
     }
 
     /// Hears what a server of the old era says beside any request, for as long as it is there. One
@@ -263,7 +284,7 @@ impl Http {
                     }
                     peer.doubt();
                 }
-                Err(Failure::Error(_)) => return,
+                Err(Failure::Error(_) | Failure::Refused(_)) => return,
                 Err(Failure::NoAnswer(_) | Failure::Cancelled) => peer.doubt(),
             }
             tokio::time::sleep(wait).await;
@@ -274,14 +295,19 @@ impl Http {
     /// Sends what has no answer.
     pub(super) async fn tell(&self, peer: &Peer, message: Message) {
         let headers = self.headers(peer);
-        let sent = self.post(peer, message.to_line(), headers).await;
+        let sending = self.post(peer, message.to_line(), headers);
+        let sent = tokio::select! {
+            sent = tokio::time::timeout(HEARING, sending) => sent,
+            () = peer.ended.cancelled() => return,
+        };
         match sent {
-            Ok(answer) if answer.status().is_success() => {}
-            Ok(answer) => {
+            Ok(Ok(answer)) if answer.status().is_success() => {}
+            Ok(Ok(answer)) => {
                 let status = answer.status().as_u16();
                 tracing::debug!(backend = peer.backend, status, "a notification was refused");
             }
-            Err(why) => tracing::debug!(backend = peer.backend, %why, "a notification is lost"),
+            Ok(Err(why)) => tracing::debug!(backend = peer.backend, %why, "a notification is lost"),
+            Err(_elapsed) => tracing::debug!(backend = peer.backend, "it hears no notification"),
         }
     }
 
@@ -293,32 +319,6 @@ impl Http {
             let _ = request.headers(self.headers(peer)).send().await;
         }
     }
-}
-
-/// What a status that is no success means.
-async fn refused(peer: &Peer, id: u64, answer: Response) -> Failure {
-    let status = answer.status();
-    let is_json = stream::is_json(&answer);
-    let body = stream::read(answer, MAX_MESSAGE).await.unwrap_or_default();
-    if is_json
-        && let Ok(Message::Response(response)) = Message::parse(&body)
-        && let Err(error) = response.result
-        && (response.id.is_none() || is_of(response.id.as_ref(), id))
-    {
-        return Failure::Error(error);
-    }
-    let name = &peer.backend;
-    let say = match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => format!(
-            "backend `{name}` does not let the gateway in (HTTP {status}); does it need `headers` \
-             with a token?"
-        ),
-        _ => format!("backend `{name}` answered with HTTP {status}"),
-    };
-    if status.is_client_error() {
-        return Failure::Error(RpcError::new(RpcError::INTERNAL_ERROR, say));
-    }
-    Failure::NoAnswer(say)
 }
 
 /// Where to take the stream up again, and when.
@@ -348,7 +348,7 @@ fn answer_in(peer: &Arc<Peer>, id: u64, event: &Event) -> Result<Option<Answer>,
             Ok(None)
         }
         Err(bad) if !bad.asks && is_of(bad.id.as_ref(), id) => {
-            Err(cannot_be_read(peer, &bad.error.message))
+            Err(Failure::unreadable(&bad.error.message))
         }
         Err(_) => {
             peer.noise("something that is no message");
@@ -359,23 +359,4 @@ fn answer_in(peer: &Arc<Peer>, id: u64, event: &Event) -> Result<Option<Answer>,
 
 fn is_of(answered: Option<&Id>, id: u64) -> bool {
     answered.and_then(Id::number) == Some(id)
-}
-
-fn cannot_be_read(peer: &Peer, why: &str) -> Failure {
-    Failure::NoAnswer(format!(
-        "backend `{}` gave an answer that cannot be read: {why}",
-        peer.backend
-    ))
-}
-
-/// What the error says is for the log: it names the address.
-fn unreachable(peer: &Peer, error: &reqwest::Error) -> Failure {
-    tracing::debug!(backend = peer.backend, %error, "not reached");
-    peer.doubt();
-    let why = if error.is_connect() {
-        "nothing listens there"
-    } else {
-        "the connection broke"
-    };
-    Failure::NoAnswer(format!("backend `{}` did not answer: {why}", peer.backend))
 }

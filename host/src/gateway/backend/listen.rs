@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::peer::{Ask, Failure, Link, Peer};
+use super::failure::Failure;
+use super::peer::{Ask, Link, Peer};
 use crate::mcp::{Members, raw_of};
 
 /// How long to wait before listening again, the first time; doubled each time.
@@ -64,8 +65,8 @@ async fn subscribe(peer: Arc<Peer>) {
                 peer.doubt();
             }
             Err(failure) if failure.is_method_not_found() => return,
-            Err(Failure::Error(error)) => {
-                tracing::debug!(backend = peer.backend, %error, "it lets nobody listen");
+            Err(refused @ (Failure::Error(_) | Failure::Refused(_))) => {
+                tracing::debug!(backend = peer.backend, %refused, "it lets nobody listen");
             }
             Err(Failure::NoAnswer(_) | Failure::Cancelled) => peer.doubt(),
         }

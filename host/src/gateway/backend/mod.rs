@@ -6,11 +6,13 @@ mod child;
 mod connect;
 mod connections;
 mod era;
+mod failure;
 mod health;
 mod hear;
 mod hello;
 mod http;
 mod input;
+mod life;
 mod listen;
 mod mirrored;
 mod offers;
@@ -35,10 +37,13 @@ use crate::config::{BackendSpec, Sharing};
 use crate::mcp::{Members, RpcError, Version, raw_of};
 use connect::Connected;
 use connections::{Connections, Owner};
+use failure::Failure;
 pub use health::Health;
 use hello::{Hello, Introduction};
+pub(super) use life::Lives;
+pub use life::{Condition, Life};
 use mirrored::Mirrored;
-use peer::{Ask, Failure, Link, Peer};
+use peer::{Ask, Link, Peer};
 pub(super) use subscriptions::AllSubscriptions;
 
 /// Something that a backend did by itself.
@@ -57,6 +62,8 @@ pub enum NoticeKind {
     OffersChanged,
     /// Its connection or process ended.
     Ended,
+    /// It does not answer any more, or does again.
+    HealthChanged,
     /// It did nothing: somebody wants it back at once.
     Wanted,
     /// It gave no answer so often that its calls are refused for so long.
@@ -67,9 +74,8 @@ pub enum NoticeKind {
 
 /// A running backend.
 pub(super) struct Backend {
-    name: String,
     spec: BackendSpec,
-    process: Option<u32>,
+    life: Arc<Life>,
     peer: Arc<Peer>,
     hello: Hello,
     /// Beside that one.
@@ -77,7 +83,6 @@ pub(super) struct Backend {
     offers: ArcSwap<Vec<Offer>>,
     /// What tools want repeated in headers, by their names.
     mirrored: ArcSwap<HashMap<String, Vec<Mirrored>>>,
-    health: Arc<ArcSwap<Health>>,
     meter: Arc<Meter>,
     retired: CancellationToken,
     /// Dropped with the last snapshot that names this backend.
@@ -86,7 +91,7 @@ pub(super) struct Backend {
 
 impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Backend({})", self.name)
+        write!(f, "Backend({})", self.name())
     }
 }
 
@@ -101,21 +106,20 @@ impl Backend {
         ground: &Arc<Ground>,
     ) -> Result<Arc<Self>, String> {
         let (me, subscriptions) = (Introduction::own(), ground.subscriptions.of(name));
+        let life = ground.lives.begin(name);
         let connected = connect::connect(name, spec, ground, &me, &subscriptions).await?;
-        let process = connected.child.as_ref().and_then(|it| it.process());
+        life.has_process(connected.child.as_ref().and_then(|it| it.process()));
         let peer = Arc::clone(&connected.peer);
         let hello = peer.hello.get().cloned();
         let (unused, end) = (CancellationToken::new(), CancellationToken::new());
         let backend = Arc::new(Self {
-            name: name.to_owned(),
             spec: spec.clone(),
-            process,
+            life: Arc::clone(&life),
             hello: hello.ok_or("it did not introduce itself")?,
             peer,
             connections: Connections::new(end.clone()),
             offers: ArcSwap::default(),
             mirrored: ArcSwap::default(),
-            health: Arc::new(ArcSwap::from_pointee(Health::Ready)),
             meter: ground.meters.of(name),
             retired: CancellationToken::new(),
             _unused: unused.clone().drop_guard(),
@@ -126,20 +130,22 @@ impl Backend {
             backend.retired.clone(),
             end,
             spec.timeouts.drain,
+            Arc::clone(&life),
         ));
+        backend.refresh().await?;
+        life.becomes(Health::Ready);
         ground.tasks.spawn(health::watch(
             Arc::clone(&backend.peer),
             spec.health,
             spec.timeouts.cap_fetch,
             backend.retired.clone(),
-            Arc::clone(&backend.health),
+            life,
         ));
-        backend.refresh().await?;
         Ok(backend)
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.name
+        &self.life.name
     }
 
     pub(super) fn spec(&self) -> &BackendSpec {
@@ -151,8 +157,9 @@ impl Backend {
         self.hello.instructions.as_deref()
     }
 
-    pub(super) fn process(&self) -> Option<u32> {
-        self.process
+    /// How it is, as far as was seen.
+    pub(super) fn life(&self) -> &Arc<Life> {
+        &self.life
     }
 
     /// What it offered when it was last asked.
@@ -166,12 +173,8 @@ impl Backend {
 
     /// From now on it has its drain time to finish what is under way.
     pub(super) fn retire(&self) {
+        self.life.becomes(Health::Draining);
         self.retired.cancel();
-    }
-
-    /// How it is, as far as was seen.
-    pub(super) fn health(&self) -> Arc<Health> {
-        self.health.load_full()
     }
 
     /// Whether it answers at all, in time.
@@ -243,7 +246,10 @@ impl Backend {
         };
         let answer = peer.request(ask).await;
         // An error that it gives is an answer.
-        if matches!(&answer, Ok(_) | Err(Failure::Error(_))) {
+        if matches!(
+            &answer,
+            Ok(_) | Err(Failure::Error(_) | Failure::Refused(_))
+        ) {
             timing.answered(Instant::now());
         }
         answer.map_err(|failure| self.failed(call.method.as_str(), failure))
@@ -285,6 +291,10 @@ impl Backend {
         reply
     }
 
+    fn did(&self, what: &str) -> String {
+        format!("backend `{}` {what}", self.name())
+    }
+
     /// What a client is told. A backend's own error passes as it is.
     fn failed(&self, method: &str, failure: Failure) -> CallError {
         match failure {
@@ -298,10 +308,14 @@ impl Backend {
                 data,
                 origin: Origin::Backend,
             },
-            Failure::NoAnswer(why) => {
-                tracing::warn!(backend = self.name, method, why, "no answer");
-                CallError::no_answer(why)
+            Failure::NoAnswer(what) => {
+                tracing::warn!(backend = self.name(), method, what, "no answer");
+                CallError::no_answer(self.did(&what))
             }
+            Failure::Refused(what) => CallError {
+                origin: Origin::Backend,
+                ..CallError::internal(self.did(&what))
+            },
             Failure::Cancelled => CallError::cancelled(),
         }
     }
@@ -326,6 +340,7 @@ async fn keep(
     retired: CancellationToken,
     end: CancellationToken,
     drain: Duration,
+    life: Arc<Life>,
 ) {
     // The other connections end with this one.
     let _end = end.drop_guard();
@@ -335,13 +350,16 @@ async fn keep(
         tokio::time::sleep(drain).await;
     };
     tokio::select! {
-        () = connect::ended(&mut connected) => {
+        why = connect::ended(&mut connected) => {
             peer.end();
+            life.becomes(Health::Down(why));
             if !unused.is_cancelled() && !retired.is_cancelled() {
                 peer.tell_gateway(NoticeKind::Ended);
             }
         }
-        () = unused.cancelled() => {}
+        () = unused.cancelled() => {
+            life.becomes(Health::Draining);
+        }
         () = drained => {
             tracing::warn!(backend = peer.backend, "calls did not end within timeouts.drain; stopped");
         }
@@ -369,7 +387,7 @@ async fn ping(peer: &Arc<Peer>, limit: Duration) -> Result<(), String> {
         )),
         // That it knows no `ping` is an answer too.
         Some(Ok(_) | Err(Failure::Error(_))) => Ok(()),
-        Some(Err(_)) => Err(format!("it does not answer `{method}`")),
+        Some(Err(failure)) => Err(failure.to_string()),
     }
 }
 

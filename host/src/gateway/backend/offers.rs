@@ -59,7 +59,7 @@ impl Backend {
                     true
                 }
                 Err(why) => {
-                    let (backend, tool) = (&self.name, &offer.name);
+                    let (backend, tool) = (self.name(), &offer.name);
                     tracing::warn!(backend, tool, why, "a tool is left out");
                     false
                 }
@@ -104,7 +104,7 @@ impl Backend {
                     ));
                 };
                 offers.push(Offer {
-                    backend: self.name.clone(),
+                    backend: self.name().to_owned(),
                     kind,
                     name,
                     item: Arc::new(item),

@@ -3,7 +3,6 @@
 //! is dropped is taken back from the backend.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::era;
+use super::failure::Failure;
 use super::hello::{Hello, Introduction};
 use super::http::Http;
 use super::outbox::{NotSent, Outbox};
@@ -52,6 +52,8 @@ pub(super) struct Peer {
     pub(super) ground: Arc<Ground>,
     /// Cancelled when nothing comes from it any more.
     pub(super) ended: CancellationToken,
+    /// Why that is so, where it was the gateway that gave it up.
+    given_up: OnceLock<String>,
     /// Notified when somebody wonders whether it is there.
     pub(super) doubted: Notify,
     /// How much it said that nobody understands.
@@ -72,27 +74,6 @@ pub(super) struct About {
     pub(super) token: Option<Raw>,
     /// From which level on it wants log messages.
     pub(super) log_level: Option<LogLevel>,
-}
-
-/// Why there is no result.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// The backend says so.
-    Error(RpcError),
-    /// There is no answer; why, for clients, without paths and addresses.
-    NoAnswer(String),
-    /// Nobody wants it any more.
-    Cancelled,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Error(error) => error.fmt(f),
-            Self::NoAnswer(why) => f.write_str(why),
-            Self::Cancelled => f.write_str("it was cancelled"),
-        }
-    }
 }
 
 /// A request to a backend.
@@ -145,6 +126,7 @@ impl Peer {
             offers_changed: AtomicBool::new(false),
             ground: Arc::clone(ground),
             ended: CancellationToken::new(),
+            given_up: OnceLock::new(),
             doubted: Notify::new(),
             noise: AtomicU64::new(0),
         })
@@ -248,11 +230,7 @@ impl Peer {
     pub(super) fn cannot_be_read(&self, id: u64, why: &str) -> bool {
         let pending = self.pending().remove(&id);
         let Some(pending) = pending else { return false };
-        let say = format!(
-            "backend `{}` gave an answer that cannot be read: {why}",
-            self.backend
-        );
-        let _ = pending.answer.send(Err(Failure::NoAnswer(say)));
+        let _ = pending.answer.send(Err(Failure::unreadable(why)));
         true
     }
 
@@ -263,8 +241,7 @@ impl Peer {
         let Some(only) = only.flatten().and_then(|id| pending.remove(&id)) else {
             return false;
         };
-        let say = format!("backend `{}` {what}", self.backend);
-        let _ = only.answer.send(Err(Failure::NoAnswer(say)));
+        let _ = only.answer.send(Err(Failure::NoAnswer(what.to_owned())));
         true
     }
 
@@ -302,6 +279,17 @@ impl Peer {
         if let Link::Lines(outbox) = &self.link {
             outbox.close();
         }
+    }
+
+    /// As [`Peer::end`], for this reason.
+    pub(super) fn end_since(&self, why: String) {
+        let _ = self.given_up.set(why);
+        self.end();
+    }
+
+    /// Why it ended: `how`, unless it was given up before.
+    pub(super) fn why_ended(&self, how: String) -> String {
+        self.given_up.get().cloned().unwrap_or(how)
     }
 
     /// Something about it makes one wonder whether it is there.
@@ -384,19 +372,13 @@ impl Peer {
     }
 
     pub(super) fn gone(&self) -> Failure {
-        Failure::NoAnswer(format!(
-            "backend `{}` did not answer: it ended",
-            self.backend
-        ))
+        Failure::silent("it ended")
     }
 
     fn not_sent(&self, not: NotSent) -> Failure {
         match not {
             NotSent::Closed => self.gone(),
-            NotSent::Full => Failure::NoAnswer(format!(
-                "backend `{}` did not answer: it does not read what it is sent",
-                self.backend
-            )),
+            NotSent::Full => Failure::silent("it does not read what it is sent"),
         }
     }
 }

@@ -2,14 +2,17 @@
 //! old one lets clients in for a while longer, since they learn only by failing that it moved.
 //! Sessions are shared between all, and connections that are open live on.
 
+mod beside;
 mod connection;
 mod patience;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -48,6 +51,8 @@ struct Places {
 struct Place {
     wanted: SocketAddr,
     address: SocketAddr,
+    /// Gone when it is closed.
+    listener: Weak<TcpListener>,
     stay: watch::Sender<Stay>,
 }
 
@@ -100,6 +105,14 @@ impl Listeners {
         open.any(|place| place.wanted == wanted && !place.stay.is_closed())
     }
 
+    /// Our own listeners with this port.
+    fn with_port(&self, port: u16) -> Vec<Arc<TcpListener>> {
+        let places = self.places();
+        let open = places.serving.iter().chain(&places.leaving);
+        let with_port = open.filter(|place| place.address.port() == port);
+        with_port.filter_map(|it| it.listener.upgrade()).collect()
+    }
+
     /// From now on no address is opened that the file does not name.
     pub(super) fn only_named(&self) {
         self.only_named.store(true, Ordering::Relaxed);
@@ -119,7 +132,18 @@ impl Listeners {
             Problem::error("server.port", format!("cannot listen on {wanted}: {error}"))
                 .help("is another program using it? choose another port, or 0 for any that is free")
         };
-        let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+        let listener = match TcpListener::bind(wanted).await {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                let ours = self.with_port(wanted.port());
+                let ours: Vec<_> = ours.iter().map(AsRef::as_ref).collect();
+                match ours.is_empty() {
+                    true => Err(error),
+                    false => beside::open(wanted, &ours).map_err(|_| error),
+                }
+            }
+            opened => opened,
+        };
+        let listener = listener.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let at = At::New {
             wanted,
@@ -158,11 +182,14 @@ impl Listeners {
                     connections: Arc::clone(&self.connections),
                     closing: self.closing.clone(),
                 };
+                let listener = Arc::new(listener);
+                let known = Arc::downgrade(&listener);
                 tasks.spawn(entrance.let_in(listener, stays));
                 self.desk.watch_silence();
                 Some(Place {
                     wanted,
                     address,
+                    listener: known,
                     stay,
                 })
             }
@@ -177,6 +204,19 @@ impl Listeners {
             tracing::info!(%address, seconds, "lets clients in for a while longer");
             places.leaving.push(before);
         }
+    }
+
+    /// Serves a connection that came another way, as one of this machine's own programs.
+    pub(super) async fn serve_stream(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        gateway: Arc<Gateway>,
+    ) {
+        let door = Door {
+            gateway,
+            is_local: true,
+        };
+        connection::serve(stream, door, Arc::clone(&self.desk), self.closing.clone()).await;
     }
 
     /// Takes no more connections.
@@ -205,7 +245,7 @@ struct Entrance {
 
 impl Entrance {
     /// Lets clients in as long as the place stays.
-    async fn let_in(self, listener: TcpListener, mut stays: watch::Receiver<Stay>) {
+    async fn let_in(self, listener: Arc<TcpListener>, mut stays: watch::Receiver<Stay>) {
         loop {
             let until = match *stays.borrow_and_update() {
                 Stay::Open => None,

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::events::EventBus;
 use crate::manage::{
-    self, Backend, BackendState, Bounds, Client, Configuration, ConnectedClient, Detection, Host,
-    Layer, Load, OnDisk, Origin, Place, Plugin, PluginKind, PluginState, Refused, Reloaded,
+    self, Backend, BackendState, Bounds, Client, Configuration, ConnectedClient, Detection, Health,
+    Host, Layer, Load, OnDisk, Origin, Place, Plugin, PluginKind, PluginState, Refused, Reloaded,
     Restored, SaveTo, Serves, Setting, Settings, Status, Tool, Watching,
 };
 
@@ -70,7 +70,9 @@ pub(in crate::manage) fn status() -> Status {
         backends: vec![Backend {
             name: "one".to_owned(),
             state: BackendState::Serving,
-            health: "ready".to_owned(),
+            health: Health::Ready,
+            since: "2026-11-24T08:14:02.250+01:00".to_owned(),
+            breaker: None,
             process: Some(2),
             tools: 1,
             reason: None,

@@ -1,17 +1,20 @@
 //! How the host is, from what the other rooms tell.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Zoned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::Managed;
-use crate::gateway::Capability;
+use crate::events::timestamp;
+use crate::gateway::{self, Capability, Condition, Life};
 use crate::manage::{
-    Backend, BackendState, Detection, LastReload, Latency, Load, OnDisk, Serves, Status, Tool,
-    Watching,
+    Backend, BackendState, Breaker, BreakerState, Detection, Health, LastReload, Latency, Load,
+    OnDisk, Serves, Status, Tool, Watching,
 };
 use crate::reload::Last;
 use crate::service::State;
@@ -30,45 +33,100 @@ fn left_alone(time: Duration) -> String {
     }
 }
 
+fn breaker(time: Duration) -> Breaker {
+    Breaker {
+        state: match time.is_zero() {
+            true => BreakerState::HalfOpen,
+            false => BreakerState::Open,
+        },
+        tries_in: time.as_secs_f64(),
+    }
+}
+
 impl Managed {
+    /// Those that should serve, then those on their way in or out.
     pub(super) fn all_backends(&self) -> Vec<Backend> {
+        let mut apart = self.gateway.apart();
         let snapshot = self.gateway.current();
         let tools = snapshot.entries(Capability::Tool);
         let tools_of = |name: &str| tools.iter().filter(|tool| tool.backend == name).count();
         let ended: Vec<_> = snapshot.ended().collect();
-        let serving = snapshot.backends().map(|(name, process)| {
-            let ended = ended.contains(&name);
-            let health = snapshot.health(name).filter(|_| !ended);
-            let unwell = health.as_ref().and_then(|it| it.reason());
-            Backend {
-                name: name.to_owned(),
-                state: match ended {
-                    true => BackendState::Ended,
-                    false => BackendState::Serving,
-                },
-                process: process.filter(|_| !ended),
-                tools: tools_of(name),
-                reason: match ended {
-                    true => Some("it ended by itself, and is started again".to_owned()),
-                    false => {
-                        let alone = snapshot.left_alone(name).map(left_alone);
-                        alone.or_else(|| unwell.map(str::to_owned))
-                    }
-                },
-                health: health.as_ref().map_or("down", |it| it.as_str()).to_owned(),
-                load: self.load(name),
+        let mut all = Vec::new();
+        for (name, process) in snapshot.backends() {
+            let Some(mut condition) = snapshot.condition(name) else {
+                continue;
+            };
+            if ended.contains(&name) && !matches!(condition.health, gateway::Health::Down(_)) {
+                // A moment later it will be known how.
+                let health = gateway::Health::Down("it ended".to_owned());
+                condition = Arc::new(Condition {
+                    health,
+                    since: Zoned::now(),
+                });
             }
-        });
-        let missing = snapshot.absent().iter().map(|absent| Backend {
-            name: absent.name.clone(),
-            state: BackendState::Missing,
+            let (state, process, alone) = match condition.health {
+                gateway::Health::Down(_) => (BackendState::Ended, None, None),
+                _ => (BackendState::Serving, process, snapshot.left_alone(name)),
+            };
+            let reason = alone.map(left_alone);
+            all.push(Backend {
+                state,
+                process,
+                tools: tools_of(name),
+                reason: reason.or_else(|| condition.health.reason().map(str::to_owned)),
+                breaker: alone.map(breaker),
+                ..self.backend(name, &condition)
+            });
+        }
+        for absent in snapshot.absent() {
+            let condition = Condition {
+                health: gateway::Health::Down(absent.reason.clone()),
+                since: absent.since.clone(),
+            };
+            all.push(Backend {
+                state: BackendState::Missing,
+                ..self.backend(&absent.name, &condition)
+            });
+        }
+        // What is started again takes the place of what ended.
+        for backend in &mut all {
+            let starts = |life: &Arc<Life>| {
+                backend.health == Health::Down
+                    && life.name == backend.name
+                    && life.condition().health == gateway::Health::Connecting
+            };
+            if let Some(at) = apart.iter().position(starts) {
+                let life = apart.remove(at);
+                backend.health = Health::Connecting;
+                backend.since = timestamp(&life.condition().since);
+            }
+        }
+        all.extend(apart.iter().map(|life| Backend {
+            process: life.process(),
+            ..self.backend(&life.name, &life.condition())
+        }));
+        all
+    }
+
+    /// What a condition tells, of one that does not serve.
+    fn backend(&self, name: &str, condition: &Condition) -> Backend {
+        Backend {
+            name: name.to_owned(),
+            state: BackendState::Apart,
             process: None,
             tools: 0,
-            reason: Some(absent.reason.clone()),
-            health: "down".to_owned(),
-            load: self.load(&absent.name),
-        });
-        serving.chain(missing).collect()
+            reason: condition.health.reason().map(str::to_owned),
+            health: match condition.health {
+                gateway::Health::Connecting => Health::Connecting,
+                gateway::Health::Ready => Health::Ready,
+                gateway::Health::Degraded(_) => Health::Degraded,
+                gateway::Health::Down(_) => Health::Down,
+                gateway::Health::Draining => Health::Draining,
+            },
+            since: timestamp(&condition.since),
+            breaker: None,
+            load: self.load(name),
+        }
     }
 
     pub(super) fn all_tools(&self) -> Vec<Tool> {

@@ -13,6 +13,7 @@ use crate::config::ManagementSettings;
 use crate::events::{EventBus, EventKind};
 use crate::manage::{Door, Server};
 use crate::reload::Standing;
+use crate::secrets::value_of;
 
 /// Between two tries to open an address that somebody else has.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -97,8 +98,10 @@ fn wanted(standing: &Standing) -> ManagementSettings {
 }
 
 async fn open(wanted: &ManagementSettings) -> Result<(TcpListener, Door, SocketAddr), String> {
-    let env = |name: &str| std::env::var(name).ok();
-    let token = wanted.token.as_ref().map(|token| token.0.resolve(&env));
+    let token = wanted
+        .token
+        .as_ref()
+        .map(|token| token.0.resolve(&value_of));
     let token = token.transpose().map_err(|missing| missing.to_string())?;
     let failed = |error: std::io::Error| {
         format!(

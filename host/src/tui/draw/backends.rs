@@ -46,7 +46,7 @@ fn backends(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     );
     let mut heads = vec![
         (name, "BACKEND"),
-        (7, "STATE"),
+        (10, "STATE"),
         (8, " CALLS/S"),
         (9, "      P50"),
     ];
@@ -84,10 +84,10 @@ fn backends(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
 
 fn row(canvas: &mut Canvas<'_>, line: Rect, backend: &Backend, name: u16, wide: bool) {
     let (plain, faint) = (Style::new(), canvas.palette.faint());
-    let (state, tone) = match backend.state {
-        BackendState::Serving => ("serving", Tone::Good),
-        BackendState::Ended => ("ended", Tone::Bad),
-        BackendState::Missing => ("missing", Tone::Bad),
+    let (state, tone) = match (backend.state, backend.word()) {
+        (BackendState::Serving, word @ "serving") => (word, Tone::Good),
+        (BackendState::Serving | BackendState::Apart, word) => (word, Tone::Warn),
+        (BackendState::Ended | BackendState::Missing, word) => (word, Tone::Bad),
     };
     let load = &backend.load;
     let rate = format!("{:>8.2}", load.per_second);
@@ -104,7 +104,7 @@ fn row(canvas: &mut Canvas<'_>, line: Rect, backend: &Backend, name: u16, wide: 
     let process = format!("{process:>7}");
     let mut cells: Vec<Cell<'_>> = vec![
         (name, &backend.name, plain),
-        (7, state, canvas.palette.tone(tone)),
+        (10, state, canvas.palette.tone(tone)),
         (8, &rate, plain),
     ];
     if wide {

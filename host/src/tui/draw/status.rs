@@ -235,11 +235,14 @@ fn of_backends(status: &Status) -> Told {
     for (state, word) in [
         (BackendState::Ended, "ended"),
         (BackendState::Missing, "missing"),
+        (BackendState::Apart, "on the way in or out"),
     ] {
         let names = of(state);
         if !names.is_empty() {
             text += &format!(", {} {word}: {}", names.len(), names.join(", "));
-            tone = Some(Tone::Warn);
+            if state != BackendState::Apart {
+                tone = Some(Tone::Warn);
+            }
         }
     }
     ("Backends", text, tone)

@@ -1,16 +1,10 @@
 //! Bodies of answers, with a bound: whole ones, and streams of server-sent events.
 
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use futures::{Stream, StreamExt};
 use reqwest::Response;
 use reqwest::header::CONTENT_TYPE;
-pub(super) use sse_stream::Sse as Event;
-use sse_stream::SseStream;
 
 use super::MAX_MESSAGE;
+use crate::mcp::Events;
 
 fn has_type(answer: &Response, wanted: &str) -> bool {
     let is = answer.headers().get(CONTENT_TYPE);
@@ -25,6 +19,13 @@ pub(super) fn is_one(answer: &Response) -> bool {
 
 pub(super) fn is_json(answer: &Response) -> bool {
     has_type(answer, "application/json")
+}
+
+/// What it says that it is, where that is neither.
+pub(super) fn other_type(answer: &Response) -> Option<String> {
+    let is = answer.headers().get(CONTENT_TYPE)?.to_str().ok()?;
+    let known = is_json(answer) || is_one(answer);
+    (!known).then(|| format!("it is `{is}`, not JSON"))
 }
 
 /// The whole body, if it is not longer than `limit` bytes.
@@ -42,46 +43,7 @@ pub(super) async fn read(mut answer: Response, limit: usize) -> Result<Vec<u8>, 
     }
 }
 
-type Parsed = Pin<Box<dyn Stream<Item = Result<Event, sse_stream::Error>> + Send>>;
-
 /// The events of an answer.
-pub(super) struct Events {
-    parsed: Parsed,
-    /// Bytes since the last event.
-    unfinished: Arc<AtomicUsize>,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the stream broke")]
-struct Broke;
-
-impl Events {
-    pub(super) fn of(answer: Response) -> Self {
-        let unfinished = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&unfinished);
-        let bytes = answer.bytes_stream().map(move |piece| {
-            let piece = piece.map_err(|_| Broke)?;
-            let before = count.fetch_add(piece.len(), Ordering::Relaxed);
-            if before + piece.len() > MAX_MESSAGE {
-                return Err(Broke);
-            }
-            Ok(piece)
-        });
-        Self {
-            parsed: Box::pin(SseStream::from_bytes_stream(bytes)),
-            unfinished,
-        }
-    }
-
-    /// The next; `None` at the end.
-    pub(super) async fn next(&mut self) -> Result<Option<Event>, String> {
-        let event = self.parsed.next().await.transpose();
-        let unfinished = self.unfinished.swap(0, Ordering::Relaxed);
-        event.map_err(|error| {
-            if unfinished > MAX_MESSAGE {
-                return "it is longer than allowed".to_owned();
-            }
-            format!("its stream is broken ({error})")
-        })
-    }
+pub(super) fn events(answer: Response) -> Events {
+    Events::of(answer.bytes_stream(), MAX_MESSAGE)
 }

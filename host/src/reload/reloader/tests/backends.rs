@@ -123,7 +123,9 @@ async fn one_that_is_new_and_down_fails_the_reload_unless_it_is_not_required() {
 async fn one_that_dies_is_started_again_and_the_catalog_follows_once() {
     let mut world = World::start(&file(&[A, B])).await;
     world.fakes.kill("b");
-    world.event("backend `b` ended").await;
+    world
+        .event("backend `b` is down: its connection ended;")
+        .await;
     assert_eq!(world.tools(), ["a1", "b1"], "not given up at once");
     world.event("backend `b` serves again").await;
     assert_eq!(world.current().generation, 2);
@@ -150,7 +152,9 @@ async fn one_that_is_dead_holds_up_no_change_of_another_and_is_tried_again_at_on
     let mut world = World::start(&file(&[A, B])).await;
     world.fakes.tell("b", "hangs");
     world.fakes.kill("b");
-    world.event("backend `b` ended").await;
+    world
+        .event("backend `b` is down: its connection ended;")
+        .await;
     let began = Instant::now();
     let record = world.save(&file(&[&A.replace("a1", "a2"), B])).await;
     assert_eq!(record.outcome, OutcomeKind::Applied);
