@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::soon;
 
-const SHOWN: &[u8] = include_bytes!("hook.pem");
+const SHOWN: &[u8] = include_bytes!("../tls/loopback.pem");
 
 pub(crate) struct Hook {
     port: u16,
@@ -45,11 +45,7 @@ impl Hook {
 
     /// Whose word stands for its certificate.
     pub(crate) fn authority() -> PathBuf {
-        concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/stories/harness/hook_authority.pem"
-        )
-        .into()
+        concat!(env!("CARGO_MANIFEST_DIR"), "/stories/tls/loopback_ca.pem").into()
     }
 
     async fn serve(tls: Option<TlsAcceptor>) -> Self {
