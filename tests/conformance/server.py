@@ -395,5 +395,7 @@ def decoded(header):
 if __name__ == "__main__":
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    # A client that goes away is no matter.
+    server.handle_error = lambda *_: None
     print(f"http://127.0.0.1:{server.server_port}/mcp", flush=True)
     server.serve_forever()

@@ -8,6 +8,12 @@ pub(crate) const TOOLS: [&[&str]; 2] = [
         r#"{"name":"mirror","inputSchema":{"type":"object"}}"#,
     ],
     &[
+        r#"{"name":"tell","inputSchema":{"type":"object"}}"#,
+        r#"{"name":"ask","inputSchema":{"type":"object"}}"#,
+        r#"{"name":"withdraw","inputSchema":{"type":"object"}}"#,
+        r#"{"name":"beside","inputSchema":{"type":"object"}}"#,
+        r#"{"name":"heard","inputSchema":{"type":"object"}}"#,
+        r#"{"name":"announce","inputSchema":{"type":"object"}}"#,
         r#"{"name":"refuse","inputSchema":{"type":"object"},"execution":{"taskSupport":"sometimes"}}"#,
         r#"{"name":"hold","description":"","inputSchema":{"type":"object","additionalProperties":{}},"outputSchema":{"type":"object","odd":"yes"}}"#,
         r#"{"name":"babble","inputSchema":{"type":"object"}}"#,
@@ -38,3 +44,58 @@ pub(crate) const POEM: &str = r#"{"messages":[{"role":"user","content":{"type":"
 
 /// The result of `resources/read`.
 pub(crate) const THING: &str = r#"{"contents":[{"uri":"raw://thing","mimeType":"text/plain","text":"thing","revision":18446744073709551615,"_meta":{"b":2}}],"ttl":1.0}"#;
+
+/// The result of `completion/complete`.
+pub(crate) const COMPLETED: &str =
+    r#"{"completion":{"values":["iamb"],"total":9007199254740993,"swing":true},"meter":[1.0]}"#;
+
+/// The result of a method that no version of MCP has.
+pub(crate) const READING: &str = r#"{"thoughts":[18446744073709551616,null],"_meta":{}}"#;
+
+/// What it declares beyond what every server does: at the end of its capabilities.
+pub(crate) const BEYOND: &str = r#""experimental":{"x":{"b":1.0,"a":[]}},"extensions":{"example.org/y":{}},"telepathy":{"range":18446744073709551616}"#;
+
+/// What the tool `tell` says before it answers: method, and parameters behind the token for
+/// progress where there is one.
+pub(crate) const TOLD: [(&str, &str); 4] = [
+    (
+        "notifications/progress",
+        r#""progress":1,"total":9007199254740993,"message":"é","odd":{"b":1,"a":[]}"#,
+    ),
+    (
+        "notifications/message",
+        r#"{"level":"info","data":{"n":18446744073709551616},"logger":"raw","odd":1.0}"#,
+    ),
+    ("notifications/vendor/note", r#"{"z":1e999,"a":[null]}"#),
+    (
+        "notifications/progress",
+        r#""progress":2.0,"_meta":{"example.org/x":{}}"#,
+    ),
+];
+
+/// What the tool `ask` asks: a name, the method and its parameters.
+pub(crate) const ASKED: [(&str, &str, &str); 4] = [
+    (
+        "first",
+        "sampling/createMessage",
+        r#"{"messages":[{"role":"user","content":{"type":"hum","hz":440.0}}],"maxTokens":9007199254740993,"odd":{"b":1,"a":[]}}"#,
+    ),
+    (
+        "second",
+        "elicitation/create",
+        r#"{"requestedSchema":{"type":"object","x-new":1.0,"properties":{}},"message":"é \u00e9","mode":"dance"}"#,
+    ),
+    ("third", "roots/list", r#"{"odd":18446744073709551616}"#),
+    ("fourth", "vendor/ask", r#"{"z":1e999,"a":{}}"#),
+];
+
+/// What goes with the questions in the new era.
+pub(crate) const STATE: &str = r#""a state \u00e9""#;
+
+/// What it says beside any call, as parameters: that a resource is another, and something that no
+/// version of MCP has.
+pub(crate) const UPDATED: &str = r#"{"uri":"raw://thing","odd":{"b":1.0,"a":null}}"#;
+pub(crate) const NEWS: &str = r#"{"n":18446744073709551616,"z":[],"a":1.0}"#;
+
+/// With what words the tool `withdraw` takes its question back, behind the id.
+pub(crate) const WORDS: &str = r#""reason":"never mind","odd":[1.0]"#;

@@ -151,9 +151,16 @@ async def inspector(*words):
     return json.loads(output)
 
 
+async def stop(host):
+    """Nothing is left, however it went."""
+    if host.returncode is None:
+        host.kill()
+        await host.wait()
+
+
 async def main(binary):
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         files = [folder / "http/config.yaml", folder / "python/config.yaml", folder / "typescript/config.yaml"]
         servers = ["server: {port: 0}\n", "", ""]
 
@@ -170,7 +177,11 @@ async def main(binary):
         pipe = asyncio.subprocess.PIPE
         log = (folder / "log").open("w")
         host = await asyncio.create_subprocess_exec(binary, *run(files[0]), stdout=pipe, stderr=log)
-        url = re.search(r"http://\S+", (await host.stdout.readline()).decode()).group()
+        stack.push_async_callback(stop, host)
+        said = (await asyncio.wait_for(host.stdout.readline(), LIMIT)).decode()
+        if not (served := re.search(r"http://\S+", said)):
+            raise Wrong(f"the host does not start: {(folder / 'log').read_text()}")
+        url = served.group()
         stdio = StdioServerParameters(command=binary, args=[*run(files[1]), "--stdio"], env=dict(os.environ, CONFIG_SYNC_LOG="error"))
         clients = [
             Python("Python, sessions", url, "legacy"),
@@ -179,10 +190,10 @@ async def main(binary):
             TypeScript("TypeScript, sessions", url),
             TypeScript("TypeScript, stdio", "--", binary, *run(files[2]), "--stdio"),
         ]
-        async with AsyncExitStack() as stack:
+        async with AsyncExitStack() as connected:
             for client in clients:
                 async with asyncio.timeout(LIMIT):
-                    await client.enter(stack)
+                    await client.enter(connected)
                     if await client.tools() != names:
                         raise Wrong(f"{client.name}: {await client.tools()}")
             for n in range(1, RELOADS + 1):
@@ -200,7 +211,7 @@ async def main(binary):
             raise Wrong(f"inspector: {called}")
         print(f"{'inspector --cli':<24}lists and calls, ok")
         host.send_signal(signal.SIGTERM)
-        if await host.wait() != 0:
+        if await asyncio.wait_for(host.wait(), LIMIT) != 0:
             raise Wrong(f"the host ended with {host.returncode}")
 
 

@@ -69,6 +69,8 @@ mod secrets;
 mod server;
 mod settings;
 #[cfg(test)]
+mod sharing;
+#[cfg(test)]
 mod signals;
 #[cfg(test)]
 mod start;

@@ -133,7 +133,9 @@ fn log(event: &SyncEvent) {
     match event.kind {
         EventKind::Error => line!(error),
         EventKind::Degraded => line!(warn),
-        EventKind::Changed | EventKind::NoChange | EventKind::State => line!(info),
+        EventKind::Changed | EventKind::NoChange | EventKind::State | EventKind::Client => {
+            line!(info);
+        }
     }
 }
 

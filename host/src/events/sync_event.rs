@@ -19,16 +19,19 @@ pub enum EventKind {
     Degraded,
     /// The service entered another state of its life.
     State,
+    /// A client came or went.
+    Client,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Changed,
         Self::NoChange,
         Self::Error,
         Self::Degraded,
         Self::State,
+        Self::Client,
     ];
 
     /// The word that stands in `type`.
@@ -39,6 +42,7 @@ impl EventKind {
             Self::Error => "error",
             Self::Degraded => "degraded",
             Self::State => "state",
+            Self::Client => "client",
         }
     }
 }

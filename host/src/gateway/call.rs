@@ -1,6 +1,7 @@
 //! One call of a client on its way through the gateway. Parameters and results are the text that
 //! came, so that what the gateway does not know passes through.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use super::Capability;
 use super::client::Client;
 use crate::mcp::{Id, Members, Raw, RpcError, raw_of};
 
-/// The methods that go to the one backend that has what they name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The methods that go to one backend: that which has what they name, or may know them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Method {
     /// `tools/call`
     CallTool,
@@ -29,15 +30,17 @@ pub enum Method {
     Subscribe,
     /// `resources/unsubscribe`
     Unsubscribe,
+    /// One that the gateway does not know: of an extension, or of a version to come.
+    Other(Arc<str>),
 }
 
 /// Where the parameters of a completion say what it is for.
 const REFERENCE: &str = "ref";
 
 impl Method {
-    /// The method of this name with these parameters; `None` for one that goes to no backend.
-    pub(super) fn of(name: &str, params: &Members) -> Option<Self> {
-        Some(match name {
+    /// The method of this name with these parameters.
+    pub(super) fn of(name: &str, params: &Members) -> Self {
+        match name {
             "tools/call" => Self::CallTool,
             "prompts/get" => Self::GetPrompt,
             "resources/read" => Self::ReadResource,
@@ -51,53 +54,57 @@ impl Method {
                     Self::CompletePrompt
                 }
             }
-            _ => return None,
-        })
+            _ => Self::Other(name.into()),
+        }
     }
 
     /// As it stands on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
+    pub fn on_the_wire(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::CallTool => "tools/call",
             Self::GetPrompt => "prompts/get",
             Self::ReadResource => "resources/read",
             Self::CompletePrompt | Self::CompleteResource => "completion/complete",
             Self::Subscribe => "resources/subscribe",
             Self::Unsubscribe => "resources/unsubscribe",
-        }
+            Self::Other(name) => return Cow::Owned(name.as_ref().to_owned()),
+        })
     }
 
-    /// What it names.
-    pub fn capability(self) -> Capability {
-        match self {
+    /// What it names; nothing that is known, if it is not known itself.
+    pub fn capability(&self) -> Option<Capability> {
+        Some(match self {
             Self::CallTool => Capability::Tool,
             Self::GetPrompt | Self::CompletePrompt => Capability::Prompt,
             Self::ReadResource | Self::Subscribe | Self::Unsubscribe => Capability::Resource,
             Self::CompleteResource => Capability::ResourceTemplate,
-        }
+            Self::Other(_) => return None,
+        })
     }
 
     /// Whether it uses the tool, prompt or resource: what limits and records of calls are about.
-    pub fn is_call(self) -> bool {
+    pub fn is_call(&self) -> bool {
         matches!(self, Self::CallTool | Self::GetPrompt | Self::ReadResource)
     }
 
     /// The name that the parameters hold.
-    pub(super) fn name_in(self, params: &Members) -> Option<String> {
+    pub(super) fn name_in(&self, params: &Members) -> Option<String> {
         match self {
             Self::CompletePrompt => params.object(REFERENCE)?.text("name"),
             Self::CompleteResource => params.object(REFERENCE)?.text("uri"),
-            _ => params.text(self.capability().name_key()),
+            _ => params.text(self.capability()?.name_key()),
         }
     }
 
     /// Puts another name into the parameters.
-    pub(super) fn rename(self, params: &mut Members, name: &str) {
-        let Ok(name) = raw_of(&name) else { return };
+    pub(super) fn rename(&self, params: &mut Members, name: &str) {
+        let (Ok(name), Some(kind)) = (raw_of(&name), self.capability()) else {
+            return;
+        };
         let key = match self {
             Self::CompletePrompt => "name",
             Self::CompleteResource => "uri",
-            _ => return params.set(self.capability().name_key(), name),
+            _ => return params.set(kind.name_key(), name),
         };
         if let Some(mut reference) = params.object(REFERENCE) {
             reference.set(key, name);
@@ -119,7 +126,7 @@ pub struct Call {
     pub caller: Option<String>,
     /// What is asked.
     pub method: Method,
-    /// The name under which the client knows the tool, prompt or resource.
+    /// The name under which the client knows the tool, prompt or resource; empty, if there is none.
     pub shown_as: String,
     /// The backend that has it.
     pub backend: String,
@@ -185,10 +192,10 @@ impl CallError {
     }
 
     /// -32601: nobody here knows this method.
-    pub fn not_found(method: &str) -> Self {
+    pub fn no_method(method: &str) -> Self {
         Self {
             code: RpcError::METHOD_NOT_FOUND,
-            ..Self::internal(method)
+            ..Self::internal(format!("there is no method `{method}`"))
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde_json::value::RawValue;
@@ -75,13 +77,35 @@ impl LogLevel {
 
 /// A client, as it introduces itself.
 #[derive(Debug, Clone)]
-pub(crate) struct Hello {
+pub(crate) struct Profile {
     /// `name/version`
     pub(crate) name: String,
     pub(crate) version: Version,
     /// `clientInfo`, as it came.
     pub(crate) info: Option<Raw>,
     pub(crate) capabilities: Members,
+}
+
+/// What a backend asks of a client.
+pub(crate) struct Question {
+    pub(crate) method: String,
+    pub(crate) params: Option<Raw>,
+    /// How the backend hears of progress with it, under the token that it gave.
+    pub(crate) progress: Box<dyn Fn(Notification) + Send + Sync>,
+    /// With what words the backend takes it back, if it does: set before the future is dropped.
+    pub(crate) taken_back: Arc<OnceLock<Members>>,
+}
+
+impl Question {
+    /// One of which nobody wants to hear before it is answered.
+    pub(crate) fn plain(method: String, params: Option<Raw>) -> Self {
+        Self {
+            method,
+            params,
+            progress: Box::new(|_| {}),
+            taken_back: Arc::default(),
+        }
+    }
 }
 
 /// A client that is connected, or has a request under way.
@@ -91,26 +115,26 @@ pub(crate) trait Client: Send + Sync {
     fn id(&self) -> ClientId;
 
     /// What it said of itself.
-    fn hello(&self) -> &Hello;
+    fn profile(&self) -> &Profile;
 
     /// `name/version`, as it calls itself.
     fn name(&self) -> &str {
-        &self.hello().name
+        &self.profile().name
     }
 
     /// What it speaks.
     fn version(&self) -> Version {
-        self.hello().version
+        self.profile().version
     }
 
     /// Its `clientInfo`, as it sent it.
     fn info(&self) -> Option<&RawValue> {
-        self.hello().info.as_deref()
+        self.profile().info.as_deref()
     }
 
     /// What it can do, as it declared it.
     fn capabilities(&self) -> &Members {
-        &self.hello().capabilities
+        &self.profile().capabilities
     }
 
     /// From which level on it asked for log messages, by `logging/setLevel`. (A client of the new
@@ -121,15 +145,28 @@ pub(crate) trait Client: Send + Sync {
     /// client that does not read loses its connection, not the backend its time.
     fn tell(&self, about: Option<&Id>, notification: Notification);
 
-    /// Asks it something (sampling, elicitation, roots) in the course of its request `about`. A
-    /// client of the new era gets it as `input_required` and answers with its next request. If the
-    /// future is dropped, nobody wants the answer any more.
+    /// Asks it something (sampling, elicitation, roots) in the course of its request `about`, or
+    /// beside any. A client of the new era gets it as `input_required` and answers with its next
+    /// request; beside any it cannot be asked. One that leaves, or takes the request back, gives an
+    /// error for an answer. If the future is dropped, nobody wants the answer any more.
     fn ask(
         &self,
-        about: &Id,
-        method: String,
-        params: Option<Raw>,
+        about: Option<&Id>,
+        question: Question,
     ) -> BoxFuture<'static, Result<Raw, RpcError>>;
+
+    /// The backend lets go of the stream of this request, and goes on with it after `wait`: a client
+    /// that is served by such a stream may be let go as well, and comes back.
+    fn let_go(&self, _request: &Id, _wait: Duration) {}
+
+    /// With what words (the parameters of `notifications/cancelled`) it took this request back, if
+    /// it did.
+    fn taken_back(&self, request: &Id) -> Option<Members>;
+
+    /// How it left, for people.
+    fn farewell(&self) -> &'static str {
+        "left"
+    }
 
     /// Cancelled when it left.
     fn gone(&self) -> &CancellationToken;

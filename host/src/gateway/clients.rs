@@ -4,14 +4,19 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Zoned;
+use tokio::time::Instant;
 
 use super::Changes;
 use super::client::Client;
+use super::comings::Comings;
+use crate::events::{EventBus, EventKind};
 use crate::mcp::Notification;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Clients {
     known: Mutex<Vec<(Arc<dyn Client>, Zoned)>>,
+    comings: Mutex<Comings>,
+    bus: EventBus,
 }
 
 /// One client that is connected.
@@ -26,10 +31,35 @@ pub struct Connected {
 }
 
 impl Clients {
+    pub(super) fn new(bus: EventBus) -> Self {
+        Self {
+            known: Mutex::default(),
+            comings: Mutex::new(Comings::new(Instant::now())),
+            bus,
+        }
+    }
+
+    /// Says of a client that it came or how it went, if that is not said too often.
+    fn say(&self, client: &dyn Client, what: &str) {
+        // Whatever it calls itself, it is one line.
+        let (name, version) = (client.name().escape_debug(), client.version());
+        let said = format!("client `{name}` ({version}) {what}");
+        let mut comings = self.comings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(said) = comings.tell(said, Instant::now()) {
+            self.bus.publish(EventKind::Client, said);
+        }
+    }
+
+    /// Tells that it came, and when it leaves, how. Ends then.
+    pub(super) async fn watch(&self, client: Arc<dyn Client>) {
+        self.say(client.as_ref(), "connected");
+        client.gone().cancelled().await;
+        self.say(client.as_ref(), client.farewell());
+    }
+
     pub(super) fn add(&self, client: Arc<dyn Client>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|(client, _)| !client.gone().is_cancelled());
-        tracing::debug!(client = client.name(), protocol = %client.version(), "connected");
         known.push((client, Zoned::now()));
     }
 

@@ -1,45 +1,32 @@
-//! A client that remembers what it is told and answers as it is set to: for tests.
+//! A client that hears nothing and answers nothing: for tests.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Client, ClientId, Hello, LogLevel};
+use super::client::{Client, ClientId, LogLevel, Profile, Question};
 use crate::mcp::{Id, Members, Notification, Raw, RpcError, Version};
 
 pub(super) struct FakeClient {
     id: ClientId,
-    pub(super) hello: Hello,
-    pub(super) log_level: Option<LogLevel>,
-    /// What it answers whatever it is asked.
-    pub(super) answer: Result<Raw, RpcError>,
-    told: Mutex<Vec<(Option<Id>, Notification)>>,
-    asked: Mutex<Vec<(Id, String, Option<Raw>)>>,
+    profile: Profile,
     gone: CancellationToken,
 }
 
 impl FakeClient {
-    pub(super) fn new(name: &str) -> Self {
-        Self {
+    pub(super) fn named(name: &str) -> Arc<dyn Client> {
+        Arc::new(Self {
             id: ClientId::next(),
-            hello: Hello {
+            profile: Profile {
                 name: name.to_owned(),
                 version: Version::LAST_WITH_SESSIONS,
                 info: None,
                 capabilities: Members::default(),
             },
-            log_level: None,
-            answer: Err(RpcError::new(RpcError::METHOD_NOT_FOUND, "not asked for")),
-            told: Mutex::default(),
-            asked: Mutex::default(),
             gone: CancellationToken::new(),
-        }
-    }
-
-    pub(super) fn named(name: &str) -> Arc<dyn Client> {
-        Arc::new(Self::new(name))
+        })
     }
 }
 
@@ -48,29 +35,27 @@ impl Client for FakeClient {
         self.id
     }
 
-    fn hello(&self) -> &Hello {
-        &self.hello
+    fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     fn log_level(&self) -> Option<LogLevel> {
-        self.log_level
+        None
     }
 
-    fn tell(&self, about: Option<&Id>, notification: Notification) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.push((about.cloned(), notification));
-    }
+    fn tell(&self, _about: Option<&Id>, _notification: Notification) {}
 
     fn ask(
         &self,
-        about: &Id,
-        method: String,
-        params: Option<Raw>,
+        _about: Option<&Id>,
+        question: Question,
     ) -> BoxFuture<'static, Result<Raw, RpcError>> {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.push((about.clone(), method, params));
-        let answer = self.answer.clone();
-        async move { answer }.boxed()
+        let say = format!("{}: this client answers nothing", question.method);
+        futures::future::ready(Err(RpcError::new(RpcError::METHOD_NOT_FOUND, say))).boxed()
+    }
+
+    fn taken_back(&self, _request: &Id) -> Option<Members> {
+        None
     }
 
     fn gone(&self) -> &CancellationToken {

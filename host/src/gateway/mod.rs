@@ -5,11 +5,14 @@
 //! A call's way: `listener` → `door` → `front` → `route` by the catalog → `middleware` chain → `backend`.
 
 mod backend;
+mod beside_calls;
 mod call;
 mod candidate;
+mod capabilities;
 mod catalog;
 mod client;
 mod clients;
+mod comings;
 mod connector;
 mod door;
 #[cfg(test)]

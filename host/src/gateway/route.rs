@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::backend::Backend;
+use super::capabilities::is_extended;
 use super::catalog::{Capability, Destination};
 use super::client::Client;
 use super::{Call, CallError, Gateway, Method, Reply, Snapshot};
@@ -43,11 +45,13 @@ impl Snapshot {
             mut params,
             cancelled,
         } = asked;
-        let kind = method.capability();
         let shown_as = method.name_in(&params).unwrap_or_default();
-        let to = self
-            .lead(kind, &shown_as)
-            .ok_or_else(|| CallError::unknown(kind, &shown_as))?;
+        let to = match method.capability() {
+            Some(kind) => self
+                .lead(kind, &shown_as)
+                .ok_or_else(|| CallError::unknown(kind, &shown_as))?,
+            None => self.knower(&method.on_the_wire())?,
+        };
         if to.name != shown_as {
             method.rename(&mut params, &to.name);
         }
@@ -60,9 +64,40 @@ impl Snapshot {
             shown_as,
             backend: to.backend,
             params,
-            repeatable: to.repeatable || method != Method::CallTool,
+            repeatable: to.repeatable,
             cancelled,
         })
+    }
+
+    /// The one backend that may know this method: that which declares the family that it is of
+    /// (`tasks` for `tasks/get`), else that which declares anything that the gateway does not know,
+    /// else that which is there alone.
+    fn knower(&self, method: &str) -> Result<Destination, CallError> {
+        let family = method.split('/').next().unwrap_or(method);
+        let declares = |backend: &&Arc<Backend>| backend.capabilities().get(family).is_some();
+        let extended = |backend: &&Arc<Backend>| is_extended(backend.capabilities());
+        let all = || self.backends.iter();
+        let found = [
+            all().filter(declares).collect::<Vec<_>>(),
+            all().filter(extended).collect(),
+            all().collect(),
+        ];
+        let found = found.into_iter().find(|it| !it.is_empty());
+        match found.unwrap_or_default().as_slice() {
+            [one] => Ok(Destination {
+                backend: one.name().to_owned(),
+                name: String::new(),
+                repeatable: false,
+            }),
+            [] => Err(CallError::no_method(method)),
+            several => {
+                let count = several.len();
+                let mut error = CallError::no_method(method);
+                error.message +=
+                    &format!(" here, and which of {count} backends has it, nobody can tell");
+                Err(error)
+            }
+        }
     }
 
     /// A completion may name a resource where it means the template that the resource is of.

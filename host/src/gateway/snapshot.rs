@@ -7,6 +7,7 @@ use jiff::Zoned;
 use serde_json::value::RawValue;
 
 use super::backend::Backend;
+use super::capabilities;
 use super::catalog::{Capability, Catalog, Destination, Item};
 use super::middleware::{Auth, Chain};
 use super::{Call, CallError, Condition, Entry, Reply};
@@ -110,6 +111,11 @@ impl Snapshot {
                 Some(parts.join("\n\n"))
             }
         }
+    }
+
+    /// What clients may ask for.
+    pub(super) fn capabilities(&self) -> Members {
+        capabilities::merged(self.backends.iter().map(|backend| backend.capabilities()))
     }
 
     /// How the backend of this name is; `None` if there is none.

@@ -135,11 +135,11 @@ impl Gateway {
             ground: Arc::new(Ground {
                 base,
                 plugins,
+                clients: Clients::new(bus.clone()),
                 bus,
                 notices,
                 subscriptions: AllSubscriptions::default(),
                 lives: Lives::default(),
-                clients: Clients::default(),
                 connector,
                 meters: Meters::default(),
                 tasks: TaskTracker::new(),
@@ -202,7 +202,10 @@ impl Gateway {
 
     /// From now on this client is told what changes.
     pub(super) fn greet(&self, client: Arc<dyn Client>) {
-        self.ground.clients.add(client);
+        self.ground.clients.add(Arc::clone(&client));
+        let ground = Arc::clone(&self.ground);
+        self.server_tasks
+            .spawn(async move { ground.clients.watch(client).await });
     }
 
     pub(super) fn next_call(&self) -> u64 {

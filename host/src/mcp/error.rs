@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Raw;
 
@@ -16,8 +16,17 @@ pub struct RpcError {
     #[serde(default)]
     pub message: String,
     /// Whatever else was said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub data: Option<Raw>,
+}
+
+/// A member that is `null` is there.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Raw>, D::Error> {
+    Raw::deserialize(from).map(Some)
 }
 
 impl RpcError {

@@ -277,6 +277,7 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":"a\u0062","method":"tools/call","params":{"n":1e999,"é":[]}}"#,
             r#"{"jsonrpc":"2.0","method":"notifications/x"}"#,
             r#"{"jsonrpc":"2.0","id":-1.5,"result":null}"#,
+            r#"{"jsonrpc":"2.0","id":7,"error":{"code":-1,"message":"no","data":null}}"#,
             r#"{"jsonrpc":"2.0","id":7,"error":{"code":-1,"message":"no","data":[18446744073709551616]}}"#,
         ] {
             assert_eq!(line(text), text);

@@ -19,8 +19,7 @@ use super::state::State;
 use crate::config::{PluggedSettings, Problem};
 use crate::events::{Fault, FaultKind};
 use crate::gateway::{
-    Capability, Decision, MiddlewarePlugin, MiddlewarePlugins, Refusal, Revision, Shown, Unusable,
-    Ways,
+    Decision, Method, MiddlewarePlugin, MiddlewarePlugins, Refusal, Revision, Shown, Unusable, Ways,
 };
 
 /// Bytes of JSON that one answer may have. It stands in the host's memory, not in the guest's.
@@ -210,10 +209,10 @@ fn request(call: &Shown) -> wit::Request {
         id: call.id,
         client: call.client.clone(),
         caller: call.caller.clone(),
-        method: match call.method.capability() {
-            Capability::Tool => wit::Method::CallTool,
-            Capability::Prompt => wit::Method::GetPrompt,
-            Capability::Resource | Capability::ResourceTemplate => wit::Method::ReadResource,
+        method: match call.method {
+            Method::GetPrompt => wit::Method::GetPrompt,
+            Method::ReadResource => wit::Method::ReadResource,
+            _ => wit::Method::CallTool,
         },
         name: call.name.clone(),
         backend: call.backend.clone(),

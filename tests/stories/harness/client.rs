@@ -73,6 +73,13 @@ impl Client {
         client
     }
 
+    /// Ends its session.
+    pub(crate) async fn leave(self) {
+        soon("a client to leave", self.service.cancel())
+            .await
+            .unwrap();
+    }
+
     /// `tools/list`, whole.
     pub(crate) async fn catalog(&self) -> Vec<Tool> {
         let listed = soon("tools/list", self.service.list_all_tools()).await;

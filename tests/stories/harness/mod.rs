@@ -13,6 +13,7 @@ mod raw_client;
 mod raw_remote;
 mod remote;
 mod watching;
+mod wire;
 
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub(crate) use raw_client::{RawClient, get, knock};
 pub(crate) use raw_remote::{Era, Manner, RawRemote};
 pub(crate) use remote::Remote;
 pub(crate) use watching::Watching;
+pub(crate) use wire::{Way, Wire, answer_to, signature};
 
 /// The backend that knows nothing of MCP's types.
 pub(crate) const RAW_BACKEND: &str = env!("CARGO_BIN_EXE_raw-backend");

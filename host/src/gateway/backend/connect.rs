@@ -74,6 +74,10 @@ pub(super) async fn connect(
     let _ = connected.peer.hello.set(hello);
     listen::begin(&connected.peer);
     connected.peer.subscribe_again();
+    let peer = Arc::clone(&connected.peer);
+    ground
+        .tasks
+        .spawn(async move { peer.log_as_wanted().await });
     Ok(connected)
 }
 

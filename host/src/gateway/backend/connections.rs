@@ -77,10 +77,11 @@ impl Connections {
         let (name, ground): (&str, &Arc<Ground>) = (&shared.backend, &shared.ground);
         let slot = self.slot(owner.id(), name)?;
         let opened = slot.get_or_try_init(|| async {
-            let subscriptions = match &owner {
-                Owner::Client(_) => Arc::default(),
-                Owner::OldEra => ground.subscriptions.of(&format!("{name} (old era)")),
+            let whose = match &owner {
+                Owner::Client(client) => format!("{name} of client {}", client.id()),
+                Owner::OldEra => format!("{name} (old era)"),
             };
+            let subscriptions = ground.subscriptions.of(&whose);
             let connected = connect::connect(name, spec, ground, &me, &subscriptions).await?;
             let peer = Arc::clone(&connected.peer);
             let kept = Kept {
@@ -98,6 +99,11 @@ impl Connections {
                 "backend `{name}` did not answer: it does not start for this client"
             ))
         })
+    }
+
+    /// The connection of this client, or that of the old era, if it is open.
+    pub(super) fn open_of(&self, client: Option<ClientId>) -> Option<Arc<Peer>> {
+        locked(&self.open).get(&client)?.get().cloned()
     }
 
     fn slot(&self, id: Option<ClientId>, name: &str) -> Result<Slot, CallError> {

@@ -5,8 +5,8 @@
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::about::About;
 use super::hello::{Hello, own_capabilities, own_info};
-use super::peer::About;
 use crate::gateway::client::LogLevel;
 use crate::gateway::{Call, Method};
 use crate::mcp::{Members, Raw, Version, key, raw_of};
@@ -27,7 +27,7 @@ pub(super) fn about(call: &Call) -> About {
     let asked = asked.and_then(|it| LogLevel::named(&it));
     About {
         client: call.client.clone(),
-        request: call.request.clone(),
+        request: Some(call.request.clone()),
         token: token.map(ToOwned::to_owned),
         log_level: asked.or_else(|| call.client.log_level()),
     }
@@ -43,6 +43,7 @@ pub(super) fn to_backend(params: &mut Members, hello: &Hello, id: u64, about: Op
     if hello.version.has_sessions() && meta.is_none() {
         return;
     }
+    let was_empty = meta.as_ref().is_some_and(Members::is_empty);
     let mut meta = meta.unwrap_or_default();
     if about.is_some_and(|it| it.token.is_some())
         && let Ok(ours) = raw_of(&id)
@@ -56,7 +57,7 @@ pub(super) fn to_backend(params: &mut Members, hello: &Hello, id: u64, about: Op
     } else {
         sign(&mut meta, hello.version, about);
     }
-    if meta.is_empty() {
+    if meta.is_empty() && !was_empty {
         params.remove(key::META);
     } else {
         params.set(key::META, meta.to_raw());
@@ -88,7 +89,7 @@ pub(super) fn sign(meta: &mut Members, version: Version, about: Option<&About>) 
 }
 
 /// Makes a result fit the client's version.
-pub(super) fn to_client(result: Raw, backend: Version, client: Version, method: Method) -> Raw {
+pub(super) fn to_client(result: Raw, backend: Version, client: Version, method: &Method) -> Raw {
     if backend.has_sessions() == client.has_sessions() {
         return result;
     }
@@ -108,7 +109,7 @@ pub(super) fn to_client(result: Raw, backend: Version, client: Version, method: 
             }
         };
         add("resultType", json!("complete"));
-        if method == Method::ReadResource {
+        if *method == Method::ReadResource {
             // Nobody said for how long it holds, or for whom.
             add("ttlMs", json!(0));
             add("cacheScope", json!("private"));

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use super::peer::{About, Peer};
-use crate::gateway::client::LogLevel;
-use crate::mcp::{Glimpse, Id, Members, Message, Notification, Unreadable};
+use super::about::About;
+use super::peer::Peer;
+use crate::mcp::{Glimpse, Id, Message, Notification, Unreadable, key};
 
 impl Peer {
     /// A message as bytes; `stream_of` is our request on whose own stream it came.
@@ -57,15 +57,25 @@ impl Peer {
             | "notifications/resources/list_changed" => self.offers_changed(),
             "notifications/resources/updated" => self.subscriptions.updated(&notification),
             "notifications/cancelled" => {
-                let params = notification.members().unwrap_or_default();
-                if let Some(id) = params.get("requestId").and_then(Id::of) {
-                    self.questions.take_back(&id);
+                let words = notification.members().unwrap_or_default();
+                let Some(id) = words.get("requestId").and_then(Id::of) else {
+                    return;
+                };
+                self.questions.take_back(&id, words);
+                if let Some(id) = id.number() {
+                    self.torn_down(id);
                 }
             }
-            "notifications/subscriptions/acknowledged" => {}
+            "notifications/subscriptions/acknowledged" => {
+                let said = notification.members().unwrap_or_default();
+                let meta = said.object(key::META).unwrap_or_default();
+                if let Some(id) = meta.read(key::SUBSCRIPTION_ID).or(stream_of) {
+                    self.acknowledged(id, said);
+                }
+            }
             _ => match self.about(stream_of) {
-                Some(about) => about.client.tell(Some(&about.request), notification),
-                None => self.noise("something that is about nobody's call"),
+                Some(about) => about.client.tell(about.request.as_ref(), notification),
+                None => self.tell_all(&notification),
             },
         }
     }
@@ -75,7 +85,7 @@ impl Peer {
         let mut params = notification.members().unwrap_or_default();
         let about = params
             .read::<u64>("progressToken")
-            .and_then(|token| self.about_token(token));
+            .and_then(|token| self.about_request(token));
         let Some(About {
             client,
             request,
@@ -88,35 +98,15 @@ impl Peer {
         };
         params.set("progressToken", token);
         notification.params = Some(params.to_raw());
-        client.tell(Some(&request), notification);
+        client.tell(request.as_ref(), notification);
     }
 
-    /// To the client in whose call it was said, else to all that asked for such messages.
-    fn log(&self, notification: Notification, stream_of: Option<u64>) {
-        let params = notification.members().unwrap_or_default();
-        let level = level_of(&params);
-        if let Some(about) = self.about(stream_of) {
-            let wants = match about.log_level {
-                Some(least) => level >= least,
-                // One that said nothing leaves it to the server, up to 2025-11-25.
-                None => about.client.version().has_sessions(),
-            };
-            if wants {
-                about.client.tell(Some(&about.request), notification);
-            }
-            return;
-        }
+    /// What is about nobody's call in particular is for all who share the connection.
+    fn tell_all(&self, notification: &Notification) {
         for client in self.ground.clients.all() {
-            if client.log_level().is_some_and(|least| level >= least) {
-                client.tell(None, notification.clone());
-            }
+            client.tell(None, notification.clone());
         }
     }
-}
-
-fn level_of(params: &Members) -> LogLevel {
-    let named = params.text("level").and_then(|it| LogLevel::named(&it));
-    named.unwrap_or(LogLevel::Emergency)
 }
 
 /// Numbers that stand as `id` at the beginning or at the end of a broken message.

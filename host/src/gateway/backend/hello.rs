@@ -36,6 +36,8 @@ pub(super) struct Introduction {
     pub(super) capabilities: Members,
     /// The newest version to begin with.
     pub(super) version: Version,
+    /// The client to whom the connection belongs, if it is one client's alone.
+    pub(super) owner: Option<Arc<dyn Client>>,
 }
 
 impl Introduction {
@@ -45,17 +47,17 @@ impl Introduction {
             info: own_info(),
             capabilities: own_capabilities(),
             version: Version::LATEST,
+            owner: None,
         }
     }
-}
 
-impl Introduction {
     /// A client itself, as a backend shall know it that has a connection for it alone.
-    pub(super) fn of(client: &dyn Client, version: Version) -> Self {
+    pub(super) fn of(client: &Arc<dyn Client>, version: Version) -> Self {
         Self {
             info: client.info().map(ToOwned::to_owned).or_else(own_info),
             capabilities: client.capabilities().clone(),
             version,
+            owner: Some(Arc::clone(client)),
         }
     }
 }

@@ -184,7 +184,7 @@ impl Http {
             headers.remove(SESSION);
         }
         headers::of_request(&mut headers, peer, ask);
-        let body = request_line(id, ask.method, &ask.params);
+        let body = request_line(id, &ask.method, &ask.params);
         let answer = self.post(peer, body, headers).await?;
         if is_greeting {
             self.keep_session(answer.headers().get(SESSION).cloned());
@@ -219,12 +219,14 @@ impl Http {
     /// The stream of a request up to its answer.
     async fn follow(&self, peer: &Arc<Peer>, id: u64, mut events: Events) -> Result<Raw, Failure> {
         let (mut last, mut pause, mut in_vain) = (None, PAUSE, 0);
+        let mut says_when = false;
         loop {
             let broken = loop {
                 match events.next().await {
                     Ok(Some(event)) => {
                         in_vain = if event.data.is_some() { 0 } else { in_vain };
                         note(&event, &mut last, &mut pause);
+                        says_when |= event.retry.is_some();
                         if let Some(answer) = answer_in(peer, id, &event)? {
                             return answer;
                         }
@@ -237,6 +239,9 @@ impl Http {
             events = match (broken, &last) {
                 (Broken::Off, Some(last)) if in_vain < RESUMPTIONS => {
                     in_vain += 1;
+                    if says_when {
+                        peer.lets_go(id, pause);
+                    }
                     tokio::time::sleep(pause).await;
                     self.open(peer, Some(last)).await?
                 }

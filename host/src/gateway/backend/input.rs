@@ -9,7 +9,7 @@ use futures::future::join_all;
 use super::Backend;
 use super::era::InputRequired;
 use super::peer::Peer;
-use crate::gateway::client::Client;
+use crate::gateway::client::{Client, Question};
 use crate::gateway::{Call, CallError, Reply};
 use crate::mcp::{Id, Members, Raw, RpcError, raw_of};
 
@@ -67,5 +67,7 @@ async fn ask(client: &Arc<dyn Client>, about: &Id, question: Raw) -> Result<Raw,
     };
     let params = question.get("params").map(ToOwned::to_owned);
     let params = params.or_else(|| raw_of(&Members::default()).ok());
-    client.ask(about, method, params).await
+    client
+        .ask(Some(about), Question::plain(method, params))
+        .await
 }

@@ -1,29 +1,70 @@
 //! What a backend says beside any request, and how the gateway comes to hear it: over a pipe it
 //! does anyway; over HTTP by a stream of its own; in the new era by `subscriptions/listen`, which
-//! is asked anew when somebody subscribes to another resource.
+//! is asked anew when somebody subscribes to another resource. The one before goes on until the
+//! backend has confirmed the new one, so that nothing is lost in between.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::{BoxFuture, OptionFuture};
 use serde_json::{Map, Value};
+use tokio::sync::oneshot;
 
 use super::failure::Failure;
 use super::peer::{Ask, Link, Peer};
-use crate::mcp::{Members, raw_of};
+use crate::mcp::{Members, Raw, raw_of};
 
 /// How long to wait before listening again, the first time; doubled each time.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const URIS: &str = "resourceSubscriptions";
+
+/// Which resources a backend was asked to tell of, and of which it agreed to.
+#[derive(Debug, Default)]
+pub(super) struct Confirmed {
+    asked: BTreeSet<String>,
+    agreed: BTreeSet<String>,
+    /// It lets nobody listen.
+    never: bool,
+}
+
+impl Confirmed {
+    /// As `notifications/subscriptions/acknowledged` has it.
+    fn of(asked: BTreeSet<String>, acknowledged: &Members) -> Self {
+        let agreed = acknowledged.object("notifications");
+        let agreed = agreed.and_then(|it| it.read(URIS)).unwrap_or_default();
+        Self {
+            asked,
+            agreed,
+            never: false,
+        }
+    }
+}
+
+impl Peer {
+    /// Whether the backend tells of this resource, once it has said so.
+    pub(super) async fn tells_of(&self, uri: &str) -> bool {
+        let mut confirmed = self.confirmed.subscribe();
+        let said = confirmed.wait_for(|it| it.never || it.asked.contains(uri));
+        tokio::select! {
+            said = said => said.is_ok_and(|it| it.agreed.contains(uri)),
+            () = self.ended.cancelled() => false,
+        }
+    }
+}
 
 /// Begins to listen, on a task that ends with the connection.
 pub(super) fn begin(peer: &Arc<Peer>) {
-    let modern = peer
-        .hello
-        .get()
-        .is_some_and(|hello| !hello.version.has_sessions());
     let listener = Arc::clone(peer);
-    if modern {
-        peer.ground.tasks.spawn(subscribe(listener));
+    if !peer.has_sessions() {
+        peer.ground.tasks.spawn(async move {
+            tokio::select! {
+                () = subscribe(&listener) => {}
+                () = listener.ended.cancelled() => {}
+            }
+        });
     } else if matches!(peer.link, Link::Http(_)) {
         peer.ground.tasks.spawn(async move {
             let Link::Http(http) = &listener.link else {
@@ -37,43 +78,74 @@ pub(super) fn begin(peer: &Arc<Peer>) {
     }
 }
 
-async fn subscribe(peer: Arc<Peer>) {
-    let mut pause = PAUSE;
+/// One `subscriptions/listen`, until it ends.
+type Listening = BoxFuture<'static, Result<Raw, Failure>>;
+
+/// Why to listen anew.
+enum Then {
+    /// Somebody wants to hear of something else.
+    Changed(Option<Listening>),
+    Ended(Result<Raw, Failure>),
+}
+
+async fn subscribe(peer: &Arc<Peer>) {
+    let mut changes = peer.subscriptions.changes();
+    let (mut pause, mut before) = (PAUSE, None);
     loop {
-        let wanted = wanted(&peer);
-        let changed = peer.subscriptions.changed.notified();
+        changes.borrow_and_update();
+        let uris = peer.subscriptions.uris();
+        let wanted = wanted(peer, &uris);
         if wanted.is_empty() {
-            tokio::select! {
-                () = changed => continue,
-                () = peer.ended.cancelled() => return,
-            }
+            before = None;
+            peer.confirmed.send_replace(Confirmed::default());
+            // It lives as long as the connection.
+            let _ = changes.changed().await;
+            continue;
         }
         let notifications = raw_of(&wanted).unwrap_or_default();
         let params = Members::from_iter([("notifications".to_owned(), notifications)]);
-        let answer = tokio::select! {
-            answer = peer.request(Ask::own("subscriptions/listen", params)) => answer,
-            () = changed => {
-                pause = PAUSE;
+        let (acknowledged, acknowledgement) = oneshot::channel();
+        let ask = Ask::listen(params, acknowledged);
+        let asking = Arc::clone(peer);
+        let mut next = async move { asking.request(ask).await }.boxed();
+        let mut acknowledgement = acknowledgement.fuse();
+        let mut in_force = false;
+        let then = loop {
+            let previous = OptionFuture::from(before.as_mut());
+            tokio::select! {
+                biased;
+                // Without one the request has ended, and says why.
+                Ok(said) = &mut acknowledgement, if !in_force => {
+                    peer.confirmed.send_replace(Confirmed::of(uris.clone(), &said));
+                    (in_force, before, pause) = (true, None, PAUSE);
+                }
+                answer = &mut next => break Then::Ended(answer),
+                Some(_) = previous => before = None,
+                _ = changes.changed() => break Then::Changed(in_force.then_some(next)),
+            }
+        };
+        match then {
+            Then::Changed(listening) => {
+                before = listening.or(before);
                 continue;
             }
-            () = peer.ended.cancelled() => return,
-        };
-        match answer {
             // It ended the subscription, in peace.
-            Ok(_) => {
+            Then::Ended(Ok(_)) => {
                 pause = PAUSE;
                 peer.doubt();
             }
-            Err(failure) if failure.is_method_not_found() => return,
-            Err(refused @ (Failure::Error(_) | Failure::Refused(_))) => {
+            Then::Ended(Err(failure)) if failure.is_method_not_found() => {
+                peer.confirmed.send_modify(|it| it.never = true);
+                return;
+            }
+            Then::Ended(Err(refused @ (Failure::Error(_) | Failure::Refused(_)))) => {
                 tracing::debug!(backend = peer.backend, %refused, "it lets nobody listen");
             }
-            Err(Failure::NoAnswer(_) | Failure::Cancelled) => peer.doubt(),
+            Then::Ended(Err(Failure::NoAnswer(_) | Failure::Cancelled)) => peer.doubt(),
         }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = peer.ended.cancelled() => return,
-        }
+        before = None;
+        peer.confirmed.send_replace(Confirmed::default());
+        tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
         // While nobody listened it may have changed.
         peer.offers_changed();
@@ -81,7 +153,7 @@ async fn subscribe(peer: Arc<Peer>) {
 }
 
 /// The lists that may change, and the resources that somebody subscribed to.
-fn wanted(peer: &Peer) -> Map<String, Value> {
+fn wanted(peer: &Peer, uris: &BTreeSet<String>) -> Map<String, Value> {
     let mut wanted = Map::new();
     let Some(hello) = peer.hello.get() else {
         return wanted;
@@ -96,14 +168,9 @@ fn wanted(peer: &Peer) -> Map<String, Value> {
             wanted.insert(key.to_owned(), true.into());
         }
     }
-    let uris: Vec<Value> = peer
-        .subscriptions
-        .uris()
-        .into_iter()
-        .map(Value::from)
-        .collect();
     if !uris.is_empty() {
-        wanted.insert("resourceSubscriptions".to_owned(), uris.into());
+        let uris: Vec<Value> = uris.iter().cloned().map(Value::from).collect();
+        wanted.insert(URIS.to_owned(), uris.into());
     }
     wanted
 }

@@ -2,6 +2,7 @@
 //! that names it: when the last one is dropped no call can be under way, and it is stopped. A
 //! retired backend whose calls do not end is stopped when its drain time is over.
 
+mod about;
 mod child;
 mod connect;
 mod connections;
@@ -14,6 +15,7 @@ mod http;
 mod input;
 mod life;
 mod listen;
+mod logging;
 mod mirrored;
 mod offers;
 mod outbox;
@@ -30,11 +32,12 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::client::{ClientId, LogLevel};
 use super::meter::Meter;
 use super::swap::Ground;
 use super::{Call, CallError, Method, Offer, Origin, Reply};
 use crate::config::{BackendSpec, Sharing};
-use crate::mcp::{Members, RpcError, Version, raw_of};
+use crate::mcp::{Members, Notification, RpcError, Version, raw_of};
 use connect::Connected;
 use connections::{Connections, Owner};
 use failure::Failure;
@@ -187,7 +190,7 @@ impl Backend {
         let there = call.client.version();
         let peer = self.peer_for(&call).await?;
         let here = peer.hello.get().map_or(there, |hello| hello.version);
-        let method = call.method;
+        let method = call.method.clone();
         if matches!(method, Method::Subscribe | Method::Unsubscribe) {
             return self.subscribe(&peer, call, here).await;
         }
@@ -200,7 +203,7 @@ impl Backend {
             self.ask(&peer, call).await
         };
         reply
-            .map(|result| era::to_client(result, here, there, method))
+            .map(|result| era::to_client(result, here, there, &method))
             .map_err(|error| fitting(error, there))
     }
 
@@ -214,7 +217,7 @@ impl Backend {
             Version::LATEST
         };
         let (owner, me) = if self.spec.sharing == Sharing::PerClient {
-            let me = Introduction::of(client.as_ref(), version);
+            let me = Introduction::of(client, version);
             (Owner::Client(Arc::clone(client)), me)
         } else if version.has_sessions()
             && !self.hello.version.has_sessions()
@@ -237,13 +240,9 @@ impl Backend {
         if let Some(level) = about.log_level {
             peer.log_from(level).await;
         }
-        let ask = Ask {
-            method: call.method.as_str(),
-            about: Some(about),
-            cancelled: call.cancelled,
-            headers: self.headers(&call.params, call.method),
-            params: call.params,
-        };
+        let headers = self.headers(&call.params, &call.method);
+        let method = call.method.on_the_wire();
+        let ask = Ask::of(method.clone(), call.params, about, call.cancelled, headers);
         let answer = peer.request(ask).await;
         // An error that it gives is an answer.
         if matches!(
@@ -252,12 +251,46 @@ impl Backend {
         ) {
             timing.answered(Instant::now());
         }
-        answer.map_err(|failure| self.failed(call.method.as_str(), failure))
+        answer.map_err(|failure| self.failed(&method, failure))
     }
 
-    fn headers(&self, params: &Members, method: Method) -> Vec<(String, String)> {
+    /// What a client says beside its calls, if it has a connection.
+    pub(super) fn pass_on(&self, client: ClientId, version: Version, said: &Notification) {
+        if let Some(peer) = self.open_to(client, version) {
+            peer.pass_on(client, said);
+        }
+    }
+
+    /// A client wants log messages from this level on. Comes back when the backend knows.
+    pub(super) async fn log_from(&self, client: ClientId, version: Version, level: LogLevel) {
+        if let Some(peer) = self.open_to(client, version) {
+            peer.log_from(level).await;
+        }
+    }
+
+    /// The connection that is open for what this client says beside its calls.
+    fn open_to(&self, client: ClientId, version: Version) -> Option<Arc<Peer>> {
+        if self.spec.sharing == Sharing::PerClient {
+            return self.connections.open_of(Some(client));
+        }
+        let of_old_era = version
+            .has_sessions()
+            .then(|| self.connections.open_of(None));
+        Some(
+            of_old_era
+                .flatten()
+                .unwrap_or_else(|| Arc::clone(&self.peer)),
+        )
+    }
+
+    /// What it declared.
+    pub(super) fn capabilities(&self) -> &Members {
+        &self.hello.capabilities
+    }
+
+    fn headers(&self, params: &Members, method: &Method) -> Vec<(String, String)> {
         let all = self.mirrored.load();
-        if method != Method::CallTool || all.is_empty() {
+        if *method != Method::CallTool || all.is_empty() {
             return Vec::new();
         }
         let of_tool = params.text("name").and_then(|name| all.get(&name));
@@ -281,10 +314,20 @@ impl Backend {
         }
         // What is updated from now on must not be missed.
         subscriptions.add(&client, &shown_as, &uri);
-        if !has_sessions {
-            return done();
-        }
-        let reply = self.ask(peer, call).await;
+        let reply = if has_sessions {
+            self.ask(peer, call).await
+        } else {
+            match within(self.spec.timeouts.cap_fetch, peer.tells_of(&uri)).await {
+                Some(true) => done(),
+                _ => Err(CallError {
+                    origin: Origin::Backend,
+                    ..CallError::internal(format!(
+                        "backend `{}` lets nobody follow this resource",
+                        self.name()
+                    ))
+                }),
+            }
+        };
         if reply.is_err() {
             subscriptions.remove(client.id(), &uri);
         }
@@ -373,8 +416,7 @@ async fn ping(peer: &Arc<Peer>, limit: Duration) -> Result<(), String> {
         return Err("it ended".to_owned());
     }
     // The new era has no `ping`.
-    let has_sessions = peer.hello.get().is_none_or(|it| it.version.has_sessions());
-    let method = if has_sessions {
+    let method = if peer.has_sessions() {
         "ping"
     } else {
         "server/discover"

@@ -2,29 +2,27 @@
 //! to whoever waits for it. Reads of an answer no more than whose it is. A request whose future
 //! is dropped is taken back from the backend.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
-use serde_json::json;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::about::About;
 use super::era;
 use super::failure::Failure;
 use super::hello::{Hello, Introduction};
 use super::http::Http;
+use super::listen::Confirmed;
+use super::logging::LogsFrom;
 use super::outbox::{NotSent, Outbox};
 use super::questions::Questions;
 use super::subscriptions::Subscriptions;
 use super::{BackendNotice, NoticeKind};
-use crate::gateway::client::{Client, LogLevel};
 use crate::gateway::swap::Ground;
 use crate::mcp::{Id, Members, Message, Notification, Raw, Request, RpcError, raw_of};
-
-/// How long a backend may take to agree on what it logs; calls wait for it.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How messages get to a backend.
 pub(super) enum Link {
@@ -45,8 +43,9 @@ pub(super) struct Peer {
     pub(super) hello: OnceLock<Hello>,
     pub(super) questions: Questions,
     pub(super) subscriptions: Arc<Subscriptions>,
-    /// From which level on it was told to send log messages; beyond the last one, if it was not.
-    log_level: AtomicU8,
+    /// What it has confirmed of them, in the new era.
+    pub(super) confirmed: watch::Sender<Confirmed>,
+    pub(super) logs_from: LogsFrom,
     /// It says that its lists changed, and was not asked since.
     offers_changed: AtomicBool,
     pub(super) ground: Arc<Ground>,
@@ -60,26 +59,20 @@ pub(super) struct Peer {
     noise: AtomicU64,
 }
 
-struct Pending {
+/// A request that waits for its answer.
+pub(super) struct Pending {
     answer: oneshot::Sender<Result<Raw, Failure>>,
-    about: Option<About>,
-}
-
-/// The request of a client in whose course something is asked of a backend.
-#[derive(Debug, Clone)]
-pub(super) struct About {
-    pub(super) client: Arc<dyn Client>,
-    pub(super) request: Id,
-    /// The client's own token for progress.
-    pub(super) token: Option<Raw>,
-    /// From which level on it wants log messages.
-    pub(super) log_level: Option<LogLevel>,
+    pub(super) about: Option<About>,
+    /// It listens, and this waits for the acknowledgement, which comes once.
+    listens: Option<Option<oneshot::Sender<Members>>>,
 }
 
 /// A request to a backend.
 pub(super) struct Ask {
-    pub(super) method: &'static str,
+    pub(super) method: Cow<'static, str>,
     pub(super) params: Members,
+    /// Who wants to hear that it is listened to, if it is `subscriptions/listen`.
+    acknowledged: Option<oneshot::Sender<Members>>,
     pub(super) about: Option<About>,
     /// Cancelled when it is not wanted any more.
     pub(super) cancelled: CancellationToken,
@@ -91,17 +84,44 @@ impl Ask {
     /// The gateway's own.
     pub(super) fn own(method: &'static str, params: Members) -> Self {
         Self {
-            method,
+            method: method.into(),
             params,
+            acknowledged: None,
             about: None,
             cancelled: CancellationToken::new(),
             headers: Vec::new(),
         }
     }
 
+    /// Listens; that it is heard comes out of `acknowledged`.
+    pub(super) fn listen(params: Members, acknowledged: oneshot::Sender<Members>) -> Self {
+        Self {
+            acknowledged: Some(acknowledged),
+            ..Self::own("subscriptions/listen", params)
+        }
+    }
+
+    /// In the course of a client's request.
+    pub(super) fn of(
+        method: Cow<'static, str>,
+        params: Members,
+        about: About,
+        cancelled: CancellationToken,
+        headers: Vec<(String, String)>,
+    ) -> Self {
+        Self {
+            method,
+            params,
+            acknowledged: None,
+            about: Some(about),
+            cancelled,
+            headers,
+        }
+    }
+
     /// Before the two have come to know each other nothing can be taken back.
     fn is_greeting(&self) -> bool {
-        matches!(self.method, "initialize" | "server/discover")
+        matches!(&*self.method, "initialize" | "server/discover")
     }
 }
 
@@ -122,7 +142,8 @@ impl Peer {
             hello: OnceLock::new(),
             questions: Questions::default(),
             subscriptions: Arc::clone(subscriptions),
-            log_level: AtomicU8::new(u8::MAX),
+            confirmed: watch::Sender::default(),
+            logs_from: LogsFrom::default(),
             offers_changed: AtomicBool::new(false),
             ground: Arc::clone(ground),
             ended: CancellationToken::new(),
@@ -132,7 +153,12 @@ impl Peer {
         })
     }
 
-    fn pending(&self) -> MutexGuard<'_, HashMap<u64, Pending>> {
+    /// Whether it is of the old era, or was not asked yet.
+    pub(super) fn has_sessions(&self) -> bool {
+        self.hello.get().is_none_or(|it| it.version.has_sessions())
+    }
+
+    pub(super) fn pending(&self) -> MutexGuard<'_, HashMap<u64, Pending>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -144,10 +170,10 @@ impl Peer {
         }
         let cancelled = ask.cancelled.clone();
         let (answer, answered) = oneshot::channel();
-        let _expected = self.expect(id, answer, &ask)?;
+        let _expected = self.expect(id, answer, &mut ask)?;
         match &self.link {
             Link::Lines(outbox) => {
-                let line = request_line(id, ask.method, &ask.params);
+                let line = request_line(id, &ask.method, &ask.params);
                 outbox.send(line).map_err(|not| self.not_sent(not))?;
                 tokio::select! {
                     biased;
@@ -156,7 +182,13 @@ impl Peer {
                 }
             }
             Link::Http(http) => tokio::select! {
-                answer = http.request(self, id, &ask) => answer,
+                answer = http.request(self, id, &ask) => {
+                    if matches!(&answer, Ok(_) | Err(Failure::Error(_) | Failure::Refused(_))) {
+                        // It has its answer, and cannot be taken back.
+                        self.pending().remove(&id);
+                    }
+                    answer
+                }
                 // On a stream that is not its own.
                 Ok(answer) = answered => answer,
                 () = cancelled.cancelled() => Err(Failure::Cancelled),
@@ -169,10 +201,14 @@ impl Peer {
         self: &Arc<Self>,
         id: u64,
         answer: oneshot::Sender<Result<Raw, Failure>>,
-        ask: &Ask,
+        ask: &mut Ask,
     ) -> Result<Expected, Failure> {
-        let about = ask.about.clone();
-        self.pending().insert(id, Pending { answer, about });
+        let pending = Pending {
+            answer,
+            about: ask.about.clone(),
+            listens: ask.acknowledged.take().map(Some),
+        };
+        self.pending().insert(id, pending);
         let expected = Expected {
             peer: Arc::clone(self),
             id,
@@ -226,6 +262,26 @@ impl Peer {
         }
     }
 
+    /// What one of our requests listens for is said from now on.
+    pub(super) fn acknowledged(&self, id: u64, what: Members) {
+        let mut pending = self.pending();
+        let listens = pending.get_mut(&id).and_then(|it| it.listens.as_mut());
+        if let Some(waiting) = listens.and_then(Option::take) {
+            // Whoever asked may not want to listen any more.
+            let _ = waiting.send(what);
+        }
+    }
+
+    /// The backend ends what one of our requests listens for.
+    pub(super) fn torn_down(&self, id: u64) {
+        let mut pending = self.pending();
+        if pending.get(&id).is_some_and(|it| it.listens.is_some())
+            && let Some(pending) = pending.remove(&id)
+        {
+            let _ = pending.answer.send(Ok(Members::default().to_raw()));
+        }
+    }
+
     /// One of our requests is answered with something that cannot be read.
     pub(super) fn cannot_be_read(&self, id: u64, why: &str) -> bool {
         let pending = self.pending().remove(&id);
@@ -243,33 +299,6 @@ impl Peer {
         };
         let _ = only.answer.send(Err(Failure::NoAnswer(what.to_owned())));
         true
-    }
-
-    /// In whose course the backend says something: the request on whose stream it came; else the
-    /// only one that is under way, or the newest, where all are one client's.
-    pub(super) fn about(&self, stream_of: Option<u64>) -> Option<About> {
-        let pending = self.pending();
-        if let Some(id) = stream_of {
-            return pending.get(&id)?.about.clone();
-        }
-        let under_way = pending.iter();
-        let mut under_way: Vec<_> = under_way
-            .filter_map(|(id, pending)| Some((id, pending.about.as_ref()?)))
-            .collect();
-        under_way.sort_by_key(|(id, _)| **id);
-        let (_, newest) = under_way.last()?;
-        let same = |(_, about): &(&u64, &About)| about.client.id() == newest.client.id();
-        under_way.iter().all(same).then(|| (*newest).clone())
-    }
-
-    /// Whose progress this token stands for.
-    pub(super) fn about_token(&self, token: u64) -> Option<About> {
-        self.pending().get(&token)?.about.clone()
-    }
-
-    /// Whether any call is under way.
-    pub(super) fn is_busy(&self) -> bool {
-        self.pending().values().any(|it| it.about.is_some())
     }
 
     /// Nothing comes from it any more: whoever waits learns it.
@@ -301,15 +330,14 @@ impl Peer {
     /// something else, and knows of no subscription.
     pub(super) fn is_another_now(self: &Arc<Self>) {
         self.offers_changed();
-        self.log_level.store(u8::MAX, Ordering::Relaxed);
+        self.logs_from.forget();
         self.subscribe_again();
     }
 
     /// Subscribes to what clients have subscribed to already. (In the new era whoever listens
     /// does.)
     pub(super) fn subscribe_again(self: &Arc<Self>) {
-        let has_sessions = |hello: &Hello| hello.version.has_sessions();
-        if !self.hello.get().is_some_and(has_sessions) {
+        if !self.has_sessions() {
             return;
         }
         for uri in self.subscriptions.uris() {
@@ -321,25 +349,6 @@ impl Peer {
                     tracing::warn!(backend = peer.backend, %why, "a subscription is lost");
                 }
             });
-        }
-    }
-
-    /// Sees to it that a backend of the old era sends log messages from this level on.
-    pub(super) async fn log_from(self: &Arc<Self>, level: LogLevel) {
-        let sends = |hello: &Hello| {
-            hello.version.has_sessions() && hello.capabilities.get("logging").is_some()
-        };
-        let before = self.log_level.fetch_min(level as u8, Ordering::Relaxed);
-        if before <= level as u8 || !self.hello.get().is_some_and(sends) {
-            return;
-        }
-        let level = raw_of(&level.as_str()).unwrap_or_default();
-        let params = Members::from_iter([("level".to_owned(), level)]);
-        let set = self.request(Ask::own("logging/setLevel", params));
-        match tokio::time::timeout(PATIENCE, set).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(why)) => tracing::debug!(backend = self.backend, %why, "no such level"),
-            Err(_elapsed) => tracing::debug!(backend = self.backend, "no word on its log level"),
         }
     }
 
@@ -398,18 +407,24 @@ struct Expected {
 
 impl Drop for Expected {
     fn drop(&mut self) {
-        let unanswered = self.peer.pending().remove(&self.id).is_some();
-        if !unanswered || !self.can_be_taken_back || self.peer.ended.is_cancelled() {
+        let Some(unanswered) = self.peer.pending().remove(&self.id) else {
+            return;
+        };
+        if !self.can_be_taken_back || self.peer.ended.is_cancelled() {
             return;
         }
         // Over HTTP the new era says it by closing the stream, which the dropped request did.
-        let modern = |hello: &Hello| !hello.version.has_sessions();
-        let by_closing = matches!(self.peer.link, Link::Http(_));
-        if by_closing && self.peer.hello.get().is_some_and(modern) {
+        if matches!(self.peer.link, Link::Http(_)) && !self.peer.has_sessions() {
             return;
         }
-        let params = json!({"requestId": self.id, "reason": "nobody waits for it any more"});
-        let params = raw_of(&params).ok();
+        let about = unanswered.about;
+        let words = about.and_then(|it| it.client.taken_back(&it.request?));
+        let mut params = words.unwrap_or_else(|| {
+            let why = raw_of(&"nobody waits for it any more").unwrap_or_default();
+            Members::from_iter([("reason".to_owned(), why)])
+        });
+        params.set("requestId", Id::from(self.id).to_raw());
+        let params = Some(params.to_raw());
         self.peer.notify("notifications/cancelled", params);
     }
 }

@@ -4,18 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use crate::gateway::client::{Client, ClientId};
 use crate::mcp::{Members, Notification, key, raw_of};
 
-/// Those of all backends, by name, so that they outlive each of them.
+/// Those of all connections, by name, so that they outlive each of them.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct AllSubscriptions(Mutex<BTreeMap<String, Arc<Subscriptions>>>);
 
 impl AllSubscriptions {
     pub(super) fn of(&self, name: &str) -> Arc<Subscriptions> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those of clients that have left, and of connections that nobody has.
+        all.retain(|_, it| Arc::strong_count(it) > 1 || !it.all().is_empty());
         Arc::clone(all.entry(name.to_owned()).or_default())
     }
 }
@@ -23,8 +25,7 @@ impl AllSubscriptions {
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     all: Mutex<Vec<Subscription>>,
-    /// The set of URIs is another than before.
-    pub(super) changed: Notify,
+    changed: watch::Sender<()>,
 }
 
 #[derive(Debug, Clone)]
@@ -37,13 +38,18 @@ struct Subscription {
 }
 
 impl Subscriptions {
+    /// Says each time that the set of URIs is another than before.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
     /// Without those whose client has left.
     fn all(&self) -> MutexGuard<'_, Vec<Subscription>> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let count = all.len();
         all.retain(|it| !it.client.gone().is_cancelled());
         if all.len() != count {
-            self.changed.notify_one();
+            self.changed.send_replace(());
         }
         all
     }
@@ -56,14 +62,14 @@ impl Subscriptions {
             shown_as: shown_as.to_owned(),
             uri: uri.to_owned(),
         });
-        self.changed.notify_one();
+        self.changed.send_replace(());
     }
 
     /// Whether nobody is left who wants to hear of this resource.
     pub(super) fn remove(&self, client: ClientId, uri: &str) -> bool {
         let mut all = self.all();
         all.retain(|it| it.client.id() != client || it.uri != uri);
-        self.changed.notify_one();
+        self.changed.send_replace(());
         all.iter().all(|it| it.uri != uri)
     }
 

@@ -45,12 +45,16 @@ pub(super) async fn in_session(gateway: &Gateway, session: &Session, query: Quer
             let level = params.text("level").unwrap_or_default();
             let level = LogLevel::named(&level).ok_or_else(|| no_level(&level))?;
             session.set_log_level(level);
+            let (client, version) = (session.id(), session.version());
+            gateway.log_from(client, version, level).await;
             Ok(nothing())
         }
         "initialize" => Err(refused(RpcError::new(
             RpcError::INVALID_REQUEST,
             "this session has begun already",
         ))),
+        // Of the era that follows.
+        method @ ("server/discover" | "subscriptions/listen") => Err(CallError::no_method(method)),
         _ => shared(gateway, query).await,
     }
 }
@@ -71,9 +75,7 @@ pub(super) async fn shared(gateway: &Gateway, query: Query) -> Reply {
         return list(gateway, kind, client.version(), &request);
     }
     let params = request.members().map_err(refused)?;
-    let Some(method) = Method::of(method, &params) else {
-        return Err(no_method(method));
-    };
+    let method = Method::of(method, &params);
     let asked = Asked {
         request: id.clone(),
         client,
@@ -83,12 +85,6 @@ pub(super) async fn shared(gateway: &Gateway, query: Query) -> Reply {
         cancelled,
     };
     gateway.call(asked).await
-}
-
-/// -32601
-pub(super) fn no_method(method: &str) -> CallError {
-    let say = format!("there is no method `{method}`");
-    refused(RpcError::new(RpcError::METHOD_NOT_FOUND, say))
 }
 
 /// -32602
@@ -124,7 +120,25 @@ fn list(gateway: &Gateway, kind: Capability, version: Version, request: &Request
     Ok(result.to_raw())
 }
 
-/// Which request `notifications/cancelled` takes back.
-pub(super) fn cancelled(notification: &Notification) -> Option<Id> {
-    Id::of(notification.members().ok()?.get("requestId")?)
+/// What a client that has a session tells.
+pub(super) fn told(gateway: &Gateway, session: &Arc<Session>, notification: Notification) {
+    match notification.method.as_str() {
+        "notifications/initialized" => gateway.greet(Arc::clone(session) as Arc<dyn Client>),
+        "notifications/cancelled" => {
+            if let Some((request, words)) = cancelled(&notification) {
+                session.cancel(&request, words);
+            }
+        }
+        "notifications/progress" => session.questions.progress(notification),
+        _ => gateway.pass_on(session.id(), session.version(), &notification),
+    }
+}
+
+/// Which request is taken back, and with what words, if that is what is told.
+pub(super) fn cancelled(notification: &Notification) -> Option<(Id, Members)> {
+    if notification.method != "notifications/cancelled" {
+        return None;
+    }
+    let words = notification.members().ok()?;
+    Some((Id::of(words.get("requestId")?)?, words))
 }

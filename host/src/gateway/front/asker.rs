@@ -1,7 +1,7 @@
 //! A client without a session (2026-07-28), for as long as one request of it is under way. What
 //! is asked of it meanwhile waits until the request is answered with `input_required`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -10,8 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::outbox::Outbox;
 use super::questions::{Questions, may_ask};
-use crate::gateway::client::Hello;
-use crate::gateway::client::{Client, ClientId, LogLevel};
+use crate::gateway::client::{Client, ClientId, LogLevel, Profile, Question};
 use crate::mcp::{Id, Members, Message, Notification, Raw, RpcError, raw_of};
 
 /// Whoever has one connection, or one pair of standard streams.
@@ -32,7 +31,7 @@ impl Peer {
 
 /// A question that waits for an answer.
 #[derive(Debug)]
-struct Question {
+struct Open {
     number: u64,
     method: String,
     params: Option<Raw>,
@@ -42,7 +41,7 @@ struct Question {
 #[derive(Debug, Default)]
 pub(super) struct Round {
     questions: Arc<Questions>,
-    open: Mutex<Vec<Question>>,
+    open: Mutex<Vec<Open>>,
     news: Notify,
 }
 
@@ -88,10 +87,14 @@ impl Round {
 /// The client of one request.
 pub(super) struct Asker {
     pub(super) peer: Arc<Peer>,
-    pub(super) hello: Hello,
+    pub(super) profile: Profile,
     /// What precedes the answer goes here.
     pub(super) outbox: Arc<Outbox>,
     pub(super) round: Arc<Round>,
+    /// Nobody waits for the request any more. (It may go on over several connections.)
+    pub(super) cancelled: CancellationToken,
+    /// With what words the request is taken back, where that takes words.
+    pub(super) taken_back: Arc<OnceLock<Members>>,
 }
 
 impl Client for Asker {
@@ -99,8 +102,8 @@ impl Client for Asker {
         self.peer.id
     }
 
-    fn hello(&self) -> &Hello {
-        &self.hello
+    fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     /// It says so with each request.
@@ -118,15 +121,19 @@ impl Client for Asker {
 
     fn ask(
         &self,
-        _about: &Id,
-        method: String,
-        params: Option<Raw>,
+        about: Option<&Id>,
+        Question { method, params, .. }: Question,
     ) -> BoxFuture<'static, Result<Raw, RpcError>> {
-        if let Err(error) = may_ask(&self.hello.capabilities, &method) {
+        if about.is_none() {
+            let say = format!("{method}: this client is asked only in the course of its requests");
+            let error = RpcError::new(RpcError::INVALID_REQUEST, say);
+            return futures::future::ready(Err(error)).boxed();
+        }
+        if let Err(error) = may_ask(&self.profile.capabilities, &method) {
             return futures::future::ready(Err(error)).boxed();
         }
         let mut asked = self.round.questions.ask();
-        let question = Question {
+        let question = Open {
             number: asked.number,
             method,
             params,
@@ -139,13 +146,22 @@ impl Client for Asker {
         open.push(question);
         drop(open);
         self.round.news.notify_waiters();
+        let cancelled = self.cancelled.clone();
         async move {
-            asked.answer().await.unwrap_or_else(|| {
+            let answer = tokio::select! {
+                answer = asked.answer() => answer,
+                () = cancelled.cancelled() => None,
+            };
+            answer.unwrap_or_else(|| {
                 let say = "the client left without an answer";
                 Err(RpcError::new(RpcError::INTERNAL_ERROR, say))
             })
         }
         .boxed()
+    }
+
+    fn taken_back(&self, _request: &Id) -> Option<Members> {
+        self.taken_back.get().cloned()
     }
 
     fn gone(&self) -> &CancellationToken {

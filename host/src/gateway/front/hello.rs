@@ -5,10 +5,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::gateway::Snapshot;
-use crate::gateway::client::Hello;
+use crate::gateway::client::Profile;
 use crate::mcp::{Members, Raw, Request, RpcError, Version, key, raw_of};
 
-impl Hello {
+impl Profile {
     /// From the parameters of `initialize`. A client that wants a version that is not spoken here,
     /// or one that has no `initialize`, is offered the newest that has.
     ///
@@ -81,49 +81,36 @@ fn server_info() -> Value {
 
 /// The result of `initialize`.
 pub(super) fn initialized(snapshot: &Snapshot, version: Version) -> Raw {
-    let mut result = json!({
+    let said = json!({
         "protocolVersion": version.as_str(),
-        "capabilities": capabilities(),
         "serverInfo": server_info(),
     });
-    if let Some(instructions) = snapshot.instructions() {
-        result["instructions"] = instructions.into();
-    }
-    raw(&result)
+    introduction(snapshot, &said)
 }
 
 /// The result of `server/discover`.
 pub(super) fn discovered(snapshot: &Snapshot) -> Raw {
     let supported: Vec<_> = Version::ALL.iter().rev().map(|it| it.as_str()).collect();
-    let mut result = json!({
+    let said = json!({
         "resultType": "complete",
         "supportedVersions": supported,
-        "capabilities": capabilities(),
         "ttlMs": 0,
         "cacheScope": "private",
         "_meta": { key::SERVER_INFO: server_info() },
     });
-    if let Some(instructions) = snapshot.instructions() {
-        result["instructions"] = instructions.into();
+    introduction(snapshot, &said)
+}
+
+/// What is said of the host, and what follows from what serves.
+fn introduction(snapshot: &Snapshot, said: &Value) -> Raw {
+    // Strings and numbers of ours: nothing in it can fail to be written.
+    let said = raw_of(said).ok();
+    let mut said = said.and_then(|it| Members::of(&it)).unwrap_or_default();
+    said.set("capabilities", snapshot.capabilities().to_raw());
+    if let Some(text) = snapshot.instructions().and_then(|it| raw_of(&it).ok()) {
+        said.set("instructions", text);
     }
-    raw(&result)
-}
-
-/// What a client may ask for. A reload can bring each of these, so each is always there; a list
-/// of which nothing serves is empty.
-fn capabilities() -> Value {
-    json!({
-        "tools": { "listChanged": true },
-        "prompts": { "listChanged": true },
-        "resources": { "listChanged": true, "subscribe": true },
-        "completions": {},
-        "logging": {},
-    })
-}
-
-/// Strings and numbers of ours: nothing in it can fail to be written.
-fn raw(value: &Value) -> Raw {
-    raw_of(value).unwrap_or_default()
+    said.to_raw()
 }
 
 /// Whether parameters are those of a request of the new era. Looks before it reads: most are not.

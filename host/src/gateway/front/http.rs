@@ -20,10 +20,9 @@ use super::said::{self, Numbering, refuse, refuse_http};
 use super::session::Session;
 use super::stateless;
 use crate::gateway::Gateway;
-use crate::gateway::client::Client;
-use crate::gateway::client::Hello;
+use crate::gateway::client::{Client, Profile};
 use crate::gateway::door::Caller;
-use crate::mcp::{Message, Notification, Request, Response as Answer, RpcError, Version};
+use crate::mcp::{Message, Request, Response as Answer, RpcError, Version};
 
 /// An answer that takes longer gets a stream, so that neither the client nor what stands in
 /// between takes the silence for a fault. (Node's `fetch` waits 5 minutes for headers.)
@@ -120,7 +119,10 @@ impl Connection {
                 Err(refused) => refused(Some(request.id)),
             },
             Message::Notification(notification) => match self.session(&arrived) {
-                Ok(session) => self.notification(&session, &notification),
+                Ok(session) => {
+                    answers::told(&self.gateway, &session, notification);
+                    accepted()
+                }
                 Err(refused) => refused(None),
             },
             Message::Response(answer) => match self.session(&arrived) {
@@ -166,14 +168,14 @@ impl Connection {
             let error = RpcError::new(RpcError::INVALID_REQUEST, say);
             return refuse(StatusCode::BAD_REQUEST, Some(request.id.clone()), error);
         }
-        let hello = match Hello::of_initialize(request) {
-            Ok(hello) => hello,
+        let profile = match Profile::of_initialize(request) {
+            Ok(profile) => profile,
             Err(error) => return refuse(StatusCode::OK, Some(request.id.clone()), error),
         };
-        let version = hello.version;
+        let version = profile.version;
         let limit = self.desk.limits().sessions;
         let caller = arrived.caller().map(str::to_owned);
-        let Some(session) = self.desk.sessions.begin(hello, caller, limit) else {
+        let Some(session) = self.desk.sessions.begin(profile, caller, limit) else {
             let say = format!(
                 "{limit} clients are connected, and no more may be (server.limits.sessions)\n"
             );
@@ -243,21 +245,6 @@ impl Connection {
         said::stream(outbox.read(Some(0)), Some(numbering), end, with_it)
     }
 
-    fn notification(&self, session: &Arc<Session>, notification: &Notification) -> Response {
-        match notification.method.as_str() {
-            "notifications/initialized" => {
-                self.gateway.greet(Arc::clone(session) as Arc<dyn Client>);
-            }
-            "notifications/cancelled" => {
-                if let Some(request) = answers::cancelled(notification) {
-                    session.cancel(&request);
-                }
-            }
-            _ => {}
-        }
-        accepted()
-    }
-
     /// GET: what concerns no request, or the rest of a stream that was lost.
     fn listen(&self, arrived: &Arrived) -> Response {
         if !headers::accepts(&arrived.headers, "text/event-stream") {
@@ -292,7 +279,7 @@ impl Connection {
     fn leave(&self, arrived: &Arrived) -> Response {
         match self.session(arrived) {
             Ok(session) => {
-                self.desk.sessions.end(&session);
+                self.desk.sessions.end(&session, "ended its session");
                 StatusCode::NO_CONTENT.into_response()
             }
             Err(refused) => refused(None),

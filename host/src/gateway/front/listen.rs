@@ -14,8 +14,7 @@ use super::http::Connection;
 use super::outbox::Outbox;
 use super::said::{self, refuse};
 use super::stateless::UNREAD;
-use crate::gateway::client::Hello;
-use crate::gateway::client::{Client, ClientId, LogLevel};
+use crate::gateway::client::{Client, ClientId, LogLevel, Profile, Question};
 use crate::gateway::route::Asked;
 use crate::gateway::{Gateway, Method};
 use crate::mcp::{Id, Members, Message, Notification, Raw, RpcError, key, raw_of};
@@ -90,7 +89,7 @@ impl Filter {
 /// One client that listens.
 pub(super) struct Listener {
     id: ClientId,
-    hello: Hello,
+    profile: Profile,
     /// The request that it began with.
     subscription: Id,
     outbox: Arc<Outbox>,
@@ -112,7 +111,7 @@ impl Listener {
     /// Parameters that do not say what to listen for.
     pub(super) async fn begin(
         gateway: &Gateway,
-        hello: Hello,
+        profile: Profile,
         params: &Members,
         subscription: Id,
         caller: Option<String>,
@@ -121,7 +120,7 @@ impl Listener {
         let mut filter = Filter::read(params)?;
         let listener = Arc::new(Self {
             id: ClientId::next(),
-            hello,
+            profile,
             subscription,
             outbox,
             state: Mutex::new(State {
@@ -221,8 +220,8 @@ impl Client for Listener {
         self.id
     }
 
-    fn hello(&self) -> &Hello {
-        &self.hello
+    fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     fn log_level(&self) -> Option<LogLevel> {
@@ -242,12 +241,15 @@ impl Client for Listener {
 
     fn ask(
         &self,
-        _about: &Id,
-        method: String,
-        _params: Option<Raw>,
+        _about: Option<&Id>,
+        Question { method, .. }: Question,
     ) -> BoxFuture<'static, Result<Raw, RpcError>> {
         let say = format!("{method}: a client that listens answers nothing");
         futures::future::ready(Err(RpcError::new(RpcError::METHOD_NOT_FOUND, say))).boxed()
+    }
+
+    fn taken_back(&self, _request: &Id) -> Option<Members> {
+        None
     }
 
     fn gone(&self) -> &CancellationToken {
@@ -258,7 +260,7 @@ impl Client for Listener {
 /// Ends with its connection, or with the host.
 pub(super) async fn over_http(
     connection: &Connection,
-    hello: Hello,
+    profile: Profile,
     params: &Members,
     id: Id,
     caller: Option<String>,
@@ -267,7 +269,7 @@ pub(super) async fn over_http(
     let (gateway, desk) = (&connection.gateway, &connection.desk);
     let begun = Listener::begin(
         gateway,
-        hello,
+        profile,
         params,
         id.clone(),
         caller,

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use tokio::sync::Notify;
@@ -38,6 +39,8 @@ struct State {
     /// Counts the readers; only the last one reads.
     turn: u64,
     is_read: bool,
+    /// Whoever has read everything leaves, and comes back after so long.
+    lets_go: Option<Duration>,
     ended: bool,
 }
 
@@ -105,10 +108,21 @@ impl Outbox {
         self.news.notify_waiters();
     }
 
-    /// Comes back once there is something to read.
+    /// Whoever reads this shall leave when everything is read, and come back after `wait`.
+    pub(super) fn let_go(&self, wait: Duration) {
+        self.state().lets_go = Some(wait);
+        self.news.notify_waiters();
+    }
+
+    /// Comes back once there is something to read, or whoever reads shall leave.
     pub(super) async fn begun(&self) {
-        self.wait(|state| (state.last() > 0 || state.ended).then_some(()))
-            .await;
+        let begun = |state: &State| state.last() > 0 || state.ended || state.lets_go.is_some();
+        self.wait(|state| begun(state).then_some(())).await;
+    }
+
+    /// Whether nothing comes any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.state().ended
     }
 
     /// Whether nothing was ever said.
@@ -138,6 +152,8 @@ impl Outbox {
             outbox: Arc::clone(self),
             at,
             turn,
+            let_go: None,
+            left: false,
         }
     }
 
@@ -161,9 +177,17 @@ pub(super) struct Reader {
     /// The number of the message that it has read last.
     at: u64,
     turn: u64,
+    /// It was let go, and may come back after so long.
+    let_go: Option<Duration>,
+    left: bool,
 }
 
 impl Reader {
+    /// After the end: when it may come back, if it was let go. Says so once.
+    pub(super) fn let_go(&mut self) -> Option<Duration> {
+        self.let_go.take()
+    }
+
     /// The number of the message that it has read last.
     pub(super) fn at(&self) -> u64 {
         self.at
@@ -172,7 +196,16 @@ impl Reader {
     /// The next message and its number; nothing at the end, when another reads, or when what
     /// would be next is kept no longer.
     pub(super) async fn next(&mut self) -> Option<(u64, Bytes)> {
-        let Self { outbox, at, turn } = self;
+        let Self {
+            outbox,
+            at,
+            turn,
+            let_go,
+            left,
+        } = self;
+        if *left {
+            return None;
+        }
         let replay = outbox.bounds.replay;
         let (number, message) = outbox
             .wait(|state| {
@@ -181,7 +214,11 @@ impl Reader {
                 }
                 let index = usize::try_from(*at - state.before).unwrap_or(usize::MAX);
                 let Some(message) = state.kept.get(index).cloned() else {
-                    return state.ended.then_some(None);
+                    if !state.ended {
+                        *let_go = state.lets_go.take();
+                        *left = let_go.is_some();
+                    }
+                    return (state.ended || *left).then_some(None);
                 };
                 let number = *at + 1;
                 state.read = state.read.max(number);
@@ -273,6 +310,22 @@ mod tests {
         assert_eq!(rest(&mut reader), ["1a"]);
         assert_eq!(reader.next().now_or_never(), Some(None));
         assert!(outbox.is_done());
+    }
+
+    #[test]
+    fn whoever_is_let_go_leaves_when_all_is_read_and_comes_back() {
+        let outbox = outbox(2, true);
+        let mut reader = outbox.read(Some(0));
+        outbox.push("a");
+        outbox.let_go(Duration::from_millis(200));
+        assert_eq!(rest(&mut reader), ["1a"]);
+        assert_eq!(reader.next().now_or_never(), Some(None));
+        assert_eq!(reader.let_go(), Some(Duration::from_millis(200)));
+        assert_eq!(reader.next().now_or_never(), Some(None));
+        outbox.push("b");
+        let mut again = outbox.read(Some(1));
+        assert_eq!(rest(&mut again), ["2b"]);
+        assert_eq!(again.let_go(), None);
     }
 
     #[test]

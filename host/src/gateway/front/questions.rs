@@ -1,12 +1,13 @@
 //! What a client was asked and has not answered yet.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::mcp::{Id, Members, Raw, RpcError};
+use crate::mcp::{Id, Members, Notification, Raw, RpcError, key};
 
 /// How a client answers.
 pub(super) type Answer = Result<Raw, RpcError>;
@@ -33,15 +34,30 @@ pub(super) fn may_ask(capabilities: &Members, method: &str) -> Result<(), RpcErr
     }
 }
 
+/// Hears how a client comes along with its answer.
+type Progress = Box<dyn Fn(Notification) + Send + Sync>;
+
 /// The questions of one client, by the number that they have on the wire.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Questions {
     given: AtomicU64,
-    open: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+    open: Mutex<HashMap<u64, Open>>,
+}
+
+impl fmt::Debug for Questions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Questions({})", self.open().len())
+    }
+}
+
+struct Open {
+    answer: oneshot::Sender<Answer>,
+    /// The asker's own token for progress, and who wants to hear of it.
+    progress: Option<(Raw, Progress)>,
 }
 
 impl Questions {
-    fn open(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Answer>>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -49,11 +65,41 @@ impl Questions {
     pub(super) fn ask(self: &Arc<Self>) -> Asked {
         let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
         let (answer, answered) = oneshot::channel();
-        self.open().insert(number, answer);
+        let progress = None;
+        self.open().insert(number, Open { answer, progress });
         Asked {
             number,
             answered,
             questions: Arc::clone(self),
+        }
+    }
+
+    /// Lets `hear` know of progress with this question, if its parameters have a token for that.
+    /// On the wire the token is the question's number: two backends may choose the same.
+    pub(super) fn follow(&self, number: u64, params: &mut Option<Raw>, hear: Progress) {
+        let mut members = params.as_deref().and_then(Members::of).unwrap_or_default();
+        let mut meta = members.object(key::META).unwrap_or_default();
+        let Some(token) = meta.get(key::PROGRESS_TOKEN).map(ToOwned::to_owned) else {
+            return;
+        };
+        meta.set(key::PROGRESS_TOKEN, Id::from(number).to_raw());
+        members.set(key::META, meta.to_raw());
+        *params = Some(members.to_raw());
+        if let Some(open) = self.open().get_mut(&number) {
+            open.progress = Some((token, hear));
+        }
+    }
+
+    /// The client tells how it comes along with an answer.
+    pub(super) fn progress(&self, mut notification: Notification) {
+        let mut params = notification.members().unwrap_or_default();
+        let number = params.read::<u64>(key::PROGRESS_TOKEN);
+        let open = self.open();
+        let open = number.and_then(|number| open.get(&number));
+        if let Some((token, hear)) = open.and_then(|it| it.progress.as_ref()) {
+            params.set(key::PROGRESS_TOKEN, token.clone());
+            notification.params = Some(params.to_raw());
+            hear(notification);
         }
     }
 
@@ -65,9 +111,9 @@ impl Questions {
     /// The client answers. An answer that nobody waits for is nothing.
     pub(super) fn answer(&self, id: &Id, answer: Answer) {
         let number = id.number();
-        if let Some(asker) = number.and_then(|number| self.open().remove(&number)) {
+        if let Some(open) = number.and_then(|number| self.open().remove(&number)) {
             // Whoever asked may be gone.
-            let _ = asker.send(answer);
+            let _ = open.answer.send(answer);
         }
     }
 }

@@ -117,7 +117,11 @@ pub(super) fn stream(
                 Some(event) => event,
                 None => tokio::select! {
                     biased;
-                    next = reader.next() => event(numbered, next?),
+                    next = reader.next() => match next {
+                        Some(next) => event(numbered, next),
+                        // Let go, it may come back after so many milliseconds.
+                        None => format!("retry: {}\n\n", reader.let_go()?.as_millis()).into(),
+                    },
                     () = end.cancelled() => return None,
                     () = tokio::time::sleep(BREATH) => Bytes::from_static(b":\n\n"),
                 },

@@ -4,7 +4,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -13,9 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::outbox::{Bounds, Outbox};
 use super::questions::{Questions, may_ask};
-use crate::gateway::client::Hello;
-use crate::gateway::client::{Client, ClientId, LogLevel};
-use crate::mcp::{Id, Members, Message, Notification, Raw, Request, RpcError, raw_of};
+use crate::gateway::client::{Client, ClientId, LogLevel, Profile, Question};
+use crate::mcp::{Id, Members, Message, Notification, Raw, Request, RpcError, Version, raw_of};
 
 /// What is kept for a client that reads later, or again.
 const KEPT: Bounds = Bounds {
@@ -31,6 +31,8 @@ const STREAMS: usize = 16;
 pub(super) struct Course {
     /// The client took it back.
     pub(super) cancelled: CancellationToken,
+    /// With these words.
+    taken_back: OnceLock<Members>,
     /// What precedes its answer, over HTTP.
     pub(super) outbox: Arc<Outbox>,
 }
@@ -41,7 +43,7 @@ pub(super) struct Session {
     id: ClientId,
     /// By what name its requests say that they belong to it; empty over stdio.
     pub(super) key: Box<str>,
-    hello: Hello,
+    profile: Profile,
     caller: Mutex<Option<String>>,
     log_level: AtomicU8,
     /// What concerns no request.
@@ -56,24 +58,25 @@ pub(super) struct Session {
     /// Streams that are open to it.
     listening: AtomicUsize,
     gone: CancellationToken,
+    farewell: OnceLock<&'static str>,
 }
 
 impl Session {
     /// Over HTTP, where it names itself by `key`.
-    pub(super) fn new(key: String, hello: Hello, caller: Option<String>) -> Self {
-        Self::make(key.into(), hello, caller, Arc::new(Outbox::new(KEPT)))
+    pub(super) fn new(key: String, profile: Profile, caller: Option<String>) -> Self {
+        Self::make(key.into(), profile, caller, Arc::new(Outbox::new(KEPT)))
     }
 
     /// Over stdio, with one stream for everything.
-    pub(super) fn on(stream: Arc<Outbox>, hello: Hello) -> Self {
-        Self::make(Box::default(), hello, None, stream)
+    pub(super) fn on(stream: Arc<Outbox>, profile: Profile) -> Self {
+        Self::make(Box::default(), profile, None, stream)
     }
 
-    fn make(key: Box<str>, hello: Hello, caller: Option<String>, beside: Arc<Outbox>) -> Self {
+    fn make(key: Box<str>, profile: Profile, caller: Option<String>, beside: Arc<Outbox>) -> Self {
         Self {
             id: ClientId::next(),
             key,
-            hello,
+            profile,
             caller: Mutex::new(caller),
             log_level: AtomicU8::new(u8::MAX),
             beside,
@@ -85,6 +88,7 @@ impl Session {
             heard: AtomicU64::new(0),
             listening: AtomicUsize::new(0),
             gone: CancellationToken::new(),
+            farewell: OnceLock::new(),
         }
     }
 
@@ -105,7 +109,7 @@ impl Session {
     /// Since when nothing was heard of it. `None`: it listens, or waits for an answer.
     pub(super) fn silent_since(&self) -> Option<Instant> {
         let busy = self.listening.load(Ordering::Relaxed) > 0 || !self.under_way().is_empty();
-        let heard = std::time::Duration::from_millis(self.heard.load(Ordering::Relaxed));
+        let heard = Duration::from_millis(self.heard.load(Ordering::Relaxed));
         (!busy).then(|| self.began + heard)
     }
 
@@ -129,6 +133,7 @@ impl Session {
     pub(super) fn begin(&self, request: &Id, outbox: Arc<Outbox>) -> Arc<Course> {
         let course = Arc::new(Course {
             cancelled: self.gone.child_token(),
+            taken_back: OnceLock::new(),
             outbox,
         });
         self.under_way()
@@ -154,9 +159,10 @@ impl Session {
         self.hear();
     }
 
-    /// Takes a request back.
-    pub(super) fn cancel(&self, request: &Id) {
+    /// Takes a request back, with these words.
+    pub(super) fn cancel(&self, request: &Id, words: Members) {
         if let Some(course) = self.under_way().get(request) {
+            let _ = course.taken_back.set(words);
             course.cancelled.cancel();
         }
     }
@@ -188,8 +194,9 @@ impl Session {
         self.log_level.store(level as u8, Ordering::Relaxed);
     }
 
-    /// It is gone: what is under way is taken back, its streams end.
-    pub(super) fn leave(&self) {
+    /// It is gone, and how: what is under way is taken back, its streams end.
+    pub(super) fn leave(&self, how: &'static str) {
+        let _ = self.farewell.set(how);
         self.gone.cancel();
         self.beside.end();
         self.streams().iter().for_each(|(_, stream)| stream.end());
@@ -207,8 +214,8 @@ impl Client for Session {
         self.id
     }
 
-    fn hello(&self) -> &Hello {
-        &self.hello
+    fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     fn log_level(&self) -> Option<LogLevel> {
@@ -218,25 +225,35 @@ impl Client for Session {
     }
 
     fn tell(&self, about: Option<&Id>, notification: Notification) {
+        let method = notification.method.as_str();
+        let is_said_once =
+            method.ends_with("/list_changed") || method == "notifications/resources/updated";
         let line = Message::Notification(notification).to_line();
         match self.outbox_of(about) {
             Some(outbox) => outbox.push(line),
-            None => self.beside.push_once(line),
+            None if is_said_once => self.beside.push_once(line),
+            None => self.beside.push(line),
         }
     }
 
     fn ask(
         &self,
-        about: &Id,
-        method: String,
-        params: Option<Raw>,
+        about: Option<&Id>,
+        question: Question,
     ) -> BoxFuture<'static, Result<Raw, RpcError>> {
-        if let Err(error) = may_ask(&self.hello.capabilities, &method) {
+        let Question {
+            method,
+            mut params,
+            progress,
+            taken_back,
+        } = question;
+        if let Err(error) = may_ask(&self.profile.capabilities, &method) {
             return futures::future::ready(Err(error)).boxed();
         }
-        let stream = self.outbox_of(Some(about));
+        let stream = self.outbox_of(about);
         let stream = stream.unwrap_or_else(|| Arc::clone(&self.beside));
         let mut asked = self.questions.ask();
+        self.questions.follow(asked.number, &mut params, progress);
         let id = Id::from(asked.number);
         let request = Request {
             id: id.clone(),
@@ -244,18 +261,19 @@ impl Client for Session {
             params,
         };
         stream.push(Message::Request(request).to_line());
-        let gone = self.gone.clone();
+        let (gone, beside) = (self.gone.clone(), Arc::clone(&self.beside));
         async move {
             // If nobody wants the answer any more, the client need not go on thinking.
             let mut unwanted = Unwanted {
                 id,
-                stream: Some(stream),
+                streams: Some([stream, beside]),
+                taken_back,
             };
             let answer = tokio::select! {
                 answer = asked.answer() => answer,
                 () = gone.cancelled() => None,
             };
-            unwanted.stream = None;
+            unwanted.streams = None;
             answer.unwrap_or_else(|| {
                 Err(RpcError::new(
                     RpcError::INTERNAL_ERROR,
@@ -266,31 +284,52 @@ impl Client for Session {
         .boxed()
     }
 
+    fn let_go(&self, request: &Id, wait: Duration) {
+        // Over stdio the stream is everybody's; older clients may not know that they can come back.
+        let comes_back = self.version() >= Version::V20251125 && !self.key.is_empty();
+        if let Some(outbox) = self.outbox_of(Some(request)).filter(|_| comes_back) {
+            outbox.let_go(wait);
+        }
+    }
+
+    fn taken_back(&self, request: &Id) -> Option<Members> {
+        self.under_way().get(request)?.taken_back.get().cloned()
+    }
+
+    fn farewell(&self) -> &'static str {
+        self.farewell.get().copied().unwrap_or("left")
+    }
+
     fn gone(&self) -> &CancellationToken {
         &self.gone
     }
 }
 
-/// Takes a question back when it is dropped, if it has a stream still.
+/// Takes a question back when it is dropped, if it has streams still: on the first that has not
+/// ended.
 struct Unwanted {
     id: Id,
-    stream: Option<Arc<Outbox>>,
+    streams: Option<[Arc<Outbox>; 2]>,
+    taken_back: Arc<OnceLock<Members>>,
 }
 
 impl Drop for Unwanted {
     fn drop(&mut self) {
-        let Some(stream) = self.stream.take() else {
+        let Some(streams) = self.streams.take() else {
             return;
         };
-        let params: Members = [("requestId".to_owned(), self.id.to_raw())]
-            .into_iter()
-            .chain(raw_of(&"nobody waits for it").map(|why| ("reason".to_owned(), why)))
-            .collect();
+        let mut params = self.taken_back.get().cloned().unwrap_or_else(|| {
+            let why = raw_of(&"nobody waits for it").unwrap_or_default();
+            Members::from_iter([("reason".to_owned(), why)])
+        });
+        params.set("requestId", self.id.to_raw());
         let cancelled = Notification {
             method: "notifications/cancelled".to_owned(),
             params: Some(params.to_raw()),
         };
-        stream.push(Message::Notification(cancelled).to_line());
+        if let Some(stream) = streams.iter().find(|stream| !stream.has_ended()) {
+            stream.push(Message::Notification(cancelled).to_line());
+        }
     }
 }
 

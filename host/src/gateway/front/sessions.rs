@@ -11,8 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::session::Session;
 use crate::config::ServerLimits;
-use crate::gateway::client::Client;
-use crate::gateway::client::Hello;
+use crate::gateway::client::Profile;
 
 /// Between two looks for silent sessions, at most.
 const LOOK: Duration = Duration::from_secs(60);
@@ -35,7 +34,7 @@ impl Sessions {
     /// A new one, with a key that nobody can guess; nothing where `limit` are there already.
     pub(super) fn begin(
         &self,
-        hello: Hello,
+        profile: Profile,
         caller: Option<String>,
         limit: usize,
     ) -> Option<Arc<Session>> {
@@ -44,7 +43,7 @@ impl Sessions {
             return None;
         }
         let key = uuid::Uuid::new_v4().to_string();
-        let session = Arc::new(Session::new(key, hello, caller));
+        let session = Arc::new(Session::new(key, profile, caller));
         all.insert(session.key.clone(), Arc::clone(&session));
         Some(session)
     }
@@ -55,17 +54,18 @@ impl Sessions {
         session.filter(|session| session.is_of(caller))
     }
 
-    /// Ends this one.
-    pub(super) fn end(&self, session: &Session) {
+    /// Ends this one; how, for people.
+    pub(super) fn end(&self, session: &Session, how: &'static str) {
         if let Some(session) = self.write().remove(&session.key) {
-            session.leave();
+            session.leave(how);
         }
     }
 
     /// Ends all.
     pub(super) fn end_all(&self) {
         let all = std::mem::take(&mut *self.write());
-        all.values().for_each(|session| session.leave());
+        let how = "is let go: the host stops";
+        all.values().for_each(|session| session.leave(how));
     }
 
     /// Ends those that have been silent for `idle`, and says when to look again.
@@ -83,8 +83,10 @@ impl Sessions {
             }
         }
         for session in silent {
-            tracing::info!(client = %session.name(), "its session ends: it was silent for too long");
-            self.end(&session);
+            self.end(
+                &session,
+                "was silent for too long (server.limits.idle); its session ended",
+            );
         }
         next
     }

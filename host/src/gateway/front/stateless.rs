@@ -1,7 +1,7 @@
 //! Requests of the new era (2026-07-28) over HTTP: each says for itself who asks and what that
 //! client can do, and its connection is its life.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -17,10 +17,9 @@ use super::rest::Rest;
 use super::running::{About, Held, Running, Step};
 use super::said::{self, refuse};
 use super::{asker::Round, headers};
-use crate::gateway::client::Hello;
-use crate::gateway::client::LogLevel;
-use crate::gateway::{Capability, Gateway, Method, Reply};
-use crate::mcp::{Members, Message, Request, RpcError, key};
+use crate::gateway::client::{LogLevel, Profile};
+use crate::gateway::{CallError, Capability, Gateway, Method, Reply};
+use crate::mcp::{Members, Message, Request, RpcError, Version, key};
 use tokio_util::task::TaskTracker;
 
 /// What waits for a client that does not read.
@@ -35,15 +34,18 @@ pub(super) async fn post(connection: &Connection, arrived: Arrived, message: Mes
         Message::Request(request) => {
             let id = request.id.clone();
             match checked(connection, &arrived, &request) {
-                Ok((hello, params)) => {
+                Ok((profile, params)) => {
                     let caller = arrived.caller.map(|it| it.0);
-                    serve(connection, hello, params, request, caller).await
+                    serve(connection, profile, params, request, caller).await
                 }
                 Err(error) => refuse(StatusCode::BAD_REQUEST, Some(id), error),
             }
         }
-        // There is none that says anything here.
-        Message::Notification(_) => accepted(),
+        Message::Notification(notification) => {
+            let gateway = &connection.gateway;
+            gateway.pass_on(connection.peer.id, Version::LATEST, &notification);
+            accepted()
+        }
         Message::Response(_) => {
             let say = "answers go into `inputResponses` of the next request";
             let error = RpcError::new(RpcError::INVALID_REQUEST, say);
@@ -57,10 +59,10 @@ fn checked(
     connection: &Connection,
     arrived: &Arrived,
     request: &Request,
-) -> Result<(Hello, Members), RpcError> {
+) -> Result<(Profile, Members), RpcError> {
     let params = request.members()?;
     headers::agree(&arrived.headers, request, &params)?;
-    let hello = introduced(&params)?;
+    let profile = introduced(&params)?;
     if request.method == "tools/call"
         && let Some(name) = params.text("name")
     {
@@ -70,34 +72,34 @@ fn checked(
             headers::arguments_agree(&arrived.headers, tool.json.get(), &params)?;
         }
     }
-    Ok((hello, params))
+    Ok((profile, params))
 }
 
 /// Who asks.
 ///
 /// # Errors
 /// `_meta` that lacks what it must have, or has what means nothing.
-pub(super) fn introduced(params: &Members) -> Result<Hello, RpcError> {
+pub(super) fn introduced(params: &Members) -> Result<Profile, RpcError> {
     let meta = params.object(key::META).unwrap_or_default();
-    let hello = Hello::of_meta(&meta)?;
+    let profile = Profile::of_meta(&meta)?;
     if let Some(level) = meta.text(key::LOG_LEVEL)
         && LogLevel::named(&level).is_none()
     {
         return Err(answers::no_level(&level).into());
     }
-    Ok(hello)
+    Ok(profile)
 }
 
 async fn serve(
     connection: &Connection,
-    hello: Hello,
+    profile: Profile,
     params: Members,
     request: Request,
     caller: Option<String>,
 ) -> Response {
     let id = request.id.clone();
     if request.method == "subscriptions/listen" {
-        return listen::over_http(connection, hello, &params, id, caller).await;
+        return listen::over_http(connection, profile, &params, id, caller).await;
     }
     let under_way = connection.desk.answers.token();
     let begun = begin(
@@ -106,9 +108,10 @@ async fn serve(
         &connection.desk.held,
         Whose {
             peer: Arc::clone(&connection.peer),
-            hello,
+            profile,
             caller,
             outbox: None,
+            taken_back: Arc::default(),
         },
         params,
         request,
@@ -163,9 +166,11 @@ async fn serve(
 /// Whose request it is, and where what precedes its answer goes, if not to a stream of its own.
 pub(super) struct Whose {
     pub(super) peer: Arc<Peer>,
-    pub(super) hello: Hello,
+    pub(super) profile: Profile,
     pub(super) caller: Option<String>,
     pub(super) outbox: Option<Arc<Outbox>>,
+    /// With what words it is taken back, where that takes words.
+    pub(super) taken_back: Arc<OnceLock<Members>>,
 }
 
 /// Begins a request, or goes on with one that is held.
@@ -181,7 +186,7 @@ pub(super) async fn begin(
     let about = About {
         caller: whose.caller.clone(),
         method: request.method.clone(),
-        name: method.and_then(|it| it.name_in(&params)),
+        name: method.name_in(&params),
     };
     if let Some(running) = held.resume(&params, &about).await? {
         return Ok(running);
@@ -193,9 +198,11 @@ pub(super) async fn begin(
     let cancelled = CancellationToken::new();
     let client = Arc::new(Asker {
         peer: whose.peer,
-        hello: whose.hello,
+        profile: whose.profile,
         outbox: Arc::clone(&outbox),
         round: Arc::clone(&round),
+        cancelled: cancelled.clone(),
+        taken_back: whose.taken_back,
     });
     let query = Query {
         client,
@@ -222,7 +229,7 @@ async fn answer(gateway: &Gateway, query: Query) -> Reply {
         | "ping"
         | "logging/setLevel"
         | "resources/subscribe"
-        | "resources/unsubscribe") => Err(answers::no_method(method)),
+        | "resources/unsubscribe") => Err(CallError::no_method(method)),
         _ => answers::shared(gateway, query).await,
     }
 }

@@ -2,7 +2,7 @@
 //! message a line, both eras. It ends with its input, or when its client does not read.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -19,10 +19,9 @@ use super::outbox::{Bounds, Outbox, Reader};
 use super::said;
 use super::session::Session;
 use super::stateless::{self, Whose, introduced};
-use crate::gateway::client::Client;
-use crate::gateway::client::Hello;
+use crate::gateway::client::{Client, Profile};
 use crate::gateway::{CallError, Gateway, Reply};
-use crate::mcp::{Id, Message, Notification, Request, RpcError, lines};
+use crate::mcp::{Id, Members, Message, Notification, Request, RpcError, Version, lines};
 
 /// What waits for a client that does not read.
 const UNREAD: Bounds = Bounds {
@@ -45,8 +44,16 @@ struct Desktop {
     stream: Arc<Outbox>,
     session: Option<Arc<Session>>,
     /// Requests of the new era.
-    stateless: Arc<Mutex<HashMap<Id, CancellationToken>>>,
+    stateless: Arc<Mutex<HashMap<Id, UnderWay>>>,
     requests: TaskTracker,
+}
+
+/// A request of the new era, while it is under way.
+#[derive(Clone)]
+struct UnderWay {
+    cancelled: CancellationToken,
+    /// With what words it was taken back.
+    taken_back: Arc<OnceLock<Members>>,
 }
 
 /// Serves whoever is at the other end of these, until it leaves or the host ends.
@@ -82,7 +89,7 @@ pub(in crate::gateway) async fn serve(
     }
     desktop.peer.gone.cancel();
     if let Some(session) = &desktop.session {
-        session.leave();
+        session.leave("left");
     }
 }
 
@@ -122,7 +129,7 @@ impl Desktop {
     fn hear(&mut self, line: &str) {
         match Message::parse(line.as_bytes()) {
             Ok(Message::Request(request)) => self.request(request),
-            Ok(Message::Notification(notification)) => self.notification(&notification),
+            Ok(Message::Notification(notification)) => self.notification(notification),
             Ok(Message::Response(answer)) => {
                 if let (Some(session), Some(id)) = (&self.session, answer.id) {
                     session.questions.answer(&id, answer.result);
@@ -153,10 +160,10 @@ impl Desktop {
         }
         match (&self.session, request.method.as_str()) {
             (Some(session), _) => self.serve_in(Arc::clone(session), request),
-            (None, "initialize") => match Hello::of_initialize(&request) {
-                Ok(hello) => {
-                    let version = hello.version;
-                    self.session = Some(Arc::new(Session::on(Arc::clone(&self.stream), hello)));
+            (None, "initialize") => match Profile::of_initialize(&request) {
+                Ok(profile) => {
+                    let version = profile.version;
+                    self.session = Some(Arc::new(Session::on(Arc::clone(&self.stream), profile)));
                     let result = hello::initialized(&self.gateway.current(), version);
                     self.answer(request.id, Ok(result));
                 }
@@ -194,47 +201,49 @@ impl Desktop {
 
     fn serve_stateless(&self, request: Request) {
         let id = request.id.clone();
-        let taken_back = self.desk.end.child_token();
-        self.under_way().insert(id.clone(), taken_back.clone());
+        let course = UnderWay {
+            cancelled: self.desk.end.child_token(),
+            taken_back: Arc::default(),
+        };
+        self.under_way().insert(id.clone(), course.clone());
         let (gateway, desk) = (Arc::clone(&self.gateway), Arc::clone(&self.desk));
         let (peer, stream) = (Arc::clone(&self.peer), Arc::clone(&self.stream));
         let under_way = Arc::clone(&self.stateless);
         self.requests.spawn(async move {
-            let answered = answer_stateless(&gateway, &desk, peer, Arc::clone(&stream), request);
+            let UnderWay {
+                cancelled,
+                taken_back,
+            } = course;
+            let answered = answer_stateless(&gateway, &desk, peer, stream, request, taken_back);
             tokio::select! {
                 () = answered => {}
-                () = taken_back.cancelled() => {}
+                () = cancelled.cancelled() => {}
             }
             let mut under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
             under_way.remove(&id);
         });
     }
 
-    fn under_way(&self) -> MutexGuard<'_, HashMap<Id, CancellationToken>> {
+    fn under_way(&self) -> MutexGuard<'_, HashMap<Id, UnderWay>> {
         self.stateless
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn notification(&self, notification: &Notification) {
-        match notification.method.as_str() {
-            "notifications/initialized" => {
-                if let Some(session) = &self.session {
-                    self.gateway.greet(Arc::clone(session) as Arc<dyn Client>);
-                }
+    fn notification(&self, notification: Notification) {
+        if let Some((request, words)) = answers::cancelled(&notification)
+            && let Some(course) = self.under_way().get(&request)
+        {
+            let _ = course.taken_back.set(words);
+            course.cancelled.cancel();
+            return;
+        }
+        match &self.session {
+            Some(session) => answers::told(&self.gateway, session, notification),
+            None => {
+                let client = self.peer.id;
+                self.gateway.pass_on(client, Version::LATEST, &notification);
             }
-            "notifications/cancelled" => {
-                let Some(request) = answers::cancelled(notification) else {
-                    return;
-                };
-                if let Some(taken_back) = self.under_way().get(&request) {
-                    taken_back.cancel();
-                }
-                if let Some(session) = &self.session {
-                    session.cancel(&request);
-                }
-            }
-            _ => {}
         }
     }
 }
@@ -246,18 +255,19 @@ async fn answer_stateless(
     peer: Arc<Peer>,
     stream: Arc<Outbox>,
     request: Request,
+    taken_back: Arc<OnceLock<Members>>,
 ) {
     let id = request.id.clone();
     let refuse = |error: RpcError| said::message(id.clone(), Err(refused(error)));
     let params = request.members();
     let known = params.and_then(|params| Ok((introduced(&params)?, params)));
-    let (hello, params) = match known {
+    let (profile, params) = match known {
         Ok(known) => known,
         Err(error) => return stream.push(refuse(error)),
     };
     if request.method == "subscriptions/listen" {
         let outbox = Arc::clone(&stream);
-        let begun = Listener::begin(gateway, hello, &params, id.clone(), None, outbox);
+        let begun = Listener::begin(gateway, profile, &params, id.clone(), None, outbox);
         return match begun.await {
             Ok(listener) => listener.until(&desk.end).await,
             Err(error) => stream.push(refuse(error)),
@@ -265,9 +275,10 @@ async fn answer_stateless(
     }
     let whose = Whose {
         peer,
-        hello,
+        profile,
         caller: None,
         outbox: Some(Arc::clone(&stream)),
+        taken_back,
     };
     let begun = stateless::begin(gateway, &desk.tasks, &desk.held, whose, params, request);
     match begun.await {

@@ -317,7 +317,7 @@ fn show(call: &Call) -> Shown {
         id: call.id,
         client: call.client.name().to_owned(),
         caller: call.caller.clone(),
-        method: call.method,
+        method: call.method.clone(),
         name: call.shown_as.clone(),
         backend: call.backend.clone(),
         params: String::from(Box::<str>::from(call.params.to_raw())),

@@ -147,7 +147,7 @@ pub(super) fn row(canvas: &mut Canvas<'_>, area: Rect, row: &Row) {
 fn tone(kind: EventKind) -> Tone {
     match kind {
         EventKind::Changed => Tone::Good,
-        EventKind::NoChange => Tone::Quiet,
+        EventKind::NoChange | EventKind::Client => Tone::Quiet,
         EventKind::Error => Tone::Bad,
         EventKind::Degraded => Tone::Warn,
         EventKind::State => Tone::Busy,

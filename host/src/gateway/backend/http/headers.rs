@@ -49,8 +49,10 @@ pub(super) fn of_request(headers: &mut HeaderMap, peer: &Peer, ask: &Ask) {
     if peer.hello.get().is_none() {
         say_version(headers, Version::LATEST);
     }
-    headers.insert(METHOD, HeaderValue::from_static(ask.method));
-    let name = match ask.method {
+    if let Ok(method) = HeaderValue::try_from(encoded(&ask.method)) {
+        headers.insert(METHOD, method);
+    }
+    let name = match &*ask.method {
         "tools/call" | "prompts/get" => ask.params.text("name"),
         "resources/read" => ask.params.text("uri"),
         _ => None,

@@ -12,8 +12,7 @@ use super::super::rest::Rest;
 use super::super::running::{About, Held, Running, Step};
 use super::super::stateless::UNREAD;
 use crate::gateway::CallError;
-use crate::gateway::client::Client;
-use crate::gateway::client::Hello;
+use crate::gateway::client::{Client, Profile, Question};
 use crate::mcp::{Members, raw_of};
 
 fn about(name: &str) -> About {
@@ -28,20 +27,23 @@ fn about(name: &str) -> About {
 fn call(tasks: &TaskTracker, questions: u32) -> Running {
     let meta = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}"#;
     let (outbox, round) = (Arc::new(Outbox::new(UNREAD)), Arc::new(Round::default()));
+    let cancelled = CancellationToken::new();
     let client = Asker {
         peer: Arc::new(Peer::new()),
-        hello: Hello::of_meta(&Members::parse(meta).unwrap()).unwrap(),
+        profile: Profile::of_meta(&Members::parse(meta).unwrap()).unwrap(),
         outbox: Arc::clone(&outbox),
         round: Arc::clone(&round),
+        cancelled: cancelled.clone(),
+        taken_back: Arc::default(),
     };
-    let cancelled = CancellationToken::new();
     let until = cancelled.clone();
     let work = async move {
         let asking = async {
             let mut answers = Vec::new();
             for n in 0..questions {
                 let params = raw_of(&serde_json::json!({ "n": n })).unwrap();
-                let asked = client.ask(&1.into(), "elicitation/create".to_owned(), Some(params));
+                let question = Question::plain("elicitation/create".to_owned(), Some(params));
+                let asked = client.ask(Some(&1.into()), question);
                 answers.push(asked.await.unwrap());
             }
             Ok(raw_of(&answers).unwrap())

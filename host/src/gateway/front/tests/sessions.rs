@@ -10,8 +10,8 @@ use futures::{FutureExt, StreamExt};
 use super::super::session::Session;
 use super::super::{Connection, http};
 use super::{Case, are_answered, arrived, connected, told};
-use crate::gateway::client::Client;
-use crate::mcp::{Id, Message, Notification, Request, raw_of};
+use crate::gateway::client::{Client, Question};
+use crate::mcp::{Id, Members, Message, Notification, Request, raw_of};
 
 fn hello(version: &str, capabilities: &str) -> String {
     format!(
@@ -249,6 +249,11 @@ async fn a_long_silence_begins_a_stream_and_is_broken() {
     assert!(http::LONG < Duration::from_secs(60));
 }
 
+fn sampling(params: &str) -> Question {
+    let params = Members::parse(params).unwrap().to_raw();
+    Question::plain("sampling/createMessage".to_owned(), Some(params))
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_question_reaches_the_client_in_the_course_of_its_call_and_so_does_its_answer() {
     let connection = connected(&["slow"]).await;
@@ -256,8 +261,7 @@ async fn a_question_reaches_the_client_in_the_course_of_its_call_and_so_does_its
     let outbox = Session::outbox();
     let call = Id::from(7);
     let course = session.begin(&call, Arc::clone(&outbox));
-    let params = raw_of(&serde_json::json!({"messages": []})).unwrap();
-    let asking = session.ask(&call, "sampling/createMessage".to_owned(), Some(params));
+    let asking = session.ask(Some(&call), sampling(r#"{"messages":[]}"#));
     let (_, asked) = outbox.read(None).next().await.unwrap();
     let Ok(Message::Request(Request { id, method, .. })) = Message::parse(&asked) else {
         panic!("no request: {asked:?}");
@@ -272,14 +276,74 @@ async fn a_question_reaches_the_client_in_the_course_of_its_call_and_so_does_its
     );
 
     // What it cannot do it is not asked.
-    let refused = session
-        .ask(&call, "elicitation/create".to_owned(), None)
-        .await
-        .unwrap_err();
+    let elicitation = Question::plain("elicitation/create".to_owned(), None);
+    let refused = session.ask(Some(&call), elicitation).await.unwrap_err();
     assert!(refused.message.contains("`elicitation`"), "{refused}");
-    // A question that nobody wants answered any more is taken back.
-    drop(session.ask(&call, "sampling/createMessage".to_owned(), None));
     session.end(&call, &course);
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_with_an_answer_reaches_the_asker_under_its_own_token() {
+    let connection = connected(&[]).await;
+    let (session, key) = begun(&connection, "2025-11-25", r#"{"sampling":{}}"#).await;
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let question = Question {
+        progress: Box::new(move |progress| tell.send(progress).unwrap()),
+        ..sampling(r#"{"_meta":{"a":1,"progressToken":"mine"},"messages":[]}"#)
+    };
+    let asking = session.ask(None, question);
+    // Beside any call: on the stream that is about none.
+    let (_, asked) = session.beside.read(None).next().await.unwrap();
+    let asked = String::from_utf8(asked.to_vec()).unwrap();
+    let params = r#""params":{"_meta":{"a":1,"progressToken":1},"messages":[]}"#;
+    assert!(asked.contains(params), "{asked}");
+    for token in [1, 2] {
+        let progress = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progress":1.0,"progressToken":{token},"odd":[]}}}}"#
+        );
+        assert_eq!(post(&connection, &key, &progress).await.0, 202);
+    }
+    let heard = told.recv().await.unwrap().params.unwrap();
+    let expected = r#"{"progress":1.0,"progressToken":"mine","odd":[]}"#;
+    assert_eq!(heard.get(), expected);
+    drop(asking);
+    assert!(told.recv().await.is_none(), "nobody asked number 2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_back_is_taken_back_with_the_words_of_whoever_does_it() {
+    let connection = connected(&[]).await;
+    let (session, key) = begun(&connection, "2025-11-25", r#"{"sampling":{}}"#).await;
+    let mut reader = session.beside.read(None);
+    for (words, said) in [
+        (None, r#"{"reason":"nobody waits for it","requestId":1}"#),
+        (
+            Some(r#"{"requestId":"theirs","odd":[1.0]}"#),
+            r#"{"requestId":2,"odd":[1.0]}"#,
+        ),
+    ] {
+        let question = sampling("{}");
+        if let Some(words) = words {
+            let words = Members::parse(words).unwrap();
+            question.taken_back.set(words).unwrap();
+        }
+        let mut asking = session.ask(None, question);
+        assert!((&mut asking).now_or_never().is_none());
+        drop(asking);
+        reader.next().await.unwrap();
+        let (_, taken_back) = reader.next().await.unwrap();
+        let taken_back = String::from_utf8(taken_back.to_vec()).unwrap();
+        assert!(taken_back.contains(said), "{taken_back}");
+    }
+    // And the client, its request.
+    let call = Id::from(7);
+    let course = session.begin(&call, Session::outbox());
+    let words = r#"{"requestId":7,"reason":"enough","odd":1.0}"#;
+    let body =
+        format!(r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{words}}}"#);
+    assert_eq!(post(&connection, &key, &body).await.0, 202);
+    assert!(course.cancelled.is_cancelled());
+    assert_eq!(session.taken_back(&call).unwrap().to_raw().get(), words);
 }
 
 #[tokio::test(start_paused = true)]

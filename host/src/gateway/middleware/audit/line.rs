@@ -1,5 +1,6 @@
 //! One line of the audit file. What is named like a secret is not in it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Zoned;
@@ -35,7 +36,7 @@ pub(super) struct Line {
     /// Whose token it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     caller: Option<String>,
-    method: &'static str,
+    method: Cow<'static, str>,
     name: String,
     backend: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +71,7 @@ impl Line {
             call: call.id,
             client: call.client.name().to_owned(),
             caller: call.caller.clone(),
-            method: call.method.as_str(),
+            method: call.method.on_the_wire(),
             name: call.shown_as.clone(),
             backend: call.backend.clone(),
             arguments,

@@ -1,0 +1,95 @@
+//! What clients are told that they may ask for: what the gateway serves by itself, and what it
+//! passes on of what backends declare beyond that, as they wrote it. Pure.
+
+use serde_json::json;
+
+use crate::mcp::{Members, raw_of};
+
+/// Those that the gateway understands (2026-07-28, `ServerCapabilities`). A reload can bring each
+/// of these, so each is always there; a list of which nothing serves is empty.
+const OWN: [&str; 5] = ["tools", "prompts", "resources", "completions", "logging"];
+/// Those whose entries stand for themselves, whoever declares them.
+const COLLECTIONS: [&str; 2] = ["experimental", "extensions"];
+
+/// Whether a backend declares anything that the gateway does not know.
+pub(super) fn is_extended(declared: &Members) -> bool {
+    declared.iter().any(|(key, _)| !OWN.contains(&key))
+}
+
+/// The gateway's own capabilities and those of its backends as one. Of what several declare in
+/// different ways the first counts; what belongs to no collection is passed on where it is one
+/// backend's alone, for else nobody could tell whom a client means.
+pub(super) fn merged<'a>(backends: impl Iterator<Item = &'a Members> + Clone) -> Members {
+    let own = json!({
+        "tools": { "listChanged": true },
+        "prompts": { "listChanged": true },
+        "resources": { "listChanged": true, "subscribe": true },
+        "completions": {},
+        "logging": {},
+    });
+    let mut merged = raw_of(&own)
+        .ok()
+        .and_then(|own| Members::of(&own))
+        .unwrap_or_default();
+    for (key, value) in backends.clone().flat_map(Members::iter) {
+        if !OWN.contains(&key) && !COLLECTIONS.contains(&key) {
+            let declaring = backends.clone().filter(|it| it.get(key).is_some());
+            if declaring.count() == 1 {
+                merged.set(key, value.to_owned());
+            }
+            continue;
+        }
+        let mut entries = merged.object(key).unwrap_or_default();
+        let declared = Members::of(value).unwrap_or_default();
+        for (name, value) in declared.iter() {
+            if entries.get(name).is_none() {
+                entries.set(name, value.to_owned());
+            }
+        }
+        merged.set(key, entries.to_raw());
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(backends: &[&str]) -> String {
+        let backends: Vec<_> = backends
+            .iter()
+            .map(|it| Members::parse(it).unwrap())
+            .collect();
+        merged(backends.iter()).to_raw().get().to_owned()
+    }
+
+    const ALONE: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true},"completions":{},"logging":{}}"#;
+
+    #[test]
+    fn a_gateway_without_backends_offers_what_a_reload_may_bring() {
+        assert_eq!(all(&[]), ALONE);
+        assert_eq!(all(&[r#"{"tools":{}}"#, r#"{"resources":7}"#]), ALONE);
+    }
+
+    #[test]
+    fn what_backends_declare_beyond_that_is_passed_on_to_the_letter() {
+        let one = r#"{"tools":{"listChanged":false,"odd":1e999},"experimental":{"x":{"b":1,"a":[]}},"far":{"range" : 7}}"#;
+        let two = r#"{"experimental":{"x":{},"y":{}},"extensions":{"org/ui":{}}}"#;
+        let expected = ALONE.replace(
+            r#""tools":{"listChanged":true}"#,
+            r#""tools":{"listChanged":true,"odd":1e999}"#,
+        );
+        let expected = expected.replace(
+            r#""logging":{}"#,
+            r#""logging":{},"experimental":{"x":{"b":1,"a":[]},"y":{}},"far":{"range" : 7},"extensions":{"org/ui":{}}"#,
+        );
+        assert_eq!(all(&[one, two]), expected);
+    }
+
+    #[test]
+    fn what_two_backends_declare_for_themselves_is_nobodys() {
+        let tasks = r#"{"tasks":{"list":{}}}"#;
+        assert_eq!(all(&[tasks, tasks]), ALONE);
+        assert!(all(&[tasks]).contains(r#""tasks":{"list":{}}"#));
+    }
+}
