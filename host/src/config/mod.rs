@@ -56,6 +56,7 @@ pub(crate) use reader::MapReader;
 pub use sentinel::SentinelConfig;
 pub use server::{ManagementSettings, ServerLimits, ServerSettings, Transport};
 pub use shown::shown;
+pub use suggest::nearest;
 pub use sync::{
     DEBOUNCE_SECONDS, MAX_DEBOUNCE_SECONDS, OnFailure, POLL_INTERVAL_SECONDS, PROBATION_SECONDS,
     SAFETY_INTERVAL_SECONDS, SyncSettings,

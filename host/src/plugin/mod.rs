@@ -31,6 +31,7 @@ mod waiting;
 mod watchdog;
 
 pub use engine::PluginEngine;
+pub use health::STRIKES;
 pub use inspect::{Inspected, inspect};
 pub use isolation::{Isolation, Used};
 pub use library::{Change, Changed, Library};

@@ -397,6 +397,20 @@ impl Host {
     }
 
     /// The processes that it has started and not yet ended.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Bytes of memory that it had at most; `None` where nobody tells.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id)).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+        Some(kib * 1024)
+    }
+
     pub(crate) fn children(&self) -> Vec<Process> {
         processes::children(self.id)
     }

@@ -1,13 +1,16 @@
 //! Plugins from outside. Here: good ones serve under the name of their file, broken ones are named
 //! and hide no other. Beside: what those do that misbehave while they run.
 
+mod bounds;
 mod detectors;
 mod effects;
 mod grants;
 mod handlers;
+mod leaks;
 mod live;
 mod middleware;
 mod published;
+mod quarantine;
 mod reach;
 mod swapped;
 
