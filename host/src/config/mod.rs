@@ -49,6 +49,7 @@ pub use middleware::{
 };
 pub use patterns::{Expressions, Globs};
 pub use plugin_file::{PluginFile, PluginGrants, SignalGrant, plugin_file};
+pub(crate) use plugin_file::{plugin_grants, plugin_settings};
 pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};
 pub(crate) use reader::MapReader;

@@ -1,5 +1,6 @@
 //! The built host, in a folder of its own, with its events.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -44,7 +45,7 @@ pub(crate) struct Home {
     /// What the log has.
     filter: &'static str,
     /// What the next host finds in its environment beside.
-    variables: Vec<(&'static str, PathBuf)>,
+    variables: Vec<(&'static str, OsString)>,
     /// Where its socket is.
     runtime: TempDir,
     /// Where the state is, unless somebody else said where.
@@ -109,8 +110,8 @@ impl Home {
     }
 
     /// The next host finds this in its environment.
-    pub(crate) fn with_variable(mut self, name: &'static str, value: &Path) -> Self {
-        self.variables.push((name, value.to_owned()));
+    pub(crate) fn with_variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name, value.into()));
         self
     }
 
