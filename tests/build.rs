@@ -1,4 +1,4 @@
-//! Builds the guests that misbehave and every plugin of ours, and tells the stories where they lie:
+//! Builds the guests of the stories and every plugin of ours, and tells the stories where they lie:
 //! each by its own name (`HOSTILE_DETECTOR`, `DETECTOR_MTIME`), and `GUESTS`, the folder of all.
 
 use std::path::Path;
@@ -7,14 +7,19 @@ use std::process::ExitCode;
 #[path = "../host/guests.rs"]
 mod guests;
 
-const HOSTILE: [&str; 3] = ["hostile-detector", "hostile-handler", "hostile-middleware"];
+const OF_OUR_OWN: [&str; 4] = [
+    "hostile-detector",
+    "hostile-handler",
+    "hostile-middleware",
+    "reaching-handler",
+];
 const PLUGINS: &str = "../plugins";
 
 fn main() -> ExitCode {
     for source in ["build.rs", "guests", "../host/guests.rs"] {
         println!("cargo::rerun-if-changed={source}");
     }
-    let mut packages = HOSTILE.map(str::to_owned).to_vec();
+    let mut packages = OF_OUR_OWN.map(str::to_owned).to_vec();
     packages.extend(plugins());
     let packages: Vec<_> = packages.iter().map(String::as_str).collect();
     match guests::build(&packages) {

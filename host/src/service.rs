@@ -5,6 +5,7 @@ mod managed;
 mod plugins;
 mod shown;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -253,6 +254,7 @@ impl SentinelService {
                 settings: settings.clone(),
                 library: Arc::clone(&library),
                 settling: self.settling.subscribe(),
+                on_disk: Arc::default(),
                 over_tcp: over_tcp.subscribe(),
             };
             let socket = managed::open(&place, &self.bus).await;
@@ -314,6 +316,7 @@ impl SentinelService {
             orders,
             bus: self.bus.clone(),
             settings: plugins,
+            resting: BTreeSet::new(),
         };
         tasks.spawn(follow_plugins.run(cancel.clone()));
         tasks.spawn(reloader.run(settled_changes, asked, notices, cancel.clone()));

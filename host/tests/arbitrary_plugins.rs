@@ -12,20 +12,25 @@
 )]
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use config_sync::config::PluginLimits;
+use config_sync::config::{OnFault, PluggedSettings, PluginLimits};
+use config_sync::gateway::{Method, MiddlewarePlugins as _, Shown};
 use config_sync::plugin::{Library, PluginEngine, inspect};
+use config_sync::reload::{Change, Ending};
 use config_sync::target::{LocalFile, Target};
-use config_sync::watch::{Detectors, Wake};
+use config_sync::watch::{Detectors as _, Wake};
+use serde_json::{Map, json};
 
 /// Without a word on how long.
 const CASES: u64 = 40;
 
-const COMPONENTS: [&[u8]; 2] = [
+const COMPONENTS: [&[u8]; 3] = [
     include_bytes!(concat!(env!("OUT_DIR"), "/hash.wasm")),
     include_bytes!(concat!(env!("OUT_DIR"), "/backends.wasm")),
+    include_bytes!(concat!(env!("OUT_DIR"), "/arguments.wasm")),
 ];
 const YAML: &str = "grants:\n  http: [api.example.com, \"http://10.0.0.0/8:80\"]\n  \
                     read: [/tmp]\n  env: [HOME]\n  signal: [/run/x.pid, x.service]\n  \
@@ -46,6 +51,16 @@ impl Dice {
 
     fn byte(&mut self) -> u8 {
         u8::try_from(self.throw(256)).unwrap()
+    }
+
+    /// These bytes with one to three of them changed: what comes of it may still be a component.
+    fn touch(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..=self.throw(3) {
+            let (at, byte) = (self.throw(bytes.len()), self.byte());
+            bytes[at] = byte;
+        }
+        bytes
     }
 
     /// These bytes with something changed, left out, repeated or cut off; or noise.
@@ -72,6 +87,51 @@ impl Dice {
         }
         bytes
     }
+}
+
+/// Asks whatever `any` is all that its kind is asked; says why it cannot be used, where it cannot.
+fn ask(library: &Library, file: &Path) -> Result<(), String> {
+    // Asked first, so that the built-in ones need not be compiled in vain.
+    if let Some((_, reason)) = library.refused().pop() {
+        return Err(reason);
+    }
+    if let Ok(mut detector) = library.detector("any") {
+        let target: Arc<dyn Target> = Arc::new(LocalFile::new(file));
+        let _ = detector.observe(&target, &Wake::Start, None);
+        let _ = detector.observe(&target, &Wake::Tick, Some(b"anything"));
+        return Ok(());
+    }
+    let mut handlers = library.handlers()?;
+    if let Some(handler) = handlers.iter_mut().find(|it| it.name() == "any") {
+        let next = json!({"backends": {"one": {"command": "true"}}});
+        let change = Change {
+            generation: 2,
+            previous: None,
+            next: next.clone(),
+        };
+        let _ = handler.propose(&change);
+        let _ = handler.compose(&next, &[]);
+        let _ = handler.finished(2, Ending::Applied);
+        return Ok(());
+    }
+    let entry = PluggedSettings {
+        plugin: "any".to_owned(),
+        settings: Map::from_iter([("fixed".to_owned(), json!({"a": {"b": 1}}))]),
+        fail: OnFault::Closed,
+    };
+    let middleware = library.plugin(&entry).map_err(|it| format!("{it:?}"))?;
+    let call = Shown {
+        id: 1,
+        client: "fuzz".to_owned(),
+        caller: None,
+        method: Method::CallTool,
+        name: "a".to_owned(),
+        backend: "one".to_owned(),
+        params: r#"{"name":"a","arguments":{}}"#.to_owned(),
+    };
+    let _ = middleware.on_request(&call);
+    let _ = middleware.on_response(&call, Ok("{}".to_owned()));
+    Ok(())
 }
 
 fn number_in(variable: &str) -> Option<u64> {
@@ -105,17 +165,13 @@ fn no_bytes_as_component_or_beside_it_end_the_host() {
                 fs::write(&wasm, component).unwrap();
                 fs::write(&yaml, dice.spoil(YAML.as_bytes())).unwrap();
             }
-            _ => fs::write(&wasm, dice.spoil(component)).unwrap(),
+            1 => fs::write(&wasm, dice.spoil(component)).unwrap(),
+            _ => fs::write(&wasm, dice.touch(component)).unwrap(),
         }
         let _ = inspect(&wasm, &engine);
         let library = Library::load(engine.clone(), &[folder.path().to_owned()]);
-        match library.detector("any") {
-            Ok(mut detector) => {
-                used += 1;
-                let target: Arc<dyn Target> = Arc::new(LocalFile::new(&yaml));
-                let _ = detector.observe(&target, &Wake::Start, None);
-                let _ = detector.observe(&target, &Wake::Tick, Some(b"anything"));
-            }
+        match ask(&library, &yaml) {
+            Ok(()) => used += 1,
             Err(reason) => {
                 refused += 1;
                 assert!(!reason.is_empty());

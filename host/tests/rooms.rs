@@ -51,7 +51,7 @@ const FOREIGN: [(&str, &[&str]); 19] = [
     ("rmcp", &["gateway", "cli"]),
     ("serde_saphyr", &["config"]),
     ("sha2", &["state", "target"]),
-    ("schemars", &["events", "manage"]),
+    ("schemars", &["config", "events", "manage"]),
     ("subtle", &["gateway", "manage"]),
     ("tui_input", &["tui"]),
     ("wasmtime", &["plugin"]),

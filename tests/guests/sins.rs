@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use config_sync_sdk::log;
+use config_sync_sdk::{log, settings};
 
 /// Far beyond any `plugins.limits.memory` that a test sets.
 const GIBIBYTE: usize = 1024 * 1024 * 1024;
@@ -20,6 +20,13 @@ const FLOOD: usize = 8 * 1024 * 1024;
 const THIRD: u32 = 3;
 
 static CALLS: AtomicU32 = AtomicU32::new(0);
+
+/// Some cannot even say what they are: where the settings name a sin for `describe`.
+pub(crate) fn before_all() {
+    if let Some(sin) = settings().get("describe").and_then(|sin| sin.as_str()) {
+        let _ = commit(sin);
+    }
+}
 
 /// Commits the sin of this name.
 ///
@@ -68,6 +75,7 @@ pub(crate) fn commit(sin: &str) -> Result<(), String> {
         "exit" => std::process::exit(0),
         "refuse" => Err("as commanded".to_owned()),
         "rant" => Err(huge()),
+        "gibibyte" => Err(gibibyte()),
         unknown => Err(format!("there is no sin `{unknown}`")),
     }
 }
@@ -75,6 +83,17 @@ pub(crate) fn commit(sin: &str) -> Result<(), String> {
 /// A text that is too long for whatever it is used as.
 pub(crate) fn huge() -> String {
     "x".repeat(HUGE)
+}
+
+/// Of zeros, which are text. Nothing reads them here: the host must not, either.
+fn gibibyte() -> String {
+    #[expect(
+        unsafe_code,
+        reason = "to look at all of it would take the guest's whole time"
+    )]
+    unsafe {
+        String::from_utf8_unchecked(vec![0; GIBIBYTE])
+    }
 }
 
 #[expect(unconditional_recursion, reason = "the stack is what ends it")]

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-use super::harness::{binary, cache, soon, until};
+use super::harness::{Host, binary, cache, config, demo, soon, until};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -227,4 +227,71 @@ async fn what_a_file_did_is_recorded_and_played_again() {
 
 fn ticks(text: &str) -> bool {
     text.contains("- tick:")
+}
+
+#[tokio::test]
+async fn a_scenario_grants_what_a_plugin_needs_or_says_the_line_to_add() {
+    let (_folder, path) = scenario("timeline:\n  - propose: {}\n");
+    let output = test(&component("handler-signal"), &[path], &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("broke off: it imports `config-sync:plugin/signal@"),
+        "{said}"
+    );
+    let line = "add to the scenario: `grants: {signal: [/run/nginx.pid]}`";
+    assert!(said.contains(line), "{said}");
+}
+
+#[tokio::test]
+async fn what_a_plugin_sends_is_shown_where_it_differs() {
+    let (_folder, path) = scenario(
+        "\
+grants: {signal: [/run/nginx.pid]}
+timeline:
+  - {finished: applied, expect: {sent: []}}
+",
+    );
+    let scenarios = [path.clone()];
+    let output = test(&component("handler-signal"), &scenarios, &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout);
+    assert!(said.contains("- sent: []\n"), "{said}");
+    assert!(said.contains("+ - signal: hangup\n"), "{said}");
+
+    let blessed = test(&component("handler-signal"), &scenarios, &["--bless"]).await;
+    assert!(blessed.status.success(), "{}", text(&blessed.stderr));
+    let now = std::fs::read_to_string(&path).unwrap();
+    let sent = r#"{"sent":[{"signal":"hangup","to":"/run/nginx.pid"}]}"#;
+    let step = format!("  - {{finished: applied, expect: {sent}}}\n");
+    assert!(now.ends_with(&step), "{now}");
+}
+
+#[tokio::test]
+async fn what_the_host_tells_of_a_file_stands_in_its_trace() {
+    let config = |tools| config("mtime", &demo("demo", tools), "");
+    let mut host = Host::start(&config("echo")).await;
+    let trace = host.folder().join("trace.yaml");
+    let mut command = host.home().command(&["record", "--poll-interval", "0.1"]);
+    command.arg("-o").arg(&trace).stdout(Stdio::piped());
+    let mut recorder = Command::from(command).kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(recorder.stdout.take().unwrap()).lines();
+    let ready = soon("the recorder", lines.next_line()).await.unwrap();
+    assert!(ready.unwrap().starts_with("RECORDING "));
+    host.apply(&config("add")).await;
+    until("what the host told", || {
+        let text = std::fs::read_to_string(&trace).unwrap();
+        text.contains(" the host: changed: ") && text.contains("settled: sha256")
+    })
+    .await;
+    let pid = Pid::from_raw(recorder.id().unwrap().cast_signed());
+    kill(pid, Signal::SIGINT).unwrap();
+    assert!(soon("its end", recorder.wait()).await.unwrap().success());
+    let traces = [trace];
+    let output = test(&component("detector-mtime"), &traces, &["--steps"]).await;
+    assert!(
+        text(&output.stdout).contains(" changed "),
+        "{}",
+        text(&output.stdout)
+    );
 }

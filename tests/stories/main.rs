@@ -12,6 +12,8 @@ mod bench;
 #[cfg(test)]
 mod broken;
 #[cfg(test)]
+mod burst;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod clients;

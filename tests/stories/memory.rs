@@ -91,7 +91,7 @@ async fn without_a_last_good_one_a_wrong_file_is_refused_as_ever() {
 }
 
 #[tokio::test]
-async fn history_tells_what_became_of_each_edit_and_never_a_value() {
+async fn history_tells_what_became_of_each_edit_and_never_a_secret() {
     let secret = "hunter2";
     let with = |url: &str| {
         let env = format!("env: {{TOKEN: {secret}}}");
@@ -134,7 +134,7 @@ async fn history_tells_what_became_of_each_edit_and_never_a_value() {
     }
     let rejected = home.ask(&["history", "show", "3"]).unwrap();
     assert!(
-        rejected.contains("difference + sync.debounse"),
+        rejected.contains("difference + sync.debounse: 0.05"),
         "{rejected}"
     );
     assert!(rejected.contains("did you mean"), "{rejected}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 const VARIABLE: &str = "CONFIG_SYNC_CONFIG";
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct ConfigArgument {
     /// The configuration file [default: $CONFIG_SYNC_CONFIG, else config.yaml, else config.yml]
     #[arg(long, short, value_name = "FILE")]

@@ -2,7 +2,7 @@
 //! ends with, for every command that asks a host:
 //! 0 done, or all is well; 1 not so; 2 it cannot be told; 3 no host runs on the file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::find_config::ConfigArgument;
@@ -15,7 +15,7 @@ const UNKNOWN: u8 = 2;
 /// Nobody is there.
 pub(super) const NO_HOST: u8 = 3;
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct HostArgument {
     #[command(flatten)]
     config: ConfigArgument,
@@ -38,8 +38,13 @@ impl HostArgument {
 
     /// Where the host is, if there is one.
     pub(super) fn place(&self) -> Result<Place, String> {
-        let (path, state) = (self.config.find()?, self.state.find()?);
-        let runtime = folders::runtime();
+        self.place_of(&self.config.find()?)
+    }
+
+    /// Where the host of this file is, if there is one.
+    pub(super) fn place_of(&self, path: &Path) -> Result<Place, String> {
+        let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+        let (state, runtime) = (self.state.find()?, folders::runtime());
         Ok(Place::of(runtime.as_deref(), state.as_deref(), &path))
     }
 

@@ -7,7 +7,7 @@ use directories::ProjectDirs;
 
 const VARIABLE: &str = "CONFIG_SYNC_STATE";
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct StateArgument {
     /// Where the journal and earlier configurations are kept [default: $CONFIG_SYNC_STATE, else
     /// the user's state folder, such as ~/.local/state/config-sync]

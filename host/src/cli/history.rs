@@ -253,7 +253,7 @@ fn whole(entry: &Entry) -> String {
         line("reason", reason);
     }
     for difference in &record.differences {
-        line("difference", &difference.to_string());
+        line("difference", &difference.with_values());
     }
     if entry.left_out > 0 {
         line(
@@ -310,7 +310,8 @@ mod tests {
             "detector": "mtime", "writer": "ann (uid 1000) owns it",
             "phases": [{"phase": "read", "ms": 0.25}, {"phase": "build", "ms": 12.5}],
             "digests": {"seen": "aa", "applied": "aa"}, "outcome": "applied", "generation": 2,
-            "differences": [{"kind": "changed", "path": "backends.web.url"},
+            "differences": [{"kind": "changed", "path": "backends.web.url",
+                             "before": "\"http://a\"", "after": "\"http://b\""},
                             {"kind": "added", "path": "backends.github"}],
             "backends_started": ["github", "web"], "backends_stopped": ["web"],
         });
@@ -350,7 +351,7 @@ seen       aa
 applied    aa
 started    github, web
 stopped    web
-difference ~ backends.web.url
+difference ~ backends.web.url: \"http://a\" -> \"http://b\"
 difference + backends.github
 phase      read           0.250 ms
 phase      build         12.500 ms

@@ -106,12 +106,12 @@ fn told(source: &str, origin: &str, plan: &Planned) -> String {
     let outcome = plan.outcome.map_or("unknown", |outcome| outcome.as_str());
     lines.push(format!("{source} against {origin}: would be {outcome}"));
     lines.extend(plan.reasons.iter().map(|reason| format!("  {reason}")));
+    lines.extend(plan.warnings.iter().map(|line| format!("  {line}")));
     lines.extend(
-        plan.warnings
+        plan.differences
             .iter()
-            .map(|line| format!("  warning: {line}")),
+            .map(|it| format!("  {}", it.with_values())),
     );
-    lines.extend(plan.differences.iter().map(|it| format!("  {it}")));
     let backends = [
         ("start", &plan.start),
         ("replace", &plan.replace),

@@ -1,18 +1,21 @@
 //! `config-sync record`: what a file does on this machine, as a scenario for `plugin test`. Watches
-//! by itself, with the looks that a host with the same settings would make.
+//! by itself, with the looks that a host with the same settings would make; what a host that runs on
+//! the file tells meanwhile stands beside them.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::find_config::ConfigArgument;
-use super::logging;
+use super::find_state::StateArgument;
 use super::seconds::Seconds;
+use super::{folders, logging};
 use crate::events::EventBus;
 use crate::follow::Follower;
+use crate::manage::{Client, Following, Place, Told};
 use crate::testkit::Trace;
 use crate::watch::{Baseline, Scope};
 
@@ -24,6 +27,8 @@ pub(super) struct Record {
     path: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigArgument,
+    #[command(flatten)]
+    state: StateArgument,
     /// Where the trace goes; must not exist
     #[arg(long, short, value_name = "TRACE.yaml")]
     output: PathBuf,
@@ -39,7 +44,8 @@ For \"it missed my edit\": record, do what was missed, end with Ctrl-C, and play
   config-sync record config.yaml -o trace.yaml
   config-sync plugin test my-detector.wasm trace.yaml --steps
 Each look of the trace is one that a detector of a host would have had: what woke it, and what stat
-and digest said. `--bless` writes down what a detector answers to it.";
+and digest said. `--bless` writes down what a detector answers to it. Where a host runs on the file,
+its events stand in the trace as comments.";
 
 impl Record {
     pub(super) async fn run(&self) -> ExitCode {
@@ -78,6 +84,7 @@ impl Record {
             _ = interrupt.recv() => return Ok(()),
             _ = terminate.recv() => return Ok(()),
         };
+        let mut host = self.host(&path).await;
         println!("RECORDING {} to {output}", path.display());
         let mut hearing = follower.hearing();
         hearing.mark_changed();
@@ -92,6 +99,13 @@ impl Record {
                         trace.remark(&format!("hears by {}: {why}", now.by.as_str()));
                     }
                 }
+                told = next(&mut host) => trace.remark(&match told {
+                    Told::Event(event) => {
+                        format!("the host: {}: {}", event.kind.as_str(), event.details)
+                    }
+                    Told::Missed(count) => format!("the host told {count} events too fast"),
+                    Told::Restarted => "the host was started anew".to_owned(),
+                }),
                 settled = follower.changed() => {
                     let Some(settled) = settled else { break };
                     trace.remark(&format!("settled: sha256 {}", settled.digest));
@@ -102,6 +116,30 @@ impl Record {
         match trace.failure() {
             Some(error) => Err(format!("{output}: {error}")),
             None => Ok(()),
+        }
+    }
+
+    /// What the host on this file tells from now on, if one runs there.
+    async fn host(&self, path: &Path) -> Option<Following> {
+        let place = Place::of(
+            folders::runtime().as_deref(),
+            self.state.find().ok()?.as_deref(),
+            path,
+        );
+        let client = Client::find(&place).await.ok()?;
+        client.follow("", None).await.ok()
+    }
+}
+
+/// The next thing that it tells; nothing, once it has ended.
+async fn next(host: &mut Option<Following>) -> Told {
+    loop {
+        let Some(following) = host else {
+            return std::future::pending().await;
+        };
+        match following.next().await {
+            Some(told) => return told,
+            None => *host = None,
         }
     }
 }

@@ -16,6 +16,7 @@ use super::logging::{self, Format};
 use super::sync_flags::SyncFlags;
 use super::{sync_variables, tui};
 use crate::config::{self, Known, Load, PluginSettings, Transport};
+use crate::events::EventKind;
 use crate::manage::{Client, Place, Status};
 use crate::memory;
 use crate::reload::Trigger;
@@ -123,6 +124,9 @@ impl Run {
             said: [sync_variables::read()?, self.sync.read()?],
         };
         let mut service = SentinelService::new(options);
+        for told in sync_variables::misspelt() {
+            service.events().publish(EventKind::Degraded, told);
+        }
         if self.tui {
             let shown = show(place, &mut service, &mut signals).await;
             if shown.is_err() {
@@ -226,10 +230,16 @@ async fn show(
         }
         Ok(())
     };
-    let owns_host = true;
+    // The UI says why, before it asks.
+    let place_of = Box::new(|_: &str| Err("a host keeps its file".to_owned()));
+    let options = ui::Options {
+        place,
+        place_of,
+        owns_host: true,
+    };
     tokio::select! {
         ended = host => ended,
-        left = ui::run(ui::Options { place, owns_host }) => left.map_err(|it| tui::failed(&it)),
+        left = ui::run(options) => left.map_err(|it| tui::failed(&it)),
     }
 }
 

@@ -2,6 +2,7 @@
 //! signal ends it; the host goes on.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::find_host::{self, Failure, HostArgument};
@@ -25,11 +26,15 @@ impl Tui {
         let place = self.host.place()?;
         // Once it is shown it waits for hosts; before that, whoever has none is told so.
         self.host.find().await?;
-        let owns_host = false;
+        let host = self.host.clone();
+        let place_of = Box::new(move |file: &str| host.place_of(Path::new(file)));
+        let options = tui::Options {
+            place,
+            place_of,
+            owns_host: false,
+        };
         tokio::select! {
-            ended = tui::run(tui::Options { place, owns_host }) => {
-                Ok(ended.map_err(|error| failed(&error))?)
-            }
+            ended = tui::run(options) => Ok(ended.map_err(|error| failed(&error))?),
             // The one that ends hosts, and SIGHUP: the terminal is gone.
             _ = signals.next() => Ok(()),
         }

@@ -1,14 +1,22 @@
-//! How two configurations differ, leaf by leaf, as values: where, and of what sort, never what
-//! stands there. Pure.
+//! How two configurations differ, leaf by leaf, as values: where, of what sort, and what stands
+//! there as far as others may see it. Pure.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use super::shown::seen;
+
+/// Bytes of a value: what one reads in a line. Whoever wants all of it has the file.
+const LONGEST: usize = 200;
+
 /// How two configurations differ in one place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum DifferenceKind {
     /// Only the new one has it.
@@ -19,13 +27,43 @@ pub enum DifferenceKind {
     Removed,
 }
 
-/// One difference, for people. Holds no value, so no secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One difference, for people. Of its values it holds only what is known to be no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// What sort.
     pub kind: DifferenceKind,
     /// As keys from the root: `backends.github`.
     pub path: String,
+    /// What stood there, as JSON of 200 bytes at most (`…` where it is cut off), `[redacted]` for
+    /// what may be a secret; absent where nothing stood there, or that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// What stands there now, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+impl Difference {
+    /// One whose values are not known.
+    pub fn at(kind: DifferenceKind, path: String) -> Self {
+        Self {
+            kind,
+            path,
+            before: None,
+            after: None,
+        }
+    }
+
+    /// With the values: `~ sync.debounce: 1 -> 0.5`; with one, where what differs is not shown.
+    pub fn with_values(&self) -> String {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) if before != after => {
+                format!("{self}: {before} -> {after}")
+            }
+            (Some(value), _) | (None, Some(value)) => format!("{self}: {value}"),
+            (None, None) => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Difference {
@@ -54,9 +92,10 @@ pub fn differences(before: &Map<String, Json>, after: &Map<String, Json>) -> Vec
         (before.get(key), after.get(key))
         && reordered(before.keys(), after.keys())
     {
-        found.push(DifferenceKind::Changed, key.to_owned());
+        let at = Position::default().key(key);
+        found.order(&at, before.keys(), after.keys());
     }
-    found.maps("", before, after);
+    found.maps(&Position::default(), before, after);
     // Stable: the change of a list's order stays before those of its items.
     found.0.sort_by(|one, other| one.0.cmp(&other.0));
     found
@@ -64,6 +103,43 @@ pub fn differences(before: &Map<String, Json>, after: &Map<String, Json>) -> Vec
         .into_iter()
         .map(|(_, difference)| difference)
         .collect()
+}
+
+/// Where one is.
+#[derive(Clone, Default)]
+struct Position<'a> {
+    /// For people.
+    path: String,
+    /// Key by key, empty for an item of a list: what tells whether a value may be seen.
+    steps: Vec<&'a str>,
+}
+
+impl<'a> Position<'a> {
+    fn key(&self, key: &'a str) -> Self {
+        self.below(join(&self.path, key), key)
+    }
+
+    fn item(&self, at: usize) -> Self {
+        self.below(format!("{}[{at}]", self.path), "")
+    }
+
+    fn below(&self, path: String, step: &'a str) -> Self {
+        let mut steps = self.steps.clone();
+        steps.push(step);
+        Self { path, steps }
+    }
+
+    fn value(&self, value: &'a Json) -> String {
+        cut(seen(&mut self.steps.clone(), value).to_string())
+    }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+    }
+    text
 }
 
 /// With what they are sorted by: paths, with numbers by their worth.
@@ -78,71 +154,120 @@ enum Piece {
 }
 
 impl Found {
-    fn push(&mut self, kind: DifferenceKind, path: String) {
-        let pieces = path
+    fn push(&mut self, position: &Position<'_>, before: Option<String>, after: Option<String>) {
+        let pieces = position
+            .path
             .split(['.', '['])
             .map(|piece| {
                 let number = piece.strip_suffix(']').and_then(|it| it.parse().ok());
                 number.map_or_else(|| Piece::Text(piece.to_owned()), Piece::Number)
             })
             .collect();
-        self.0.push((pieces, Difference { kind, path }));
+        let difference = Difference {
+            kind: match (&before, &after) {
+                (None, _) => DifferenceKind::Added,
+                (_, None) => DifferenceKind::Removed,
+                _ => DifferenceKind::Changed,
+            },
+            path: position.path.clone(),
+            before,
+            after,
+        };
+        self.0.push((pieces, difference));
     }
 
-    fn maps(&mut self, path: &str, before: &Map<String, Json>, after: &Map<String, Json>) {
+    /// The same names in another order.
+    fn order<'n>(
+        &mut self,
+        position: &Position<'_>,
+        before: impl Iterator<Item = &'n String>,
+        after: impl Iterator<Item = &'n String>,
+    ) {
+        let list =
+            |names: Vec<&String>| cut(Json::from_iter(names.into_iter().cloned()).to_string());
+        self.push(
+            position,
+            Some(list(before.collect())),
+            Some(list(after.collect())),
+        );
+    }
+
+    fn maps<'a>(
+        &mut self,
+        position: &Position<'a>,
+        before: &'a Map<String, Json>,
+        after: &'a Map<String, Json>,
+    ) {
         let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
         for key in keys {
-            self.either(join(path, key), before.get(key), after.get(key));
+            self.either(&position.key(key), before.get(key), after.get(key));
         }
     }
 
-    fn either(&mut self, path: String, before: Option<&Json>, after: Option<&Json>) {
+    fn either<'a>(
+        &mut self,
+        position: &Position<'a>,
+        before: Option<&'a Json>,
+        after: Option<&'a Json>,
+    ) {
         match (before, after) {
+            (Some(before), Some(after)) => self.both(position, before, after),
             (None, None) => {}
-            (None, Some(_)) => self.push(DifferenceKind::Added, path),
-            (Some(_), None) => self.push(DifferenceKind::Removed, path),
-            (Some(before), Some(after)) => self.both(path, before, after),
+            (before, after) => {
+                let value = |it: Option<&'a Json>| it.map(|it| position.value(it));
+                self.push(position, value(before), value(after));
+            }
         }
     }
 
-    fn both(&mut self, path: String, before: &Json, after: &Json) {
+    fn both<'a>(&mut self, position: &Position<'a>, before: &'a Json, after: &'a Json) {
         match (before, after) {
-            (Json::Object(before), Json::Object(after)) => self.maps(&path, before, after),
+            (Json::Object(before), Json::Object(after)) => self.maps(position, before, after),
             (Json::Array(before), Json::Array(after)) => match (names(before), names(after)) {
-                (Some(old), Some(new)) => self.named(&path, (&old, before), (&new, after)),
-                _ => self.places(&path, before, after),
+                (Some(old), Some(new)) => self.named(position, (&old, before), (&new, after)),
+                _ => self.places(position, before, after),
             },
-            _ if before != after => self.push(DifferenceKind::Changed, path),
+            _ if before != after => {
+                self.push(
+                    position,
+                    Some(position.value(before)),
+                    Some(position.value(after)),
+                );
+            }
             _ => {}
         }
     }
 
     /// Items by their names.
-    fn named(&mut self, path: &str, old: (&[String], &[Json]), new: (&[String], &[Json])) {
-        let item = |side: (&[String], &[Json]), name| {
+    fn named<'a>(
+        &mut self,
+        position: &Position<'a>,
+        old: (&[String], &'a [Json]),
+        new: (&[String], &'a [Json]),
+    ) {
+        let item = |side: (&[String], &'a [Json]), name| {
             let at = side.0.iter().position(|other| other == name)?;
-            side.1.get(at).cloned()
+            side.1.get(at)
         };
         if reordered(old.0.iter(), new.0.iter()) {
-            self.push(DifferenceKind::Changed, path.to_owned());
+            self.order(position, old.0.iter(), new.0.iter());
         }
         let all: BTreeSet<_> = old.0.iter().chain(new.0).collect();
         for name in all {
             let (before, after) = (item(old, name), item(new, name));
-            let path = join(path, name);
-            match (
-                before.as_ref().and_then(only),
-                after.as_ref().and_then(only),
-            ) {
+            let position = position.below(join(&position.path, name), "");
+            match (before.and_then(only), after.and_then(only)) {
                 // The one key is the name, and stands in the path already.
-                (Some((_, before)), Some((_, after))) => self.both(path, before, after),
-                _ => self.either(path, before.as_ref(), after.as_ref()),
+                (Some((key, before)), Some((_, after))) => {
+                    self.both(&position.below(position.path.clone(), key), before, after);
+                }
+                _ => self.either(&position, before, after),
             }
         }
     }
 
     /// Items by their places, without what both begin and end with.
-    fn places(&mut self, path: &str, before: &[Json], after: &[Json]) {
+    fn places<'a>(&mut self, position: &Position<'a>, before: &'a [Json], after: &'a [Json]) {
         let same = |(one, other): &(&Json, &Json)| one == other;
         let head = before.iter().zip(after).take_while(same).count();
         let (before, after) = (&before[head..], &after[head..]);
@@ -150,8 +275,7 @@ impl Found {
         let tail = ends.take_while(same).count();
         let (before, after) = (&before[..before.len() - tail], &after[..after.len() - tail]);
         for at in 0..before.len().max(after.len()) {
-            let path = format!("{path}[{}]", head + at);
-            self.either(path, before.get(at), after.get(at));
+            self.either(&position.item(head + at), before.get(at), after.get(at));
         }
     }
 }

@@ -49,12 +49,14 @@ pub use middleware::{
 };
 pub use patterns::{Expressions, Globs};
 pub use plugin_file::{PluginFile, PluginGrants, SignalGrant, plugin_file};
+pub(crate) use plugin_file::{plugin_grants, plugin_settings};
 pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};
 pub(crate) use reader::MapReader;
 pub use sentinel::SentinelConfig;
 pub use server::{ManagementSettings, ServerLimits, ServerSettings, Transport};
 pub use shown::shown;
+pub use suggest::nearest;
 pub use sync::{
     DEBOUNCE_SECONDS, MAX_DEBOUNCE_SECONDS, OnFailure, POLL_INTERVAL_SECONDS, PROBATION_SECONDS,
     SAFETY_INTERVAL_SECONDS, SyncSettings,

@@ -80,9 +80,9 @@ pub fn plugin_file(
     let findings = Findings::new(env, problems);
     let mut map = MapReader::new(document.sections(), String::new(), None, &findings, false);
     let file = PluginFile {
-        grants: grants(&mut map),
+        grants: plugin_grants(&mut map),
         limits: limits(&mut map, default),
-        settings: settings(&mut map),
+        settings: plugin_settings(&mut map),
         sha256: map.get("sha256").and_then(|value| sha256(&value)),
     };
     map.finish();
@@ -93,7 +93,8 @@ pub fn plugin_file(
     Ok(file)
 }
 
-fn settings(map: &mut MapReader<'_>) -> Map<String, Json> {
+/// The key `settings`: a map, whatever is in it.
+pub(crate) fn plugin_settings(map: &mut MapReader<'_>) -> Map<String, Json> {
     let map = map.get("settings").and_then(|value| {
         value.map()?;
         match &value.node().kind {
@@ -117,7 +118,8 @@ fn sha256(value: &Value<'_>) -> Option<String> {
     Some(text)
 }
 
-fn grants(map: &mut MapReader<'_>) -> PluginGrants {
+/// The key `grants`.
+pub(crate) fn plugin_grants(map: &mut MapReader<'_>) -> PluginGrants {
     let Some(mut map) = map.get("grants").and_then(|value| value.map()) else {
         return PluginGrants::default();
     };

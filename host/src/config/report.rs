@@ -18,9 +18,12 @@ const MOST_LINE_BYTES: usize = 400;
 
 impl Problems {
     /// One line each: `config.yaml:12:5: backends.github.comand: unknown key; did you mean
-    /// `command`?`, with `warning: ` before the path of a warning. At most 100, then how many more.
+    /// `command`?`, with `warning: ` before the path of a warning. Errors first, since whoever has
+    /// room for one line shows the first. At most 100, then how many more.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.shown().map(|problem| self.line(problem)).collect();
+        let mut shown: Vec<_> = self.shown().collect();
+        shown.sort_by_key(|problem| problem.severity == Severity::Warning);
+        let mut lines: Vec<_> = shown.into_iter().map(|it| self.line(it)).collect();
         lines.extend(self.not_shown());
         lines
     }
@@ -163,9 +166,9 @@ mod tests {
         ];
         assert_eq!(
             problems("telemetry:\n  comand: x\n", list).to_string(),
-            "config.yaml:1:1: warning: telemetry: not used\n\
-             config.yaml:2:3: backends.github.comand: unknown key; did you mean `command`?\n\
-             config.yaml: something else"
+            "config.yaml:2:3: backends.github.comand: unknown key; did you mean `command`?\n\
+             config.yaml: something else\n\
+             config.yaml:1:1: warning: telemetry: not used"
         );
     }
 

@@ -8,8 +8,9 @@ use super::difference::join;
 
 const REDACTED: &str = "[redacted]";
 
-/// Text at these places is no secret; `*` is one key or item, `**` whatever is below.
-const PLAIN: [&str; 34] = [
+/// Text at these places is no secret; `*` is one key or item. No place has `**` (whatever is
+/// below): a file that was rejected may hold a token anywhere.
+const PLAIN: [&str; 42] = [
     "version",
     "server.host",
     "server.transport",
@@ -18,32 +19,40 @@ const PLAIN: [&str; 34] = [
     "backends.*.command",
     "backends.*.cwd",
     "backends.*.group",
-    "backends.*.filters.**",
-    "backends.*.tool_overrides.**",
-    "conflict_resolution.**",
+    "backends.*.sharing",
+    "backends.*.filters.*.allow.*",
+    "backends.*.filters.*.deny.*",
+    "backends.*.tool_overrides.*.name",
+    "backends.*.tool_overrides.*.description",
+    "conflict_resolution.strategy",
+    "conflict_resolution.separator",
+    "conflict_resolution.order.*",
     "plugins.dir",
-    "sync.**",
+    "sync.detection",
+    "sync.on_failure",
     "middleware.*",
     "middleware.*.name",
     "middleware.*.type",
     "middleware.*.per",
     "middleware.*.fail",
     "middleware.*.file",
-    "middleware.*.tools.**",
-    "middleware.*.prompts.**",
-    "middleware.*.resources.**",
+    "middleware.*.tools.*",
+    "middleware.*.prompts.*",
+    "middleware.*.resources.*",
     "middleware.*.audit.file",
     "middleware.*.audit.fail",
     "middleware.*.redact.fail",
-    "middleware.*.redact.patterns.**",
+    "middleware.*.redact.patterns.*",
     "middleware.*.redact.replacement",
     "middleware.*.rate-limit.per",
-    "middleware.*.rate-limit.tools.**",
+    "middleware.*.rate-limit.tools.*",
     "middleware.*.concurrency-limit.per",
-    "middleware.*.concurrency-limit.tools.**",
+    "middleware.*.concurrency-limit.tools.*",
     "middleware.*.circuit-breaker.per",
-    "middleware.*.allow.**",
-    "middleware.*.deny.**",
+    "middleware.*.patterns.*",
+    "middleware.*.replacement",
+    "middleware.*.allow.*.*",
+    "middleware.*.deny.*.*",
 ];
 
 /// Places where numbers may be secrets as well as texts.
@@ -55,6 +64,9 @@ const HIDDEN: [&str; 6] = [
     "middleware.*.auth.**",
     "x-*.**",
 ];
+
+/// A number of this size may be a password; no setting has such a one.
+const LARGE: f64 = 1e9;
 
 /// Every leaf with its path (`backends.github.args[0]`), in the order of the file.
 pub fn shown(sections: &Map<String, Json>) -> Vec<(String, Json)> {
@@ -90,6 +102,29 @@ fn walk<'a>(
     }
 }
 
+/// The same value as others may see it; `steps` lead to it from the root, empty for the items of a
+/// list.
+pub(super) fn seen<'a>(steps: &mut Vec<&'a str>, value: &'a Json) -> Json {
+    let mut below = |step: &'a str, value: &'a Json| {
+        steps.push(step);
+        let value = seen(steps, value);
+        steps.pop();
+        value
+    };
+    match value {
+        Json::Object(map) if !map.is_empty() => {
+            let entries = map.iter();
+            entries
+                .map(|(key, value)| (key.clone(), below(key, value)))
+                .collect()
+        }
+        Json::Array(items) if !items.is_empty() => {
+            items.iter().map(|item| below("", item)).collect()
+        }
+        leaf => redacted(steps, leaf),
+    }
+}
+
 fn redacted(steps: &[&str], leaf: &Json) -> Json {
     let is_at = |places: &[&str]| places.iter().any(|place| fits(place, steps));
     let shown = match leaf {
@@ -97,7 +132,10 @@ fn redacted(steps: &[&str], leaf: &Json) -> Json {
         Json::String(text) if fits("backends.*.url", steps) => return url(text).into(),
         Json::String(text) => text.is_empty() || is_at(&PLAIN),
         // Sections that nobody here knows may hold a number that opens something.
-        Json::Number(_) => is_known(steps) && !is_at(&HIDDEN),
+        Json::Number(number) => {
+            let small = number.as_f64().is_some_and(|it| it.abs() < LARGE);
+            small && is_known(steps) && !is_at(&HIDDEN)
+        }
         _ => true,
     };
     match shown {
@@ -192,6 +230,8 @@ mod tests {
             "x-shelf": {"pin": 424242, "token": s},
             "foreign": {"a": [{"b": s}], "pin": 424242},
             "sync2": s,
+            "sync": {"detection": {"token": s}, "token": s, "pin": 4_242_424_242_u64},
+            "conflict_resolution": {"token": s},
             "placeholder": {"a": format!("${{T:-{s}}}"), "b": format!("{s}${{T}}")},
         }));
         assert!(!told.contains("hunter2"), "{told}");

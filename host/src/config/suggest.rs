@@ -7,7 +7,7 @@ const LONGEST_WORD: usize = 64;
 /// The one of `known` that `word` is probably a slip of, if any: the same but for case and
 /// `-` or `_`, or at most one edit (a transposition is one) for every three characters, or a part
 /// of it that stands between those dashes.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.chars().nth(LONGEST_WORD).is_some() {
         return None;
     }

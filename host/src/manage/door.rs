@@ -4,12 +4,13 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
+use super::threshold::Stranger;
 use super::{PREFIX, Problem};
 
 /// What is asked of those who come in at one address.
@@ -57,8 +58,7 @@ impl Door {
             let detail = "pages of other machines may not ask here";
             return Err(Problem::new(StatusCode::FORBIDDEN, detail));
         }
-        let is_public = path.strip_prefix(PREFIX) == Some("/health");
-        let Some(token) = self.token.as_ref().filter(|_| !is_public) else {
+        let Some(token) = self.token.as_ref().filter(|_| !is_public(path)) else {
             return Ok(());
         };
         let shown = headers.get(header::AUTHORIZATION);
@@ -77,9 +77,21 @@ impl Door {
 }
 
 /// Lets in, or says why not.
-pub(super) async fn pass(State(door): State<Door>, request: Request, next: Next) -> Response {
-    match door.check(request.uri().path(), request.headers()) {
-        Ok(()) => next.run(request).await,
+pub(super) async fn pass(
+    State(door): State<Door>,
+    ConnectInfo(stranger): ConnectInfo<Stranger>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path();
+    match door.check(path, request.headers()) {
+        Ok(()) => {
+            // To ask whether the host is there makes nobody known.
+            if !is_public(path) {
+                stranger.let_in();
+            }
+            next.run(request).await
+        }
         Err(problem) => {
             let challenge = problem.status == StatusCode::UNAUTHORIZED.as_u16();
             let mut answer = problem.into_response();
@@ -90,6 +102,10 @@ pub(super) async fn pass(State(door): State<Door>, request: Request, next: Next)
             answer
         }
     }
+}
+
+fn is_public(path: &str) -> bool {
+    path.strip_prefix(PREFIX) == Some("/health")
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {

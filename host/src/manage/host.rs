@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Backend, Configuration, ConnectedClient, LastReload, Plugin, Settings, Status, Tool};
+use super::{
+    Attempt, Backend, Configuration, ConnectedClient, LastReload, Plan, Plugin, Settings, Status,
+    Tool,
+};
 use crate::events::EventBus;
 
 /// The running host. What takes time is a future, and none may hang for ever.
@@ -53,7 +56,7 @@ pub trait Host: Send + Sync + 'static {
         &self,
         next: Option<Vec<u8>>,
         connect: bool,
-    ) -> BoxFuture<'static, Result<Value, Refused>>;
+    ) -> BoxFuture<'static, Result<Plan, Refused>>;
 
     /// Writes an earlier good configuration over the file: this generation, else the newest that
     /// differs from what the file holds.
@@ -63,7 +66,7 @@ pub trait Host: Send + Sync + 'static {
     fn events(&self) -> &EventBus;
 
     /// The last attempts at a reload, as the journal has them, oldest first.
-    fn history(&self, count: usize) -> BoxFuture<'static, Result<Vec<Value>, Refused>>;
+    fn history(&self, count: usize) -> BoxFuture<'static, Result<Vec<Attempt>, Refused>>;
 
     /// Reloads now; comes back with the end of it.
     fn reload(&self) -> BoxFuture<'static, Result<Reloaded, Refused>>;

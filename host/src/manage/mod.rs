@@ -7,11 +7,13 @@
 //! for a reader.
 
 mod answer;
+mod attempt;
 mod body;
 mod client;
 mod door;
 mod host;
 mod place;
+mod plan;
 mod plugins;
 mod problem;
 mod query;
@@ -20,12 +22,15 @@ mod server;
 mod settings;
 mod sse;
 mod status;
+mod threshold;
 mod troubles;
 
+pub use attempt::{Attempt, Digests, PhaseTime};
 pub use client::{Client, ClientError, Following, Told};
 pub use door::Door;
 pub use host::{Host, Refused, Reloaded, Restored, SaveTo};
 pub use place::{Place, Socket};
+pub use plan::{Plan, PlannedTool, Renamed};
 pub use plugins::{Plugin, PluginKind, PluginState};
 pub use problem::Problem;
 pub use server::Server;

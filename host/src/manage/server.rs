@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, patch, post};
-use axum::serve::Listener;
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -21,9 +20,10 @@ use super::door::{self, Door};
 use super::query::{self, Filter};
 use super::route::{Route, document};
 use super::sse::{self, Got, Life};
+use super::threshold::{Stranger, Threshold};
 use super::{
-    Backend, Configuration, ConnectedClient, Host, PREFIX, Plugin, Problem, Refused, Reloaded,
-    Restored, Settings, Socket, Status, Tool,
+    Attempt, Backend, Configuration, ConnectedClient, Host, PREFIX, Plan, Plugin, Problem, Refused,
+    Reloaded, Restored, Settings, Socket, Status, Tool,
 };
 
 /// Bytes of a request's body.
@@ -66,33 +66,19 @@ impl Server {
             listener,
             file: _file,
         } = socket;
-        self.answer(listener, self.router(&cancel), cancel).await;
+        let serving = axum::serve(listener, self.router(&cancel));
+        let serving = serving.with_graceful_shutdown(cancel.clone().cancelled_owned());
+        answer(serving, cancel).await;
     }
 
     /// Serves those whom the door lets in, until cancelled.
     pub async fn serve_at(&self, listener: TcpListener, door: Door, cancel: CancellationToken) {
         let router = self.router(&cancel);
         let router = router.layer(from_fn_with_state(door, door::pass));
-        self.answer(listener, router, cancel).await;
-    }
-
-    async fn answer<L>(&self, listener: L, router: Router, cancel: CancellationToken)
-    where
-        L: Listener,
-        L::Addr: std::fmt::Debug,
-    {
-        let ends = cancel.clone().cancelled_owned();
-        let serving = axum::serve(listener, router).with_graceful_shutdown(ends);
-        let late = async {
-            cancel.cancelled().await;
-            tokio::time::sleep(LAST_ANSWERS).await;
-        };
-        tokio::select! {
-            ended = serving.into_future() => if let Err(error) = ended {
-                tracing::error!(%error, "the management API ended");
-            },
-            () = late => {}
-        }
+        let router = router.into_make_service_with_connect_info::<Stranger>();
+        let serving = axum::serve(Threshold::new(listener), router);
+        let serving = serving.with_graceful_shutdown(cancel.clone().cancelled_owned());
+        answer(serving, cancel).await;
     }
 
     fn router(&self, cancel: &CancellationToken) -> Router {
@@ -111,6 +97,20 @@ impl Server {
             .method_not_allowed_fallback(wrong_method)
             .layer(from_fn(with_bounded_body))
             .with_state(desk)
+    }
+}
+
+/// Until it ends; where it was cancelled, answers under way have a little time.
+async fn answer(serving: impl IntoFuture<Output = std::io::Result<()>>, cancel: CancellationToken) {
+    let late = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    tokio::select! {
+        ended = serving.into_future() => if let Err(error) = ended {
+            tracing::error!(%error, "the management API ended");
+        },
+        () = late => {}
     }
 }
 
@@ -156,7 +156,7 @@ fn routes() -> Vec<Route<Desk>> {
         )
         .query(KINDS)
         .kind("text/event-stream"),
-        Route::new::<Vec<Value>>(
+        Route::new::<Vec<Attempt>>(
             "get",
             "/history",
             get(history),
@@ -196,7 +196,7 @@ fn routes() -> Vec<Route<Desk>> {
             "Follows no edit until `resume`",
         ),
         Route::new::<Paused>("post", "/resume", post(resume), "Follows edits again"),
-        Route::new::<Value>(
+        Route::new::<Plan>(
             "post",
             "/plan",
             post(plan),

@@ -136,8 +136,8 @@ pub(super) mod tests {
             ..Digests::default()
         };
         full.differences = vec![Difference {
-            kind: DifferenceKind::Changed,
-            path: "backends.\"a.b\".url\n".into(),
+            before: Some("[redacted]".into()),
+            ..Difference::at(DifferenceKind::Changed, "backends.\"a.b\".url\n".into())
         }];
         let attempts = [
             Attempt::Ended(Box::new(Entry::of(full, 7, 3))),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre};
 
 use super::detector::WasmDetector;
@@ -92,6 +93,7 @@ pub(super) struct Edition {
 pub(super) struct Linked {
     kind: Kind,
     digest: Digest,
+    imports: Arc<[String]>,
     workshop: Arc<Workshop>,
     pre: InstancePre<State>,
 }
@@ -115,19 +117,43 @@ impl Linked {
                  write its digest there"
             ));
         }
+        let linked = Self::unchecked(engine, bytes, digest, limits)?;
+        linked.check(&format!("{name}.yaml beside it"), &file.grants)?;
+        Ok(linked)
+    }
+
+    /// Whatever it imports.
+    ///
+    /// # Errors
+    /// Why it cannot be used by anybody.
+    pub(super) fn unchecked(
+        engine: &PluginEngine,
+        bytes: &[u8],
+        digest: Digest,
+        limits: Limits,
+    ) -> Result<Self, String> {
         let workshop = engine
             .workshop(limits.stack)
             .map_err(|error| format!("{error:#}"))?;
         let component = workshop.compile(bytes)?;
         let kind = kind(&workshop, &component)?;
-        grants::check(name, &imports(&workshop, &component), &file.grants)?;
-        let pre = link(&workshop, &component)?;
+        let imports = used_imports(&workshop, &component);
+        grants::possible(&imports)?;
         Ok(Self {
             kind,
             digest,
+            pre: link(&workshop, &component)?,
+            imports: imports.into(),
             workshop,
-            pre,
         })
+    }
+
+    /// Whether it has all that it imports; `place` is where grants stand.
+    ///
+    /// # Errors
+    /// What it lacks, and the line to add.
+    pub(super) fn check(&self, place: &str, grants: &PluginGrants) -> Result<(), String> {
+        grants::check(place, &self.imports, grants)
     }
 }
 
@@ -163,6 +189,7 @@ impl Edition {
             digest,
             workshop,
             pre,
+            ..
         } = linked;
         let edition = Arc::new(Self {
             name: name.into(),
@@ -248,6 +275,21 @@ pub(super) fn imports(workshop: &Workshop, component: &Component) -> Vec<String>
     let described = component.component_type();
     let imports = described.imports(&workshop.engine);
     imports.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Those of its imports of which it takes more than types: `wasi:http` names a type of
+/// `wasi:clocks`, and that gives nobody a clock.
+pub(super) fn used_imports(workshop: &Workshop, component: &Component) -> Vec<String> {
+    let described = component.component_type();
+    let is_type = |item| matches!(item, ComponentItem::Type(_) | ComponentItem::Resource(_));
+    let used = described.imports(&workshop.engine).filter(|(_, it)| {
+        let ComponentItem::ComponentInstance(interface) = &it.ty else {
+            return true;
+        };
+        let mut items = interface.exports(&workshop.engine);
+        items.any(|(_, it)| !is_type(it.ty))
+    });
+    used.map(|(name, _)| name.to_owned()).collect()
 }
 
 /// The names of all that a component exports.

@@ -148,8 +148,12 @@ impl Workshop {
         if bytes.get(..8) == Some(b"\0asm\x01\0\0\0") {
             return Err("it is a core module, not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`".to_owned());
         }
-        Component::from_binary(&self.engine, bytes)
-            .map_err(|error| format!("it is not a WebAssembly component: {}", error.root_cause()))
+        Component::from_binary(&self.engine, bytes).map_err(|error| {
+            // It shows bytes one a line.
+            let cause = error.root_cause().to_string();
+            let cause = cause.split_whitespace().collect::<Vec<_>>().join(" ");
+            format!("it is not a WebAssembly component: {cause}")
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::config::PluginGrants;
 /// The package of our own interfaces.
 pub(super) const OURS: &str = "config-sync:plugin/";
 /// The version of it that this host has.
-pub(super) const VERSION: &str = "0.1.0";
+pub(super) const VERSION: &str = "0.1.1";
 /// Interfaces of ours that need no grant, in any version that this host serves.
 const WITHOUT_GRANT: [&str; 4] = ["log", "settings", "target", "types"];
 
@@ -74,16 +74,25 @@ pub(super) fn wanted<'a>(imports: impl IntoIterator<Item = &'a str>) -> Vec<&'st
     keys
 }
 
-/// Whether all that a plugin imports is there for it.
+/// Whether all that a plugin imports could be granted.
+///
+/// # Errors
+/// What could not.
+pub(super) fn possible(imports: &[String]) -> Result<(), String> {
+    let mut imports = imports.iter();
+    let wrong = imports.find(|import| needs(import) == Needs::Impossible);
+    wrong.map_or(Ok(()), |import| Err(impossible(import)))
+}
+
+/// Whether all that a plugin imports is there for it; `place` is where its grants stand.
 ///
 /// # Errors
 /// What is not, and the line to add for it.
-pub(super) fn check(name: &str, imports: &[String], grants: &PluginGrants) -> Result<(), String> {
+pub(super) fn check(place: &str, imports: &[String], grants: &PluginGrants) -> Result<(), String> {
     let mut missing: Vec<(&str, &str, &str)> = Vec::new();
     for import in imports {
         match needs(import) {
-            Needs::Nothing => {}
-            Needs::Impossible => return Err(impossible(import)),
+            Needs::Nothing | Needs::Impossible => {}
             Needs::Grant(key, _) if holds(grants, key) => {}
             Needs::Grant(key, example) => {
                 if missing.iter().all(|(_, known, _)| *known != key) {
@@ -101,8 +110,8 @@ pub(super) fn check(name: &str, imports: &[String], grants: &PluginGrants) -> Re
         format!("{key}: {example}")
     });
     Err(format!(
-        "it imports {}, which is not granted; if you trust it with that, add to {name}.yaml \
-         beside it: `grants: {{{}}}`",
+        "it imports {}, which is not granted; if you trust it with that, add to {place}: \
+         `grants: {{{}}}`",
         imports.join(", "),
         lines.collect::<Vec<_>>().join(", ")
     ))
@@ -158,7 +167,8 @@ mod tests {
 
     fn check(imports: &[&str], grants: &PluginGrants) -> Result<(), String> {
         let imports: Vec<_> = imports.iter().map(|it| (*it).to_owned()).collect();
-        super::check("p", &imports, grants)
+        possible(&imports)?;
+        super::check("p.yaml beside it", &imports, grants)
     }
 
     #[test]
@@ -221,6 +231,9 @@ mod tests {
         assert!(told.contains("9.0.0") && told.contains(VERSION), "{told}");
         assert!(told.contains("a newer config-sync"), "{told}");
         assert!(serves(VERSION) && serves("0.1.0"));
+        let contract = include_str!("../../../wit/types.wit");
+        let package = format!("package config-sync:plugin@{VERSION};");
+        assert!(contract.starts_with(&package), "the version of wit/");
         for other in ["0.0.9", "0.2.0", "1.0.0", "0.1.99", "x", ""] {
             assert!(!serves(other), "{other}");
         }

@@ -175,21 +175,23 @@ impl ReloadHandler for WasmHandler {
             let handler = world.config_sync_plugin_reload_handler();
             handler.call_finished(store, generation, outcome)
         };
-        self.instance.call("finished", finished, |answer| {
+        if self.must_be_asked("finished").is_err() {
+            // Whoever is not asked what to do need not hear how it ended.
+            return Ok(());
+        }
+        self.instance.call_aside("finished", finished, |answer| {
             answer.map_err(|reason| (FaultKind::Refusal, cut(reason)))
         })
     }
 }
 
 fn difference(difference: wit::Difference) -> Difference {
-    Difference {
-        kind: match difference.kind {
-            wit::DifferenceKind::Added => DifferenceKind::Added,
-            wit::DifferenceKind::Changed => DifferenceKind::Changed,
-            wit::DifferenceKind::Removed => DifferenceKind::Removed,
-        },
-        path: cut(difference.path),
-    }
+    let kind = match difference.kind {
+        wit::DifferenceKind::Added => DifferenceKind::Added,
+        wit::DifferenceKind::Changed => DifferenceKind::Changed,
+        wit::DifferenceKind::Removed => DifferenceKind::Removed,
+    };
+    Difference::at(kind, cut(difference.path))
 }
 
 fn problems(found: Vec<types::Problem>) -> Refused {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::events::Fault;
 
 /// After so many faults in a row a plugin is no longer asked.
-pub(super) const STRIKES: u32 = 3;
+pub const STRIKES: u32 = 3;
 /// Then it is tried again after so long, twice as long after each further fault,
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// and never later than this.
@@ -36,17 +36,20 @@ pub(super) struct Account {
 }
 
 impl Health {
-    /// A call went well.
-    pub(super) fn worked(&mut self) {
+    /// It was called.
+    pub(super) fn called(&mut self) {
         self.calls += 1;
+    }
+
+    /// The call went well.
+    pub(super) fn worked(&mut self) {
         self.strikes = 0;
         self.again_at = None;
         self.last = None;
     }
 
-    /// A call did not.
+    /// The call did not.
     pub(super) fn failed(&mut self, fault: &Fault, now: Instant) {
-        self.calls += 1;
         self.faults += 1;
         self.strikes = self.strikes.saturating_add(1);
         self.last = Some(fault.clone());

@@ -23,6 +23,8 @@ use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
 };
 
+use super::isolation::Isolation;
+use super::outside;
 use crate::config::{PluginGrants, is_public};
 
 type Ended = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -36,17 +38,19 @@ pub(super) struct Http {
 
 struct Hooks {
     grants: Arc<PluginGrants>,
+    isolation: Option<Isolation>,
     deadline: Instant,
     /// Made when it is first wanted: most plugins never do.
     client: Option<reqwest::Client>,
 }
 
 impl Http {
-    pub(super) fn new(grants: Arc<PluginGrants>) -> Self {
+    pub(super) fn new(grants: Arc<PluginGrants>, isolation: Option<Isolation>) -> Self {
         Self {
             context: WasiHttpCtx::new(),
             hooks: Hooks {
                 grants,
+                isolation,
                 deadline: Instant::now(),
                 client: None,
             },
@@ -76,6 +80,14 @@ impl WasiHttpHooks for Hooks {
         _ended: Ended,
     ) -> Sent {
         let left = self.deadline.saturating_duration_since(Instant::now());
+        if let Some(isolation) = self.isolation.clone() {
+            isolation.count("http.request");
+            let may = may_ask(&self.grants, &request);
+            return Box::new(async move {
+                may?;
+                Ok((outside::answer(isolation, request).await?, ended()))
+            });
+        }
         let client = match may_ask(&self.grants, &request) {
             Ok(()) => self.client(),
             Err(error) => Err(error),
@@ -89,6 +101,8 @@ impl Hooks {
         if let Some(client) = &self.client {
             return Ok(client.clone());
         }
+        // Installed once; the error says that it already is.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .dns_resolver(Arc::new(Granted(Arc::clone(&self.grants))))
             .redirect(Policy::none())
@@ -132,7 +146,12 @@ async fn send(
         .map_err(|error| told(&error))?;
     let response = Response::<reqwest::Body>::from(response);
     let response = response.map(|body| body.map_err(|error| told(&error)).boxed_unsync());
-    Ok((response, Box::new(std::future::ready(Ok(())))))
+    Ok((response, ended()))
+}
+
+/// Nothing goes on behind an answer.
+fn ended() -> Ended {
+    Box::new(std::future::ready(Ok(())))
 }
 
 fn told(error: &reqwest::Error) -> Error {
@@ -141,7 +160,14 @@ fn told(error: &reqwest::Error) -> Error {
         if inner.is::<Private>() {
             return Error::DestinationIpProhibited;
         }
-        cause = inner.source();
+        if inner.is::<Unknown>() {
+            return Error::DestinationNotFound;
+        }
+        match of_tls(inner) {
+            Some(rustls::Error::InvalidCertificate(_)) => return Error::TlsCertificateError,
+            Some(_) => return Error::TlsProtocolError,
+            None => cause = inner.source(),
+        }
     }
     if error.is_timeout() {
         Error::HttpResponseTimeout
@@ -152,6 +178,14 @@ fn told(error: &reqwest::Error) -> Error {
     }
 }
 
+/// What an I/O error was made of, which is not its source.
+fn of_tls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(io) => of_tls(io.get_ref()?),
+        None => error.downcast_ref(),
+    }
+}
+
 /// Resolves names to the addresses that these grants let a plugin reach.
 struct Granted(Arc<PluginGrants>);
 
@@ -159,11 +193,16 @@ struct Granted(Arc<PluginGrants>);
 #[error("{0} has no address that a plugin may reach; name a private one itself in grants.http")]
 struct Private(String);
 
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is not known: {1}")]
+struct Unknown(String, std::io::Error);
+
 impl Resolve for Granted {
     fn resolve(&self, name: Name) -> Resolving {
         let grants = Arc::clone(&self.0);
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            let found = found.map_err(|error| Unknown(name.as_str().to_owned(), error))?;
             let may = |address: &SocketAddr| may_reach(&grants, address.ip());
             let found: Vec<_> = found.filter(may).collect();
             match found.is_empty() {

@@ -105,7 +105,8 @@ pub fn inspect(path: &Path, engine: &PluginEngine) -> Result<Inspected, String> 
         Some(version.to_owned())
     });
     let name = load::name_of(path);
-    let wants = grants::wanted(imports.iter().map(String::as_str));
+    let used = edition::used_imports(&workshop, &component);
+    let wants = grants::wanted(used.iter().map(String::as_str));
     let lacks = wants.iter().filter(|key| !grants::holds(&file.grants, key));
     let lacks = lacks.map(|key| (*key).to_owned()).collect();
     // Whatever the first thing is: its file, its pin, its kind, a grant, or that it traps.

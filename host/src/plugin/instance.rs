@@ -47,6 +47,21 @@ impl<W: World> Instance<W> {
         call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T>,
         judge: impl FnOnce(T) -> Result<U, (FaultKind, String)>,
     ) -> Result<U, Fault> {
+        let answer = self.call_aside(name, call, judge);
+        if answer.is_ok() {
+            self.edition.health().worked();
+        }
+        answer
+    }
+
+    /// The same, of a function that is not what the plugin is for: that it works takes no strike
+    /// back.
+    pub(super) fn call_aside<T, U>(
+        &mut self,
+        name: &'static str,
+        call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T>,
+        judge: impl FnOnce(T) -> Result<U, (FaultKind, String)>,
+    ) -> Result<U, Fault> {
         let answer = self.ask(name, call).and_then(|answer| {
             judge(answer).map_err(|(kind, message)| Fault {
                 plugin: self.plugin().to_owned(),
@@ -56,9 +71,9 @@ impl<W: World> Instance<W> {
             })
         });
         let mut health = self.edition.health();
-        match &answer {
-            Ok(_) => health.worked(),
-            Err(fault) => health.failed(fault, Instant::now()),
+        health.called();
+        if let Err(fault) = &answer {
+            health.failed(fault, Instant::now());
         }
         answer
     }

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use tracing::Level;
 use wasmtime::{Store, Trap};
 use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 
 use super::limits::Limits;
+use super::outside::Outside;
 use super::state::{State, TimeExceeded};
 
 /// Instructions that stand for a second of a plugin's time: about what an unhurried machine does.
@@ -34,6 +36,7 @@ struct World {
     /// What the call under way was given.
     given: u64,
     used: Used,
+    outside: Outside,
 }
 
 /// What a plugin used since it was last asked about.
@@ -47,12 +50,19 @@ pub struct Used {
     pub calls: BTreeMap<&'static str, u64>,
     /// What it said, as `info: ready`.
     pub lines: Vec<String>,
+    /// What it sent: requests and signals.
+    pub sent: Vec<Value>,
 }
 
 impl Isolation {
     /// Sets the clocks, in time since the Unix epoch.
     pub fn set_time(&self, now: Duration) {
         self.lock().now = now;
+    }
+
+    /// From now on this lies outside.
+    pub fn set_outside(&self, outside: Outside) {
+        self.lock().outside = outside;
     }
 
     /// What was used since the last time this was asked.
@@ -98,6 +108,15 @@ impl Isolation {
         self.lock().used.lines.push(format!("{level}: {line}"));
     }
 
+    /// Something that gets no further than this.
+    pub(super) fn sent(&self, sent: Value) {
+        self.lock().used.sent.push(sent);
+    }
+
+    pub(super) fn outside(&self) -> Outside {
+        self.lock().outside.clone()
+    }
+
     /// No more fuel is no more time.
     pub(super) fn translate(error: wasmtime::Error, limits: Limits) -> wasmtime::Error {
         match error.downcast_ref::<Trap>() {
@@ -137,7 +156,7 @@ impl HostMonotonicClock for Clock {
 mod tests {
     use super::super::{Opened, PluginEngine, Prepared};
     use super::*;
-    use crate::config::PluginLimits;
+    use crate::config::{PluginFile, PluginLimits};
     use crate::target::{LocalFile, Target};
     use crate::watch::Wake;
 
@@ -146,7 +165,7 @@ mod tests {
     fn look(isolation: &Isolation, limits: Limits) -> Result<Used, String> {
         let engine = PluginEngine::isolated(limits, None, isolation.clone()).unwrap();
         let prepared = Prepared::new(&engine, "hash", HASH)?;
-        let Opened::Detector(mut detector) = prepared.open(limits)? else {
+        let Opened::Detector(mut detector) = prepared.open(&PluginFile::default(), limits)? else {
             return Err("a handler".to_owned());
         };
         let target: Arc<dyn Target> = Arc::new(LocalFile::new("/nowhere/at/all"));

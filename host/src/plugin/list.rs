@@ -1,5 +1,6 @@
 //! Every plugin of a library, as those who list them see it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::edition::{Edition, Kind};
@@ -29,6 +30,23 @@ impl Library {
             listed
         });
         dropped_in.chain(built_in).collect()
+    }
+
+    /// The handlers that have failed so often in a row that they are not asked for a time, each
+    /// with its last fault.
+    pub fn resting_handlers(&self) -> BTreeMap<String, String> {
+        let now = self.read();
+        let dropped_in = now.dropped_in.iter();
+        let resting = dropped_in.filter_map(|(name, here)| {
+            let edition = here.edition.as_ref();
+            let account = edition
+                .filter(|it| it.kind == Kind::Handler)?
+                .health()
+                .account();
+            let rests = account.is_quarantined();
+            rests.then(|| (name.clone(), account.last.unwrap_or_default()))
+        });
+        resting.collect()
     }
 
     /// What is wrong with plugins that somebody has dropped in, one line each, with what to do.

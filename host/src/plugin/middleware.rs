@@ -83,7 +83,7 @@ impl WasmMiddleware {
                 .config_sync_plugin_middleware()
                 .call_configure(store, &self.settings)
         };
-        let configured = instance.call("configure", configure, Ok);
+        let configured = instance.call_aside("configure", configure, Ok);
         configured.map_err(Unusable::Fault)?.map_err(|found| {
             let found: Vec<Problem> = found.into_iter().map(problem).collect();
             Unusable::Problems(found)

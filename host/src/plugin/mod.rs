@@ -22,6 +22,7 @@ mod list;
 mod load;
 mod middleware;
 mod output;
+mod outside;
 mod prepared;
 mod shelf;
 mod signal;
@@ -30,8 +31,10 @@ mod waiting;
 mod watchdog;
 
 pub use engine::PluginEngine;
+pub use health::STRIKES;
 pub use inspect::{Inspected, inspect};
 pub use isolation::{Isolation, Used};
 pub use library::{Change, Changed, Library};
 pub use limits::Limits;
+pub use outside::{HttpAnswer, Outside};
 pub use prepared::{Opened, OpenedMiddleware, Prepared};

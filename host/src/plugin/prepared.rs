@@ -13,13 +13,13 @@ use super::middleware::WasmMiddleware;
 use crate::config::PluginFile;
 use crate::gateway::{MiddlewarePlugin, Unusable};
 use crate::reload::ReloadHandler;
+use crate::target::Digest;
 use crate::watch::Detector;
 
 /// A component that is compiled and linked.
 pub struct Prepared {
     name: String,
     engine: PluginEngine,
-    file: Box<PluginFile>,
     linked: Box<Linked>,
 }
 
@@ -51,30 +51,32 @@ impl OpenedMiddleware {
 }
 
 impl Prepared {
-    /// Compiles and links the component in these bytes. In isolation it has a clock and random
-    /// numbers, for there they are harmless; else it is granted nothing.
+    /// Compiles and links the component in these bytes, whatever it wants to be granted.
     ///
     /// # Errors
     /// Why it cannot be used, and the remedy.
     pub fn new(engine: &PluginEngine, name: &str, bytes: &[u8]) -> Result<Self, String> {
-        let mut file = PluginFile::default();
-        let isolated = engine.isolation().is_some();
-        (file.grants.clock, file.grants.random) = (isolated, isolated);
+        let (digest, limits) = (Digest::of(bytes), engine.limits());
         Ok(Self {
             name: name.to_owned(),
-            linked: Box::new(Linked::new(name, engine, bytes, &file, engine.limits())?),
+            linked: Box::new(Linked::unchecked(engine, bytes, digest, limits)?),
             engine: engine.clone(),
-            file: Box::new(file),
         })
     }
 
-    /// An instance with these limits.
+    /// An instance with the grants and settings of this file, and these limits. In isolation it has
+    /// a clock and random numbers besides, for there they are harmless.
     ///
     /// # Errors
-    /// When it cannot say what it is.
-    pub fn open(&self, limits: Limits) -> Result<Opened, String> {
+    /// When something is not granted, or it cannot say what it is.
+    pub fn open(&self, file: &PluginFile, limits: Limits) -> Result<Opened, String> {
+        let mut file = file.clone();
+        if self.engine.isolation().is_some() {
+            (file.grants.clock, file.grants.random) = (true, true);
+        }
+        self.linked.check("the scenario", &file.grants)?;
         let linked = Linked::clone(&self.linked);
-        let edition = Edition::of(&self.name, &self.engine, linked, &self.file, limits)?;
+        let edition = Edition::of(&self.name, &self.engine, linked, &file, limits)?;
         Ok(match edition.kind {
             Kind::Detector => Opened::Detector(Box::new(WasmDetector::new(edition))),
             Kind::Handler => Opened::Handler(Box::new(WasmHandler::new(edition))),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::json;
 use wasmtime_wasi::runtime::in_tokio;
 
 use super::bindings::granted::config_sync::plugin::signal::{self, Kind};
@@ -29,6 +30,10 @@ impl signal::Host for State {
             let to = super::output::cut(to);
             return Ok(Err(format!("`{to}` is not granted (grants.signal)")));
         };
+        if let Some(isolation) = self.isolation() {
+            isolation.sent(json!({ "signal": word(kind), "to": to }));
+            return Ok(isolation.outside().signals_fail.map_or(Ok(()), Err));
+        }
         let plugin = self.name().to_owned();
         let sent = self.on_the_hosts_time(|| match &granted {
             SignalGrant::Pidfile(path) => to_process(path, kind),
@@ -84,6 +89,17 @@ fn to_unit(unit: &str, kind: Kind) -> Result<(), String> {
         Ok(Ok(output)) => Err(super::output::cut(
             String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         )),
+    }
+}
+
+/// As scenarios and settings have it.
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Hangup => "hangup",
+        Kind::User1 => "user1",
+        Kind::User2 => "user2",
+        Kind::Interrupt => "interrupt",
+        Kind::Terminate => "terminate",
     }
 }
 

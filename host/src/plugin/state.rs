@@ -75,7 +75,7 @@ impl State {
         let lines = Lines::new(&edition.name, edition.limits.log, isolation.cloned());
         Ok(Self {
             wasi: world(&edition.grants, &lines, isolation)?,
-            http: Http::new(Arc::clone(&edition.grants)),
+            http: Http::new(Arc::clone(&edition.grants), isolation.cloned()),
             table: ResourceTable::new(),
             lines,
             deadline: Instant::now(),
@@ -230,14 +230,23 @@ fn world(
     if let Some(isolation) = isolation {
         isolation.surround(&mut wasi);
     }
+    let outside = isolation.map(Isolation::outside);
     for name in &grants.env {
-        if let Ok(value) = std::env::var(name) {
+        let value = match &outside {
+            Some(outside) => outside.variables.get(name).cloned(),
+            None => std::env::var(name).ok(),
+        };
+        if let Some(value) = value {
             wasi.env(name, value);
         }
     }
     for folder in &grants.read {
         let shown = folder.to_string_lossy();
-        wasi.preopened_dir(folder, shown.as_ref(), FsPerms::ReadOnly)
+        let place = match &outside {
+            Some(outside) => outside.place_of(folder),
+            None => folder.clone(),
+        };
+        wasi.preopened_dir(place, shown.as_ref(), FsPerms::ReadOnly)
             .map_err(|error| error.context(format!("{shown} (grants.read) cannot be opened")))?;
     }
     // A file is read on this very thread: no call may wait for anything else meanwhile.

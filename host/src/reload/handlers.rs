@@ -132,7 +132,11 @@ impl Handlers {
                 .filter_map(|handler| handler.finished(generation, ending).err())
                 .collect())
         });
-        told.await.unwrap_or_default()
+        match told.await {
+            Ok(faults) => faults,
+            Err(Refused::Fault(fault)) => vec![fault],
+            Err(Refused::Problems(_)) => Vec::new(),
+        }
     }
 
     async fn with<T: Send + 'static>(
@@ -156,4 +160,43 @@ impl Handlers {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reload::Proposal;
+
+    /// The host itself panics while it asks this one.
+    struct Panics;
+
+    impl ReloadHandler for Panics {
+        fn name(&self) -> &str {
+            "panics"
+        }
+
+        fn sections(&self) -> &[String] {
+            &[]
+        }
+
+        fn propose(&mut self, _change: &Change) -> Result<Proposal, Refused> {
+            panic!("on purpose")
+        }
+
+        fn compose(&mut self, _: &Value, _: &[Offer]) -> Result<Option<Vec<Entry>>, Refused> {
+            panic!("on purpose")
+        }
+
+        fn finished(&mut self, _generation: u64, _ending: Ending) -> Result<(), Fault> {
+            panic!("on purpose")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_after_the_swap_is_told_as_well() {
+        let handlers = Handlers::new(vec![Box::new(Panics)]);
+        let faults = handlers.finished(1, Ending::Applied).await;
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].message.contains("panicked"), "{faults:?}");
+    }
 }

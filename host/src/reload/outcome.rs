@@ -126,10 +126,10 @@ mod tests {
             stopped: vec!["web".to_owned()],
             ..Swapped::default()
         };
-        let differences = [Difference {
-            kind: DifferenceKind::Added,
-            path: "backends.new".to_owned(),
-        }];
+        let differences = [Difference::at(
+            DifferenceKind::Added,
+            "backends.new".to_owned(),
+        )];
         assert_eq!(
             applied(&swapped, &differences),
             "2 backends reloaded (+ backends.new)"

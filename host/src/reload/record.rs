@@ -1,5 +1,5 @@
-//! One attempt at a reload as plain data: what a journal keeps and people look up. Holds names
-//! and places, never a value of the configuration, so no secret. Does no I/O: whoever keeps
+//! One attempt at a reload as plain data: what a journal keeps and people look up. Of the values
+//! of the configuration it holds those that are known to be no secret. Does no I/O: whoever keeps
 //! records stands behind [`Memory`].
 
 use std::fmt;

@@ -75,11 +75,6 @@ pub(super) fn own_differences(
     sections
         .into_iter()
         .filter(|section| !claimed.contains(section))
-        .filter_map(|section| {
-            Some(Difference {
-                kind: kind(section)?,
-                path: section.clone(),
-            })
-        })
+        .filter_map(|section| Some(Difference::at(kind(section)?, section.clone())))
         .collect()
 }

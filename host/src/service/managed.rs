@@ -2,9 +2,11 @@
 //! rooms tell. Keeps no state of its own.
 
 mod deeds;
+mod on_disk;
 mod settings;
 mod status;
 mod tcp;
+mod told;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,8 +24,8 @@ use super::State;
 use crate::events::{EventBus, EventKind, timestamp};
 use crate::gateway::Gateway;
 use crate::manage::{
-    Backend, Configuration, ConnectedClient, Host, OnDisk, Place, Plugin, Refused, Reloaded,
-    Restored, SaveTo, Server, Settings, Socket, Status, Tool,
+    Attempt, Backend, Configuration, ConnectedClient, Host, OnDisk, Place, Plan, Plugin, Refused,
+    Reloaded, Restored, SaveTo, Server, Settings, Socket, Status, Tool,
 };
 use crate::memory;
 use crate::plugin::Library;
@@ -57,10 +59,12 @@ pub(super) struct Managed {
     pub(super) settings: LiveSettings,
     pub(super) library: Arc<Library>,
     pub(super) settling: watch::Receiver<Option<Instant>>,
+    pub(super) on_disk: Arc<OnDiskDigest>,
     /// Where it is served over TCP.
     pub(super) over_tcp: watch::Receiver<Option<SocketAddr>>,
 }
 
+use self::on_disk::OnDiskDigest;
 pub use settings::known_detector;
 use status::last_reload;
 pub(super) use tcp::OverTcp;
@@ -201,7 +205,7 @@ impl Host for Managed {
         &self,
         next: Option<Vec<u8>>,
         connect: bool,
-    ) -> BoxFuture<'static, Result<Value, Refused>> {
+    ) -> BoxFuture<'static, Result<Plan, Refused>> {
         self.plan_of(next, connect)
     }
 
@@ -210,8 +214,9 @@ impl Host for Managed {
     }
 
     fn status(&self) -> BoxFuture<'static, Status> {
-        let target = Arc::clone(&self.watched);
-        let digest = look(Arc::clone(&self.turns.file), move || target.digest());
+        let (target, on_disk) = (Arc::clone(&self.watched), Arc::clone(&self.on_disk));
+        let turn = Arc::clone(&self.turns.file);
+        let digest = look(turn, move || on_disk.read(target.as_ref()));
         let mut status = self.status_but_for_the_file();
         let plugins = self.library.troubles();
         async move {
@@ -256,7 +261,7 @@ impl Host for Managed {
         &self.bus
     }
 
-    fn history(&self, count: usize) -> BoxFuture<'static, Result<Vec<Value>, Refused>> {
+    fn history(&self, count: usize) -> BoxFuture<'static, Result<Vec<Attempt>, Refused>> {
         let (root, path) = (self.root.clone(), self.watched.path().to_owned());
         let turn = Arc::clone(&self.turns.memory);
         async move {
@@ -267,9 +272,12 @@ impl Host for Managed {
             let failed = |error: &dyn std::fmt::Display| Refused::Failed(error.to_string());
             let history = read.ok_or_else(|| failed(&"the disk of the state folder hangs"))?;
             let attempts = history.map_err(|error| failed(&error))?.attempts;
-            let shown = &attempts[attempts.len().saturating_sub(count)..];
-            let json: Result<Vec<_>, _> = shown.iter().map(serde_json::to_value).collect();
-            json.map_err(|error| failed(&error))
+            let older = attempts.len().saturating_sub(count);
+            Ok(attempts
+                .into_iter()
+                .skip(older)
+                .map(told::attempt)
+                .collect())
         }
         .boxed()
     }

@@ -2,6 +2,7 @@
 //! effect, and is told. Looks when the operating system says that something happened there, and
 //! every two seconds whatever it says.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::PluginSettings;
 use crate::events::{EventBus, EventKind};
-use crate::plugin::{Change, Changed, Library};
+use crate::plugin::{Change, Changed, Library, STRIKES};
 use crate::reload::{Handlers, InForce};
 use crate::watch::{Arm, Inbox, NativeEvents, Orders, Scope};
 
@@ -46,6 +47,8 @@ pub(super) struct FollowPlugins {
     pub(super) bus: EventBus,
     /// What is in force: the library was made with it.
     pub(super) settings: PluginSettings,
+    /// The handlers that rest, as far as that was told.
+    pub(super) resting: BTreeSet<String>,
 }
 
 /// The events of the folders that are watched.
@@ -63,6 +66,7 @@ impl FollowPlugins {
                 return;
             };
             ears = heard;
+            self.tell_who_rests();
             let now = Instant::now();
             let again = self.library.look_again(now).unwrap_or(now + SAFETY);
             let inbox = Arc::clone(&ears.inbox);
@@ -130,6 +134,28 @@ impl FollowPlugins {
             self.take_effect(effective.into_iter().flat_map(|it| it.sections).collect());
         }
         Some(ears)
+    }
+
+    /// Of detectors and middleware those tell who do without them.
+    fn tell_who_rests(&mut self) {
+        let resting = self.library.resting_handlers();
+        for (name, last) in &resting {
+            if self.resting.insert(name.clone()) {
+                let details = format!(
+                    "handler `{name}` has failed {STRIKES} times in a row, and is asked again ever \
+                     later; reloads that concern it fail meanwhile; the last: {last}"
+                );
+                self.bus.publish(EventKind::Degraded, details);
+            }
+        }
+        let bus = &self.bus;
+        self.resting.retain(|name| {
+            let rests = resting.contains_key(name);
+            if !rests {
+                bus.publish(EventKind::State, format!("handler `{name}` is asked again"));
+            }
+            rests
+        });
     }
 
     /// Whoever holds a plugin takes it anew.

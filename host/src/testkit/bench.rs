@@ -116,6 +116,11 @@ impl Bench {
                     if !used.lines.is_empty() {
                         answer.insert("log".to_owned(), used.lines.clone().into());
                     }
+                    let asked = step.expect.as_ref();
+                    let asked = asked.is_some_and(|it| it.answer.contains_key("sent"));
+                    if asked || !used.sent.is_empty() {
+                        answer.insert("sent".to_owned(), used.sent.clone().into());
+                    }
                     answer
                 }),
                 Err(why) => {

@@ -2,6 +2,8 @@
 //! lines of `expect` and no others, so comments stay; a scenario that would not read the same
 //! afterwards is left as it is.
 
+mod in_braces;
+
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -44,16 +46,20 @@ fn write(
 ) -> Result<(), String> {
     let by_hand = |line: usize| {
         let name = &scenario.name;
-        format!(
-            "{name}:{line}: what is expected cannot be written here; write the step without braces"
-        )
+        format!("{name}:{line}: what is expected cannot be written here; write it by hand")
     };
     let first = step.line.saturating_sub(1);
     let start = lines.get(first).ok_or_else(|| by_hand(step.line))?;
     let dash = indent(start);
     let indent_of_keys = match start[dash..].strip_prefix('-') {
-        Some(rest) if !rest.trim_start().starts_with('{') => dash + 1 + indent(rest),
-        _ => return Err(by_hand(step.line)),
+        Some(rest) if rest.trim_start().starts_with('{') => {
+            let new = in_braces(lines, step, answer);
+            let (end, text) = new.ok_or_else(|| by_hand(step.line))?;
+            lines.splice(first..end, text.lines().map(str::to_owned));
+            return Ok(());
+        }
+        Some(rest) => dash + 1 + indent(rest),
+        None => return Err(by_hand(step.line)),
     };
     let at = step.expect.as_ref().map(|expect| line_of(scenario, expect));
     let (from, to, comment) = match at {
@@ -85,6 +91,31 @@ fn write(
     }
     lines.splice(from..to, new);
     Ok(())
+}
+
+/// The step that starts with a brace, with what is expected now, and the line after it.
+fn in_braces(
+    lines: &[String],
+    step: &Step,
+    answer: &Map<String, Value>,
+) -> Option<(usize, String)> {
+    let first = step.line.checked_sub(1)?;
+    let start = lines.get(first)?;
+    let end = end_of(lines, first, indent(start) + 1);
+    let text = lines.get(first..end)?.join("\n");
+    let brace = text.find('{')?;
+    // What stands before the step is still as it was.
+    let begins: usize = lines.iter().take(first).map(|line| line.len() + 1).sum();
+    let key = step.expect.as_ref().map(|expect| expect.key.start);
+    let key = key.map(|key| key.checked_sub(begins + brace));
+    let wanted = wanted(step, answer);
+    let expect = word(step, &wanted).unwrap_or_else(|| Value::Object(wanted).to_string());
+    let (before, braces) = text.split_at(brace);
+    let braces = match key {
+        Some(key) => in_braces::written(braces, Some(key?), &expect)?,
+        None => in_braces::written(braces, None, &expect)?,
+    };
+    Some((end, format!("{before}{braces}")))
 }
 
 /// Of the answer, what the scenario asked about; where it did not ask, or something else came, what
@@ -249,8 +280,24 @@ timeline:
     }
 
     #[test]
-    fn a_step_in_braces_is_left_to_its_author() {
-        let text = "timeline:\n  - {start: , expect: changed}\n";
+    fn a_step_in_braces_stays_in_braces() {
+        let text = "timeline:\n  - {start: , expect: changed}  # first\n  - {tick: }\n  - {tick: ,\n     \
+                    expect: {note: a}}\n";
+        let scenario = Scenario::parse("a.yaml", Path::new(""), text.as_bytes()).unwrap();
+        let answer = |note: &str| Some(json!({ "verdict": "unchanged", "note": note }));
+        let run = run(&scenario, &[answer(""), answer(""), answer("b, }")]);
+        assert_eq!(
+            bless(&scenario, &run).unwrap().as_deref(),
+            Some(
+                "timeline:\n  - {start: , expect: unchanged}  # first\n  - {tick: , expect: unchanged}\n  \
+                 - {tick: ,\n     expect: {\"note\":\"b, }\"}}\n"
+            )
+        );
+    }
+
+    #[test]
+    fn what_would_not_read_the_same_is_left_to_its_author() {
+        let text = "timeline:\n  - expect: changed\n    start:\n";
         let scenario = Scenario::parse("a.yaml", Path::new(""), text.as_bytes()).unwrap();
         let answers = [Some(json!({ "verdict": "unchanged", "note": "" }))];
         let refused = bless(&scenario, &run(&scenario, &answers)).unwrap_err();

@@ -15,7 +15,7 @@ pub(super) fn lines(expected: &Map<String, Value>, answer: &Map<String, Value>) 
     let instead = !expected.keys().any(|key| answer.contains_key(key));
     let shown = answer.iter().filter(|(key, _)| match key.as_str() {
         "fault" | "message" => true,
-        "memory" | "log" => expected.contains_key(*key),
+        "memory" | "log" | "sent" => expected.contains_key(*key),
         _ => instead || expected.contains_key(*key),
     });
     let shown = shown

@@ -17,6 +17,7 @@
 //! ```
 
 mod bench;
+mod beyond;
 mod bless;
 mod calls;
 mod difference;

@@ -6,17 +6,20 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
+use super::beyond::Beyond;
 use super::calls;
 use super::scenario::{Action, Expect, Offered, Scenario, Step};
 use super::words;
-use crate::config::{MapReader, PluginLimits, Problems, Value, read_with};
+use crate::config::{
+    MapReader, PluginFile, PluginLimits, Problems, Value, plugin_grants, plugin_settings, read_with,
+};
 use crate::reload::Ending;
 
 /// Between two steps, where the scenario does not say.
 const STEP: f64 = 1.0;
 
 /// Every step that there is.
-pub(super) const ACTIONS: [&str; 29] = [
+pub(super) const ACTIONS: [&str; 30] = [
     "write",
     "grow",
     "torn_write",
@@ -37,6 +40,7 @@ pub(super) const ACTIONS: [&str; 29] = [
     "tick",
     "events",
     "overflow",
+    "outside",
     "restart",
     "swap",
     "forget",
@@ -79,6 +83,13 @@ fn scenario(map: &mut MapReader<'_>, folder: &Path) -> Scenario {
         None => None,
     };
     let limits = map.get("limits").and_then(|it| it.map()).map(limits);
+    let file = PluginFile {
+        grants: plugin_grants(map),
+        settings: plugin_settings(map),
+        limits: limits.unwrap_or_default(),
+        sha256: None,
+    };
+    let beyond = Beyond::at_the_beginning(map);
     let steps = map.require(
         "timeline",
         "a list of what happens, one step after the other",
@@ -95,7 +106,8 @@ fn scenario(map: &mut MapReader<'_>, folder: &Path) -> Scenario {
         summary: summary.unwrap_or_default().to_owned(),
         folder: folder.to_owned(),
         text: String::new(),
-        limits: limits.unwrap_or_default(),
+        file,
+        beyond,
         content,
         steps,
     }
@@ -188,6 +200,7 @@ fn action(name: &'static str, value: &Value<'_>, map: &mut MapReader<'_>) -> Opt
             let (call, reply) = calls::response(value)?;
             Action::Response(call, reply)
         }
+        "outside" => Action::Beyond(Beyond::later(value)?),
         "restart" => Action::Restart,
         "forget" => Action::Forget,
         "swap" => Action::Swap(PathBuf::from(value.written_text()?)),

@@ -131,6 +131,9 @@ fn show(text: &mut String, step: &Played) {
     for line in &step.used.lines {
         let _ = writeln!(text, "           log {}", line.escape_debug());
     }
+    for sent in &step.used.sent {
+        let _ = writeln!(text, "           sent {sent}");
+    }
 }
 
 fn used(step: &Played) -> String {
@@ -172,6 +175,7 @@ fn step_json(step: &Played) -> Value {
         "memory": step.used.memory,
         "calls": step.used.calls,
         "log": step.used.lines,
+        "sent": step.used.sent,
     })
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::beyond::Beyond;
 use super::calls::{Call, Reply};
 use super::happening::Happening;
-use crate::config::PluginLimits;
+use crate::config::PluginFile;
 use crate::reload::Ending;
 use crate::watch::Wake;
 
@@ -23,7 +24,9 @@ pub struct Scenario {
     /// Where paths in it start.
     pub(super) folder: PathBuf,
     pub(super) text: String,
-    pub(super) limits: PluginLimits,
+    /// What would stand beside the component.
+    pub(super) file: PluginFile,
+    pub(super) beyond: Beyond,
     /// The content of the file at the beginning; none, if there is no file.
     pub(super) content: Option<Vec<u8>>,
     pub(super) steps: Vec<Step>,
@@ -58,6 +61,8 @@ pub(super) enum Action {
     Request(Call),
     /// And about what came back.
     Response(Call, Reply),
+    /// To what lies beyond it.
+    Beyond(Beyond),
     /// A fresh instance of the same component.
     Restart,
     /// Another component in its place, its memory kept.
@@ -110,7 +115,7 @@ impl Action {
             Self::Happens(_) | Self::Look(..) | Self::Forget => Some(Role::Detector),
             Self::Propose(_) | Self::Compose(..) | Self::Finished(_) => Some(Role::Handler),
             Self::Configure(_) | Self::Request(_) | Self::Response(..) => Some(Role::Middleware),
-            Self::Restart | Self::Swap(_) => None,
+            Self::Beyond(_) | Self::Restart | Self::Swap(_) => None,
         }
     }
 
@@ -118,7 +123,9 @@ impl Action {
     /// nothing, where there is no answer.
     pub(super) fn answers(&self) -> &'static [&'static str] {
         match self {
-            Self::Look(..) => &["verdict", "note", "memory", "fault", "message", "log"],
+            Self::Look(..) => &[
+                "verdict", "note", "memory", "fault", "message", "log", "sent",
+            ],
             Self::Propose(_) => &[
                 "answer",
                 "wanted",
@@ -127,14 +134,19 @@ impl Action {
                 "fault",
                 "message",
                 "log",
+                "sent",
             ],
-            Self::Compose(..) => &["answer", "catalog", "problems", "fault", "message", "log"],
-            Self::Finished(_) => &["answer", "fault", "message", "log"],
-            Self::Configure(_) => &["answer", "problems", "fault", "message", "log"],
+            Self::Compose(..) => &[
+                "answer", "catalog", "problems", "fault", "message", "log", "sent",
+            ],
+            Self::Finished(_) => &["answer", "fault", "message", "log", "sent"],
+            Self::Configure(_) => &["answer", "problems", "fault", "message", "log", "sent"],
             Self::Request(_) | Self::Response(..) => &[
-                "answer", "params", "result", "refuse", "fault", "message", "log",
+                "answer", "params", "result", "refuse", "fault", "message", "log", "sent",
             ],
-            Self::Happens(_) | Self::Restart | Self::Swap(_) | Self::Forget => &[],
+            Self::Happens(_) | Self::Beyond(_) | Self::Restart | Self::Swap(_) | Self::Forget => {
+                &[]
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::beyond::Surroundings;
 use super::file::{START, VirtualFile};
 use super::middleware;
 use super::scenario::{Action, Offered, Role, Scenario, Step};
@@ -26,6 +27,7 @@ pub(super) struct Session<'a> {
     prepare: &'a dyn Fn(&std::path::Path) -> Result<Prepared, String>,
     scenario: &'a Scenario,
     limits: Limits,
+    surroundings: Surroundings,
     plugin: Plugin<'a>,
     opened: Opened,
     file: Arc<VirtualFile>,
@@ -61,13 +63,16 @@ impl<'a> Session<'a> {
         scenario: &'a Scenario,
     ) -> Result<Self, String> {
         isolation.set_time(START);
-        let limits = scenario.limits.into();
+        let file = &scenario.file;
+        let limits = file.limits.into();
+        let surroundings = Surroundings::new(isolation, &scenario.beyond, &file.grants)?;
         Ok(Self {
             isolation,
             prepare,
             scenario,
             limits,
-            opened: plugin.open(limits)?,
+            surroundings,
+            opened: plugin.open(file, limits)?,
             plugin: Plugin::First(plugin),
             file: Arc::new(VirtualFile::new(scenario.content.clone())),
             memory: None,
@@ -94,6 +99,9 @@ impl<'a> Session<'a> {
         }
         match (&step.action, &mut self.opened) {
             (Action::Happens(happening), _) => self.file.happen(happening),
+            (Action::Beyond(beyond), _) => {
+                self.surroundings.become_like(self.isolation, beyond)?;
+            }
             (Action::Restart, _) => self.open()?,
             (Action::Swap(path), _) => {
                 self.plugin = Plugin::Swapped((self.prepare)(&self.scenario.folder.join(path))?);
@@ -161,7 +169,8 @@ impl<'a> Session<'a> {
 
     /// A fresh instance.
     fn open(&mut self) -> Result<(), String> {
-        self.opened = self.plugin.get().open(self.limits)?;
+        let plugin = self.plugin.get();
+        self.opened = plugin.open(&self.scenario.file, self.limits)?;
         self.configured = None;
         Ok(())
     }

@@ -76,7 +76,11 @@ pub(super) fn check_answer(value: &Value<'_>, word: &str, action: &Action) -> Op
         Action::Configure(_) => &["ready", "problems"],
         Action::Request(_) => &["pass", "change", "answer", "refuse", ASLEEP],
         Action::Response(..) => &["pass", "change", "refuse", ASLEEP],
-        Action::Happens(_) | Action::Restart | Action::Swap(_) | Action::Forget => &[],
+        Action::Happens(_)
+        | Action::Beyond(_)
+        | Action::Restart
+        | Action::Swap(_)
+        | Action::Forget => &[],
     };
     if known.contains(&word) {
         return Some(());

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::message::{Heard, Order};
+use super::message::{Ask, Heard, Order};
 use super::state::reloaded;
 use crate::events::{EventKind, SyncEvent};
 use crate::manage::{
@@ -32,13 +32,21 @@ const ATTEMPTS: usize = 500;
 pub(super) struct Link {
     place: Place,
     heard: mpsc::Sender<Heard>,
-    orders: mpsc::Receiver<Order>,
+    asked: mpsc::Receiver<Ask>,
     /// After this event there is news.
     last_id: Option<String>,
 }
 
 /// Nobody listens any more.
 struct Deaf;
+
+/// Why a host is left.
+enum Left {
+    /// It is gone, for this reason.
+    Lost(String),
+    /// Another one is wanted: of this file, found there.
+    Turned(String, Place),
+}
 
 #[derive(Deserialize)]
 struct Kept {
@@ -57,12 +65,12 @@ impl Link {
     pub(super) fn new(
         place: Place,
         heard: mpsc::Sender<Heard>,
-        orders: mpsc::Receiver<Order>,
+        asked: mpsc::Receiver<Ask>,
     ) -> Self {
         Self {
             place,
             heard,
-            orders,
+            asked,
             last_id: None,
         }
     }
@@ -70,59 +78,68 @@ impl Link {
     /// Links until nobody listens any more.
     pub(super) async fn run(mut self) {
         let mut why = None;
-        loop {
-            let lost = match Client::find(&self.place).await {
-                Ok(client) => match self.attached(&client).await {
-                    Ok(lost) => lost,
-                    Err(Deaf) => return,
-                },
-                Err(error) => error.to_string(),
-            };
-            // Said once, not each second.
-            if why.as_ref() != Some(&lost) {
-                why = Some(lost.clone());
-                if self.tell(Heard::Lost(lost)).await.is_err() {
-                    return;
-                }
-            }
-            if self.alone().await.is_err() {
-                return;
-            }
-        }
+        while self.once(&mut why).await.is_ok() {}
     }
 
-    /// Waits a moment; whoever orders something is told that nobody obeys.
-    async fn alone(&mut self) -> Result<(), Deaf> {
+    /// Until a host is left, and a moment more where none is there.
+    async fn once(&mut self, why: &mut Option<String>) -> Result<(), Deaf> {
+        let left = match Client::find(&self.place).await {
+            Ok(client) => self.attached(&client).await?,
+            Err(error) => Left::Lost(error.to_string()),
+        };
+        let turned = match left {
+            Left::Turned(file, place) => Some((file, place)),
+            Left::Lost(lost) => {
+                // Said once, not each second.
+                if why.as_ref() != Some(&lost) {
+                    *why = Some(lost.clone());
+                    self.tell(Heard::Lost(lost)).await?;
+                }
+                self.alone().await?
+            }
+        };
+        if let Some((file, place)) = turned {
+            (self.place, self.last_id, *why) = (place, None, None);
+            self.tell(Heard::Turned(file)).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits a moment; whoever orders something is told that nobody obeys. Says where to turn to,
+    /// if that was ordered.
+    async fn alone(&mut self) -> Result<Option<(String, Place)>, Deaf> {
         let moment = sleep(AGAIN);
         tokio::pin!(moment);
         loop {
             tokio::select! {
-                () = &mut moment => return Ok(()),
-                order = self.orders.recv() => {
-                    let order = order.ok_or(Deaf)?;
-                    let why = "no host runs; this can be ordered once there is one".to_owned();
-                    self.tell(Heard::Answered(order, Err(why))).await?;
-                }
+                () = &mut moment => return Ok(None),
+                asked = self.asked.recv() => match asked.ok_or(Deaf)? {
+                    Ask::Turn(file, place) => return Ok(Some((file, place))),
+                    Ask::Order(order) => {
+                        let why = "no host runs; this can be ordered once there is one".to_owned();
+                        self.tell(Heard::Answered(order, Err(why))).await?;
+                    }
+                },
             }
         }
     }
 
     /// With a host, until it is gone; says why it is.
-    async fn attached(&mut self, client: &Client) -> Result<String, Deaf> {
+    async fn attached(&mut self, client: &Client) -> Result<Left, Deaf> {
         let mut following = match self.begin(client).await? {
             Ok(following) => following,
-            Err(error) => return Ok(error.to_string()),
+            Err(error) => return Ok(Left::Lost(error.to_string())),
         };
         let poke = Notify::new();
         let heard = self.heard.clone();
-        let lost = tokio::select! {
-            lost = follow(&mut following, &heard, &poke) => lost,
-            lost = look(client, &heard) => lost,
-            lost = ask(client, &heard, &poke) => lost,
-            deaf = obey(client, &heard, &mut self.orders, &poke) => Err(deaf),
+        let left = tokio::select! {
+            lost = follow(&mut following, &heard, &poke) => lost.map(Left::Lost),
+            lost = look(client, &heard) => lost.map(Left::Lost),
+            lost = ask(client, &heard, &poke) => lost.map(Left::Lost),
+            turned = obey(client, &heard, &mut self.asked, &poke) => turned,
         };
         self.last_id = following.last_id().map(str::to_owned);
-        lost
+        left
     }
 
     /// What it has told so far, then whatever follows.
@@ -222,28 +239,27 @@ async fn got<T: DeserializeOwned>(
     }
 }
 
-/// Passes orders on, as they come; a reload that takes long holds none of them up.
+/// Passes orders on, as they come; a reload that takes long holds none of them up. Comes back when
+/// the host of another file is wanted.
 async fn obey(
     client: &Client,
     heard: &mpsc::Sender<Heard>,
-    orders: &mut mpsc::Receiver<Order>,
+    asked: &mut mpsc::Receiver<Ask>,
     poke: &Notify,
-) -> Deaf {
+) -> Result<Left, Deaf> {
     let mut under_way = FuturesUnordered::new();
     loop {
         tokio::select! {
-            order = orders.recv() => match order {
-                Some(order) => under_way.push(async {
+            asked = asked.recv() => match asked.ok_or(Deaf)? {
+                Ask::Turn(file, place) => return Ok(Left::Turned(file, place)),
+                Ask::Order(order) => under_way.push(async {
                     let answer = pass_on(client, &order).await;
                     (order, answer)
                 }),
-                None => return Deaf,
             },
             Some((order, answer)) = under_way.next() => {
                 poke.notify_one();
-                if heard.send(Heard::Answered(order, answer)).await.is_err() {
-                    return Deaf;
-                }
+                heard.send(Heard::Answered(order, answer)).await.map_err(|_| Deaf)?;
             }
         }
     }

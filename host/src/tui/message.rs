@@ -3,13 +3,14 @@
 
 use serde_json::{Map, Value};
 
-use super::state::Attempt;
 use crate::events::SyncEvent;
-use crate::manage::{Plugin, SaveTo, Settings, Status, Told, Tool};
+use crate::manage::{Attempt, Place, Plugin, SaveTo, Settings, Status, Told, Tool};
 
 /// What is heard of the host.
 #[derive(Debug)]
 pub(super) enum Heard {
+    /// What follows is of the host of another file, this one.
+    Turned(String),
     /// There is one; all that follows is of it.
     Attached,
     /// There is none, or none any more, for this reason.
@@ -54,11 +55,22 @@ pub(super) enum Order {
     Restore(u64),
 }
 
+/// What the link is asked for.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// To tell the host this.
+    Order(Order),
+    /// To leave it, and to turn to the host of this file, which is found there.
+    Turn(String, Place),
+}
+
 /// What the state wants done in the world.
 #[derive(Debug, PartialEq)]
 pub(super) enum Effect {
     /// Tell the host.
     Order(Order),
+    /// Show the host of this file.
+    Turn(String),
     /// Into the clipboard of the terminal.
     Copy(String),
     /// Into a new file.

@@ -12,7 +12,7 @@ mod motor;
 mod state;
 mod terminal;
 
-pub use motor::{Options, run};
+pub use motor::{Options, PlaceOf, run};
 
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::draw::{Drawn, Palette, draw};
 use super::link::Link;
-use super::message::{Effect, Heard, Order};
+use super::message::{Ask, Effect, Heard};
 use super::state::{Now, State, Tone};
 use super::terminal::{self, Screen, Taken};
 use crate::manage::Place;
@@ -35,11 +35,15 @@ const ORDERS: usize = 16;
 /// Between two looks at the clock.
 const TICK: Duration = Duration::from_millis(200);
 
+/// Where the host of a file would be; the error says why that cannot be told.
+pub type PlaceOf = Box<dyn Fn(&str) -> Result<Place, String> + Send>;
+
 /// With what the UI begins.
-#[derive(Debug)]
 pub struct Options {
     /// Where the host is found.
     pub place: Place,
+    /// Where that of another file would be.
+    pub place_of: PlaceOf,
     /// The host runs in this process and ends with the UI: a question comes first, if clients are
     /// connected.
     pub owns_host: bool,
@@ -51,20 +55,24 @@ pub struct Options {
 /// # Errors
 /// When there is no terminal, or it fails.
 pub async fn run(options: Options) -> io::Result<()> {
-    let Options { place, owns_host } = options;
+    let Options {
+        place,
+        place_of,
+        owns_host,
+    } = options;
     let palette = match std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty()) {
         true => Palette::Plain,
         false => Palette::Sixteen,
     };
     let (heard, hears) = mpsc::channel(WAITING);
-    let (orders, obeyed) = mpsc::channel(ORDERS);
+    let (asks, asked) = mpsc::channel(ORDERS);
     // Before the terminal is taken, so that no signal finds it taken and nobody listening.
     let sleeps = signal(SignalKind::from_raw(Signal::SIGTSTP as i32))?;
     let continued = signal(SignalKind::from_raw(Signal::SIGCONT as i32))?;
     let (_taken, screen) = Taken::take()?;
-    let mut motor = Motor::new(screen, State::new(owns_host), palette, orders);
-    let link = Link::new(place, heard, obeyed).run();
-    let turn = motor.turn_in_terminal(hears, sleeps, continued);
+    let mut motor = Motor::new(screen, State::new(owns_host), palette, asks);
+    let link = Link::new(place, heard, asked).run();
+    let turn = motor.turn_in_terminal(hears, sleeps, continued, place_of);
     tokio::select! {
         // The link ends when the motor does; it is dropped with it.
         ended = turn => ended,
@@ -77,7 +85,7 @@ pub(super) struct Motor<B: Backend> {
     terminal: Terminal<B>,
     pub(super) state: State,
     palette: Palette,
-    orders: mpsc::Sender<Order>,
+    asks: mpsc::Sender<Ask>,
     drawn: Drawn,
     began: Instant,
     last: Option<Instant>,
@@ -91,6 +99,7 @@ impl Motor<ratatui::backend::CrosstermBackend<io::Stdout>> {
         mut hears: mpsc::Receiver<Heard>,
         mut sleeps: tokio::signal::unix::Signal,
         mut continued: tokio::signal::unix::Signal,
+        place_of: PlaceOf,
     ) -> io::Result<()> {
         let mut keys = EventStream::new();
         loop {
@@ -106,6 +115,10 @@ impl Motor<ratatui::backend::CrosstermBackend<io::Stdout>> {
             match effect {
                 Effect::Suspend => terminal::sleep()?,
                 Effect::Copy(text) => terminal::copy(&text)?,
+                Effect::Turn(file) => match place_of(&file) {
+                    Ok(place) => self.ask(Ask::Turn(file, place)),
+                    Err(why) => self.state.note(Tone::Bad, why),
+                },
                 _ => return Ok(()),
             }
         }
@@ -121,13 +134,13 @@ impl<B: Backend> Motor<B> {
         terminal: Terminal<B>,
         state: State,
         palette: Palette,
-        orders: mpsc::Sender<Order>,
+        asks: mpsc::Sender<Ask>,
     ) -> Self {
         Self {
             terminal,
             state,
             palette,
-            orders,
+            asks,
             drawn: Drawn::default(),
             began: Instant::now(),
             last: None,
@@ -158,7 +171,7 @@ impl<B: Backend> Motor<B> {
                     let Some(key) = key else { return Ok(Effect::End) };
                     if let Some(effect) = self.take(&key?) {
                         match effect {
-                            Effect::Order(order) => self.order(order),
+                            Effect::Order(order) => self.ask(Ask::Order(order)),
                             Effect::Export { path, text } => self.export(&path, &text),
                             other => return Ok(other),
                         }
@@ -225,8 +238,8 @@ impl<B: Backend> Motor<B> {
         }
     }
 
-    fn order(&mut self, order: Order) {
-        if self.orders.try_send(order).is_err() {
+    fn ask(&mut self, ask: Ask) {
+        if self.asks.try_send(ask).is_err() {
             let text = "the host is still busy with what was ordered before";
             self.state.note(Tone::Warn, text);
         }

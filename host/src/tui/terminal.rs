@@ -115,3 +115,64 @@ pub(super) fn continued(screen: &mut Screen) -> io::Result<()> {
 pub(super) fn copy(text: &str) -> io::Result<()> {
     execute!(stdout(), CopyToClipboard::to_clipboard_from(text))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+
+    use nix::pty::{Winsize, openpty};
+    use nix::sys::termios::{LocalFlags, tcgetattr};
+
+    use super::*;
+
+    /// This process is the one that panics.
+    const INSIDE: &str = "CONFIG_SYNC_TEST_PANICS";
+    const SAID: &str = "what the panic says";
+    const NAME: &str = "tui::terminal::tests::what_a_panic_says_is_read_on_a_terminal_as_it_was";
+
+    #[test]
+    fn what_a_panic_says_is_read_on_a_terminal_as_it_was() {
+        if std::env::var_os(INSIDE).is_some() {
+            let (_taken, _screen) = Taken::take().unwrap();
+            panic!("{SAID}");
+        }
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: 80,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let pty = openpty(&size, None).unwrap();
+        let before = tcgetattr(&pty.slave).unwrap();
+        let end = || Stdio::from(pty.slave.try_clone().unwrap());
+        let ended = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", NAME, "--nocapture"])
+            .env(INSIDE, "1")
+            .env_remove("RUST_BACKTRACE")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .status()
+            .unwrap();
+        assert!(!ended.success());
+        let after = tcgetattr(&pty.slave).unwrap();
+        drop(pty.slave);
+        let mut text = Vec::new();
+        // At the end of a terminal there is an error, not an end.
+        let _ = File::from(pty.master).read_to_end(&mut text);
+        let text = String::from_utf8_lossy(&text);
+        let place = |what: &str| {
+            text.find(what)
+                .unwrap_or_else(|| panic!("{what:?}: {text:?}"))
+        };
+        let (entered, left) = (place("\u{1b}[?1049h"), place("\u{1b}[?1049l"));
+        let said = place(&format!("{SAID}\r\n"));
+        assert!(entered < left && left < said, "{text:?}");
+        assert_eq!(text.matches("\u{1b}[?1049l").count(), 1, "{text:?}");
+        assert_eq!(after.local_flags, before.local_flags);
+        let lines = LocalFlags::ICANON | LocalFlags::ECHO;
+        assert!(after.local_flags.contains(lines));
+    }
+}

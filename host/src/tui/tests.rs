@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::draw::Palette;
 use super::link::Link;
-use super::message::{Effect, Heard, Order};
+use super::message::{Ask, Effect, Heard, Order};
 use super::motor::Motor;
 use super::state::{Row, Screen, State};
 use crate::events::{EventKind, KEPT};
@@ -23,7 +23,7 @@ fn key(code: KeyCode) -> io::Result<Event> {
     Ok(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
 }
 
-fn motor() -> (Motor<TestBackend>, mpsc::Receiver<Order>) {
+fn motor() -> (Motor<TestBackend>, mpsc::Receiver<Ask>) {
     let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let (orders, obeyed) = mpsc::channel(1);
     (
@@ -128,7 +128,7 @@ async fn what_is_kept_comes_first_and_a_host_that_ends_is_told_of() {
     }
     assert_eq!((state.log.held(), state.log.missed()), (KEPT + 1, 7));
     assert_eq!((state.history.len(), state.tools.len()), (500, 1));
-    orders.send(Order::Pause).await.unwrap();
+    orders.send(Ask::Order(Order::Pause)).await.unwrap();
     while state.notice.is_none() {
         state.hear(hears.recv().await.unwrap());
     }
@@ -139,11 +139,45 @@ async fn what_is_kept_comes_first_and_a_host_that_ends_is_told_of() {
     }
     // Whoever orders something now is answered, too.
     state.notice = None;
-    orders.send(Order::Reload).await.unwrap();
+    orders.send(Ask::Order(Order::Reload)).await.unwrap();
     while state.notice.is_none() {
         state.hear(hears.recv().await.unwrap());
     }
     assert!(state.notice.as_ref().unwrap().text.contains("no host runs"));
     drop(hears);
     link.await.unwrap();
+}
+
+#[tokio::test]
+async fn another_file_has_another_host_and_nothing_of_the_first_one_is_left() {
+    let (one, other) = (Stage::open(), Stage::open());
+    one.host.bus.publish(EventKind::State, "of the first");
+    other.host.bus.publish(EventKind::State, "of the second");
+    let (heard, mut hears) = mpsc::channel(16);
+    let (asks, asked) = mpsc::channel(1);
+    let link = tokio::spawn(Link::new(one.place.clone(), heard, asked).run());
+    let mut state = State::new(false);
+    while state.log.held() == 0 || state.known.status.is_none() {
+        state.hear(hears.recv().await.unwrap());
+    }
+    let turn = |stage: &Stage| Ask::Turn("that.yaml".to_owned(), stage.place.clone());
+    asks.send(turn(&other)).await.unwrap();
+    let told = |state: &State, details: &str| {
+        let event = state.log.event(0);
+        event.is_some_and(|it| it.details == details)
+    };
+    while !told(&state, "of the second") {
+        state.hear(hears.recv().await.unwrap());
+    }
+    assert_eq!(state.log.held(), 1);
+    // Also from where no host is.
+    other.stop().await;
+    while state.known.attached {
+        state.hear(hears.recv().await.unwrap());
+    }
+    asks.send(turn(&one)).await.unwrap();
+    while !told(&state, "of the first") {
+        state.hear(hears.recv().await.unwrap());
+    }
+    link.abort();
 }

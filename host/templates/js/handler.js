@@ -1,7 +1,7 @@
 // Reads the section `{{section}}` of the configuration, and refuses what is wrong in it before
 // anything is built.
 
-import { log } from 'config-sync:plugin/log@0.1.0';
+import { log } from 'config-sync:plugin/log@{{contract}}';
 
 const SECTION = '{{section}}';
 

@@ -16,8 +16,8 @@ pub mod handler {
         path: "../../wit",
         world: "reload-handler-plugin",
         with: {
-            "config-sync:plugin/log@0.1.0": super::detector::config_sync::plugin::log,
-            "config-sync:plugin/types@0.1.0": super::detector::config_sync::plugin::types,
+            "config-sync:plugin/log@0.1.1": super::detector::config_sync::plugin::log,
+            "config-sync:plugin/types@0.1.1": super::detector::config_sync::plugin::types,
         },
         additional_derives: [PartialEq, Eq, Hash],
         pub_export_macro: true,
@@ -30,8 +30,8 @@ pub mod middleware {
         path: "../../wit",
         world: "middleware-plugin",
         with: {
-            "config-sync:plugin/log@0.1.0": super::detector::config_sync::plugin::log,
-            "config-sync:plugin/types@0.1.0": super::detector::config_sync::plugin::types,
+            "config-sync:plugin/log@0.1.1": super::detector::config_sync::plugin::log,
+            "config-sync:plugin/types@0.1.1": super::detector::config_sync::plugin::types,
         },
         additional_derives: [PartialEq, Eq, Hash],
         pub_export_macro: true,

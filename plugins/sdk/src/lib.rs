@@ -60,6 +60,7 @@ pub mod log;
 mod middleware;
 pub mod packed;
 pub mod testing;
+mod words;
 
 pub use bindings::detector::config_sync::plugin::types::{
     FileError, FileEvent, FileKind, FileStat, Problem, Severity, Timestamp, Wake,

@@ -1,5 +1,6 @@
 //! The built host, in a folder of its own, with its events.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -44,7 +45,7 @@ pub(crate) struct Home {
     /// What the log has.
     filter: &'static str,
     /// What the next host finds in its environment beside.
-    variables: Vec<(&'static str, PathBuf)>,
+    variables: Vec<(&'static str, OsString)>,
     /// Where its socket is.
     runtime: TempDir,
     /// Where the state is, unless somebody else said where.
@@ -109,8 +110,8 @@ impl Home {
     }
 
     /// The next host finds this in its environment.
-    pub(crate) fn with_variable(mut self, name: &'static str, value: &Path) -> Self {
-        self.variables.push((name, value.to_owned()));
+    pub(crate) fn with_variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name, value.into()));
         self
     }
 
@@ -396,6 +397,20 @@ impl Host {
     }
 
     /// The processes that it has started and not yet ended.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Bytes of memory that it had at most; `None` where nobody tells.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id)).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+        Some(kib * 1024)
+    }
+
     pub(crate) fn children(&self) -> Vec<Process> {
         processes::children(self.id)
     }

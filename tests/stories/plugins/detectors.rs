@@ -145,32 +145,6 @@ async fn a_detector_that_says_what_comes_to_its_mind_loses_no_edit() {
     finds_it_all_the_same("lie-random").await;
 }
 
-#[tokio::test]
-async fn a_detector_that_cannot_begin_is_refused_with_the_reason() {
-    for (sin, fault) in [
-        ("trap", "trapped in `describe`"),
-        ("loop", "ran past its deadline in `describe`"),
-        (
-            "memory",
-            "asked for more memory than its limit in `describe`",
-        ),
-    ] {
-        let yaml = format!(
-            "grants: {{clock: true}}\nsettings: {{describe: {sin}}}\nlimits: {{time: 0.5}}\n"
-        );
-        let component = fs::read(DETECTOR).unwrap();
-        let folder = dropped_in(&[
-            ("hostile.yaml", yaml.as_bytes()),
-            ("hostile.wasm", &component),
-        ]);
-        let mut host = Host::start_in(folder, &text("mtime", "echo", LONG, "")).await;
-        let told = host.events();
-        let told = told.iter().find(|it| is_error(it)).unwrap();
-        assert!(told.message.contains(fault), "{sin}: {told:?}");
-        host.apply(&text("mtime", "add", LONG, "")).await;
-    }
-}
-
 /// How many lines of the log a plugin has made.
 fn lines_of_plugins(host: &Host) -> usize {
     let log = host.log();

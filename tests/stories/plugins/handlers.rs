@@ -9,12 +9,17 @@ use crate::harness::{Client, Host, until};
 const HANDLER: &str = env!("HOSTILE_HANDLER");
 
 /// What handlers do in `propose` and in `compose`, and what is told of it.
-const SINS: [(&str, &str, &str); 11] = [
+const SINS: [(&str, &str, &str); 12] = [
     ("trap", "plugin `hostile` trapped in", LONG),
     ("recursion", "plugin `hostile` trapped in", LONG),
     ("exit", "plugin `hostile` trapped in", LONG),
     (
         "memory",
+        "plugin `hostile` asked for more memory than its limit in",
+        LONG,
+    ),
+    (
+        "hoard",
         "plugin `hostile` asked for more memory than its limit in",
         LONG,
     ),
@@ -158,4 +163,25 @@ async fn a_difference_that_nobody_can_read_is_cut_short() {
     let command = "hostile: {in: propose, sin: answer}\n";
     let told = host.settle(text("hash", "add", LONG, command)).await;
     assert!(told.message.len() < READABLE, "{}", told.message.len());
+}
+
+/// Its instance is kept from one reload to the next, as long as nothing goes wrong.
+#[tokio::test]
+async fn a_handler_that_traps_in_the_third_call_fails_that_reload_and_no_other() {
+    let with = |tools: &str| {
+        let command = "hostile: {in: propose, sin: third}\n";
+        text("hash", tools, LONG, command)
+    };
+    let mut host = Host::start_in(hostile(HANDLER), &text("hash", "echo", LONG, "")).await;
+    host.apply(&with("add")).await;
+    host.apply(&with("echo")).await;
+    let failed = host.settle(with("whoami")).await;
+    assert!(
+        failed
+            .message
+            .contains("plugin `hostile` trapped in `propose`"),
+        "{failed:?}"
+    );
+    // A fresh one counts anew, and what failed is tried again by itself.
+    assert_eq!(host.outcome(with("whoami")).await.kind, "changed");
 }

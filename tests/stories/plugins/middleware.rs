@@ -9,11 +9,13 @@ use crate::harness::{Client, Host};
 const MIDDLEWARE: &str = env!("HOSTILE_MIDDLEWARE");
 
 /// What a middleware does on the way there or back, and what is told of it.
-const SINS: [(&str, &str, &str); 12] = [
+const SINS: [(&str, &str, &str); 14] = [
     ("trap", "trapped", LONG),
     ("recursion", "trapped", LONG),
     ("exit", "trapped", LONG),
     ("memory", "asked for more memory than its limit", LONG),
+    ("hoard", "asked for more memory than its limit", LONG),
+    ("flood", "said more than its limit", LONG),
     ("sleep", "ran past its deadline", LONG),
     ("refuse", "refused", LONG),
     ("rant", "refused", LONG),
@@ -226,5 +228,22 @@ async fn a_middleware_with_the_name_of_one_of_the_host_s_own_is_refused() {
         told.message
             .contains("the host has a middleware `audit` of its own")
     );
+    assert!(host.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_middleware_that_traps_in_the_third_call_refuses_that_call_and_no_other() {
+    let host = Host::start_in(hostile(MIDDLEWARE), &with("hostile", LONG)).await;
+    let client = Client::connect(host.url()).await;
+    for round in 0..3 {
+        for call in 1..=3 {
+            let third = json!({"text": "x", "in": "request", "sin": "third"});
+            let passed = client.call("echo", third).await.is_ok();
+            assert_eq!(passed, call < 3, "round {round}, call {call}");
+        }
+    }
+    // What happens again is not told again.
+    assert_eq!(errors(&host), 1);
+    assert!(host.events().iter().all(|it| it.kind != "degraded"));
     assert!(host.stop().await.success());
 }

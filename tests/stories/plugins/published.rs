@@ -4,8 +4,13 @@
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::{LONG, dropped_in, errors, text};
-use crate::harness::Host;
+use crate::harness::{Client, Host};
+
+/// What stands beside the handler.
+const CLAIMS: &[u8] = b"grants: {signal: [/run/nobody.pid]}\nsettings: {refuse: \"no\"}\n";
 
 /// Every folder of `tests/published`.
 fn versions() -> Vec<PathBuf> {
@@ -21,14 +26,31 @@ async fn components_of_every_published_version_go_on_working() {
     for version in versions() {
         let read = |name: &str| fs::read(version.join(name)).unwrap();
         let (detector, handler) = (read("detector.wasm"), read("handler.wasm"));
-        let folder = dropped_in(&[("old.wasm", &detector), ("claims.wasm", &handler)]);
-        let with = |tools, word| text("old", tools, LONG, &format!("published: {word}\n"));
+        let folder = dropped_in(&[
+            ("old.wasm", &detector),
+            ("claims.wasm", &handler),
+            ("claims.yaml", CLAIMS),
+        ]);
+        // There was none in 0.1.0.
+        let middleware = fs::read(version.join("middleware.wasm")).ok();
+        let mut rest = String::new();
+        if let Some(middleware) = &middleware {
+            fs::write(folder.path().join("plugins/answers.wasm"), middleware).unwrap();
+            rest = "middleware: [{answers: {answer: add}}]\n".to_owned();
+        }
+        let with = |tools, word| text("old", tools, LONG, &format!("{rest}published: {word}\n"));
         let mut host = Host::start_in(folder, &with("echo", "yes")).await;
         host.apply(&with("add", "yes")).await;
         let refused = host.settle(with("echo", "no")).await;
         assert!(refused.message.contains("no, as of "), "{refused:?}");
         host.apply(&with("echo", "yes, please")).await;
         assert_eq!(errors(&host), 1, "{}", version.display());
+        if middleware.is_some() {
+            host.apply(&with("add", "yes")).await;
+            let client = Client::connect(host.url()).await;
+            let answer = client.call("add", json!({"a": 1, "b": 2})).await.unwrap();
+            assert!(answer.contains("as of "), "{answer}");
+        }
     }
 }
 

@@ -185,8 +185,18 @@ impl New {
             .replace("{{kind}}", kind)
             .replace("{{world}}", world)
             .replace("{{use}}", &usage)
+            .replace("{{contract}}", contract_version())
             .replace("{{version}}", env!("CARGO_PKG_VERSION"))
     }
+}
+
+/// The version of the package that the interfaces are of.
+fn contract_version() -> &'static str {
+    let package = CONTRACT.iter().find_map(|(_, text)| {
+        let line = text.lines().find(|line| line.starts_with("package "))?;
+        line.trim_end_matches(';').split_once('@')
+    });
+    package.map_or("", |(_, version)| version)
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {

@@ -37,6 +37,58 @@ fn what_one_side_has_is_told_at_its_root_and_what_both_have_at_the_leaves() {
 }
 
 #[test]
+fn values_stand_beside_their_places_but_for_what_may_be_a_secret() {
+    let s = "hunter2-hunter2";
+    let before = json!({
+        "sync": {"debounce": 1, "detection": "mtime"},
+        "backends": {"a": {"command": "x", "args": [s], "env": {"T": s}}, "b": {"command": "y"}},
+        "middleware": ["audit", {"rate-limit": {"calls": 60, "tools": ["a"]}}],
+    });
+    let after = json!({
+        "sync": {"debounce": 0.5, "debounse": 2, "token": s},
+        "backends": {"b": {"command": "y"}, "a": {"command": "x", "args": ["another"],
+                     "env": {"T": "another"}, "cwd": "é".repeat(200)}},
+        "middleware": [{"rate-limit": {"calls": 70, "tools": ["b"]}}, "audit"],
+    });
+    let found = differences(&sections(before), &sections(after));
+    let told: Vec<_> = found.iter().map(Difference::with_values).collect();
+    let long = format!("+ backends.a.cwd: \"{}…", "é".repeat(99));
+    assert_eq!(
+        told,
+        [
+            r#"~ backends: ["a","b"] -> ["b","a"]"#,
+            r#"~ backends.a.args[0]: "[redacted]""#,
+            &long,
+            r#"~ backends.a.env.T: "[redacted]""#,
+            r#"~ middleware[0]: "audit" -> {"rate-limit":{"calls":70,"tools":["b"]}}"#,
+            r#"~ middleware[1]: {"rate-limit":{"calls":60,"tools":["a"]}} -> "audit""#,
+            "~ sync.debounce: 1 -> 0.5",
+            "+ sync.debounse: 2",
+            r#"- sync.detection: "mtime""#,
+            r#"+ sync.token: "[redacted]""#,
+        ]
+    );
+}
+
+#[test]
+fn values_of_named_items_are_hidden_and_shown_as_those_of_any_other() {
+    let list = |calls: u64, token: &str| {
+        json!({"middleware": [{"rate-limit": {"calls": calls}}, {"auth": {"token": token}},
+                              {"name": "mine", "type": "rate-limit", "calls": calls}]})
+    };
+    let found = differences(&sections(list(1, "hunter2")), &sections(list(2, "hunter3")));
+    let told: Vec<_> = found.iter().map(Difference::with_values).collect();
+    assert_eq!(
+        told,
+        [
+            r#"~ middleware.auth.token: "[redacted]""#,
+            "~ middleware.mine.calls: 1 -> 2",
+            "~ middleware.rate-limit.calls: 1 -> 2",
+        ]
+    );
+}
+
+#[test]
 fn another_type_is_a_change_of_the_whole() {
     assert_eq!(told(json!({"a": {"b": 1}}), json!({"a": [1]})), ["~ a"]);
     assert_eq!(told(json!({"a": null}), json!({"a": {}})), ["~ a"]);

@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::events::EventBus;
 use crate::manage::{
-    self, Backend, BackendState, Bounds, Client, Configuration, ConnectedClient, Detection, Health,
-    Host, Layer, Load, OnDisk, Origin, Place, Plugin, PluginKind, PluginState, Refused, Reloaded,
-    Restored, SaveTo, Serves, Setting, Settings, Status, Tool, Watching,
+    self, Attempt, Backend, BackendState, Bounds, Client, Configuration, ConnectedClient,
+    Detection, Health, Host, Layer, Load, OnDisk, Origin, Place, Plan, Plugin, PluginKind,
+    PluginState, Refused, Reloaded, Restored, SaveTo, Serves, Setting, Settings, Status, Tool,
+    Watching,
 };
 
 #[derive(Default)]
@@ -182,9 +183,16 @@ impl Host for Fake {
         &self,
         next: Option<Vec<u8>>,
         connect: bool,
-    ) -> BoxFuture<'static, Result<Value, Refused>> {
-        let bytes = next.map(|next| next.len());
-        async move { Ok(json!({ "bytes": bytes, "connect": connect })) }.boxed()
+    ) -> BoxFuture<'static, Result<Plan, Refused>> {
+        let plan = Plan {
+            warnings: next
+                .map(|next| next.len().to_string())
+                .into_iter()
+                .collect(),
+            connected: connect,
+            ..Plan::default()
+        };
+        async move { Ok(plan) }.boxed()
     }
 
     fn restore(&self, to: Option<u64>) -> BoxFuture<'static, Result<Restored, Refused>> {
@@ -202,8 +210,12 @@ impl Host for Fake {
         &self.bus
     }
 
-    fn history(&self, count: usize) -> BoxFuture<'static, Result<Vec<Value>, Refused>> {
-        let attempts = (1..=count).map(|id| json!({ "id": id })).collect();
+    fn history(&self, count: usize) -> BoxFuture<'static, Result<Vec<Attempt>, Refused>> {
+        let attempt = |id: usize| Attempt {
+            id: id as u64,
+            ..Attempt::default()
+        };
+        let attempts = (1..=count).map(attempt).collect();
         async { Ok(attempts) }.boxed()
     }
 

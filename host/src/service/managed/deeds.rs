@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::Value;
 
-use super::{Managed, look};
+use super::{Managed, look, told};
 use crate::gateway::MiddlewarePlugins;
-use crate::manage::{Refused, Restored};
+use crate::manage::{Plan, Refused, Restored};
 use crate::memory::{self, RestoreError};
 use crate::reload::{Handlers, MAX_BYTES, Planner};
 use crate::target::Target;
@@ -19,7 +18,7 @@ impl Managed {
         &self,
         next: Option<Vec<u8>>,
         connect: bool,
-    ) -> BoxFuture<'static, Result<Value, Refused>> {
+    ) -> BoxFuture<'static, Result<Plan, Refused>> {
         let serving = self.standing.borrow().applied.clone();
         let (library, target) = (self.library.clone(), self.watched.clone());
         let turn = self.turns.file.clone();
@@ -50,7 +49,7 @@ impl Managed {
             };
             let plan = planner.plan(serving.bytes.to_vec(), next).await;
             let plan = plan.map_err(|lines| Refused::Failed(lines.join("; ")))?;
-            serde_json::to_value(&plan).map_err(|error| failed(&error))
+            Ok(told::plan(plan))
         }
         .boxed()
     }

@@ -83,6 +83,9 @@ fn whole(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     if let Some(Overlay::Question { lines, .. }) = &state.overlay {
         overlay::question(canvas, body, lines);
     }
+    if let Some(Overlay::OtherFile(path)) = &state.overlay {
+        overlay::other_file(canvas, body, path);
+    }
     if let Some(Overlay::Export(path)) = &state.overlay {
         overlay::export(canvas, body, path, state);
     }

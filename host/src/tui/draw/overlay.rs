@@ -74,8 +74,26 @@ pub(super) fn export(canvas: &mut Canvas<'_>, body: Rect, path: &Input, state: &
         "Write the {} rows that are shown, as JSON lines, to:",
         state.log.len()
     );
-    let area = frame(canvas, body, 60, 4, "export");
-    canvas.text(area, &text, Style::new());
+    let below = "A file that is there already is left alone.";
+    asked(canvas, body, "export", &text, path, below);
+}
+
+pub(super) fn other_file(canvas: &mut Canvas<'_>, body: Rect, path: &Input) {
+    let below = "A host keeps its file: this leaves it as it is.";
+    asked(
+        canvas,
+        body,
+        "another file",
+        "Show the host of:",
+        path,
+        below,
+    );
+}
+
+/// A line to type into, with what is asked above it and what that means below.
+fn asked(canvas: &mut Canvas<'_>, body: Rect, title: &str, text: &str, path: &Input, below: &str) {
+    let area = frame(canvas, body, 60, 4, title);
+    canvas.text(area, text, Style::new());
     let line = Rect {
         y: area.y + 1,
         height: 1,
@@ -89,7 +107,7 @@ pub(super) fn export(canvas: &mut Canvas<'_>, body: Rect, path: &Input, state: &
         height: 1,
         ..area
     };
-    canvas.text(last, "A file that is there already is left alone.", faint);
+    canvas.text(last, below, faint);
 }
 
 /// Every key that counts here, then those of the other screens.

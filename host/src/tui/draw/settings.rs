@@ -6,11 +6,13 @@ use ratatui::style::Style;
 
 use super::canvas::{Canvas, Cell, rows, wrap};
 use super::cut_before;
-use crate::manage::{Bounds, Setting, Word};
-use crate::tui::state::{Editing, Pane, State, Tone, origin, shown, title};
+use crate::manage::{Setting, Word};
+use crate::tui::state::{Editing, Pane, State, Tone, may_be, origin, shown, title};
 
 const TITLE: u16 = 17;
 const VALUE: u16 = 22;
+/// Columns for the word on how to see another file.
+const ANOTHER: usize = 15;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     let Some(settings) = &state.form.settings else {
@@ -28,12 +30,16 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     let mut rest = area;
     if area.height > count + 6 {
         let columns = usize::from(area.width.saturating_sub(19));
-        let file = cut_before(&settings.file, columns);
+        let file = cut_before(&settings.file, columns.saturating_sub(ANOTHER));
         let store = settings
             .store
             .as_deref()
             .unwrap_or("nowhere: there is no home folder");
         let store = cut_before(store, columns);
+        let file = match state.owns_host {
+            true => file,
+            false => format!("{file}   (o: another)"),
+        };
         for (name, text) in [("Watched file", file), ("Stored in", store)] {
             let row = Rect { height: 1, ..rest };
             canvas.cells(row, &[(TITLE, name, faint), (0, &text, Style::new())]);
@@ -124,28 +130,18 @@ fn describe(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         .form
         .problem()
         .map(|it| (it, canvas.palette.tone(Tone::Bad)));
-    let may_be = match &setting.bounds {
-        Bounds::Boolean => "on or off".to_owned(),
-        Bounds::Seconds {
-            least,
-            most,
-            zero_is_off: true,
-        } => {
-            format!("0 for off, or {least} to {most} seconds")
-        }
-        Bounds::Seconds { least, most, .. } => format!("{least} to {most} seconds"),
-        Bounds::Choice { words } => {
-            let words: Vec<_> = words.iter().map(|it| it.word.as_str()).collect();
-            words.join(", ")
-        }
-    };
     let layers = setting.layers.iter().map(|layer| {
         let value = shown(&setting.bounds, &layer.value);
         format!("{} {value}", layer.origin.as_str())
     });
     let layers = layers.collect::<Vec<_>>().join(" < ");
     let faint = canvas.palette.faint();
-    let said = problem.unwrap_or_else(|| (format!("It may be: {may_be}."), Style::new()));
+    let said = problem.unwrap_or_else(|| {
+        (
+            format!("It may be: {}.", may_be(&setting.bounds)),
+            Style::new(),
+        )
+    });
     let key = format!("sync.{}: {}", setting.key, setting.summary);
     let weakest = format!("Who says what, the last one counts: {layers}.");
     let lines = [(key, Style::new()), said, (weakest, faint)];

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::events::EventKind;
-use crate::manage::{Status, Told, Watching};
+use crate::manage::{Attempt, Status, Told, Watching};
 use crate::tui::message::Heard;
 use crate::tui::state::tests::{event, press, settings, state, status};
-use crate::tui::state::{Attempt, Now, Pane};
+use crate::tui::state::{Now, Pane};
 
 const SIZES: [(u16, u16); 3] = [(60, 16), (80, 24), (120, 40)];
 
@@ -274,6 +274,8 @@ fn settings_and_how_they_are_changed() {
     detection.origin = crate::manage::Origin::Stored;
     state.hear(Heard::Settings(Box::new(stored)));
     see("settings-stored", &mut state);
+    press(&mut state, "o");
+    see("settings-other-file", &mut state);
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl State {
             }
             Context::Number => self.form.typed(event),
             _ => {
-                if let Some(Overlay::Export(path)) = &mut self.overlay {
+                if let Some(Overlay::Export(path) | Overlay::OtherFile(path)) = &mut self.overlay {
                     path.handle_event(event);
                 }
             }
@@ -203,6 +203,7 @@ impl State {
             }
             Action::Copy => return self.copy(),
             Action::Export => self.ask_where(),
+            Action::OtherFile => self.ask_which_file(),
             Action::Open => self.open(),
             Action::Close => self.close(),
             Action::Accept => return self.accept(),
@@ -313,7 +314,7 @@ impl State {
     fn close(&mut self) {
         match self.context() {
             Context::Help => self.help = false,
-            Context::Question | Context::Export => self.overlay = None,
+            Context::Question | Context::Export | Context::OtherFile => self.overlay = None,
             Context::Events if self.event_open => self.event_open = false,
             Context::Filter | Context::Events => {
                 self.filtering = false;
@@ -350,6 +351,12 @@ impl State {
                 };
                 let (path, text) = (path.value().to_owned(), self.exported());
                 return Some(Effect::Export { path, text });
+            }
+            Context::OtherFile => {
+                let Some(Overlay::OtherFile(path)) = self.overlay.take() else {
+                    return None;
+                };
+                return Some(Effect::Turn(path.value().to_owned()));
             }
             _ => {}
         }

@@ -1,87 +1,9 @@
-//! An attempt at a reload as `history` tells it, and which one an event speaks of. Pure.
+//! An attempt at a reload in words, and which one an event speaks of. Pure.
 
 use jiff::Timestamp;
-use serde::Deserialize;
 
 use crate::events::{EventKind, SyncEvent};
-
-/// One attempt. What a newer host leaves out or adds is no reason to show nothing.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::tui) struct Attempt {
-    /// Grows over all lives of the host.
-    pub(in crate::tui) id: u64,
-    /// The how manieth try in a row this is; 0 and 1 are the first.
-    pub(in crate::tui) tries: u64,
-    /// When it began (RFC 3339).
-    #[serde(alias = "begun")]
-    pub(in crate::tui) started: String,
-    /// What asked for it.
-    pub(in crate::tui) trigger: String,
-    /// By which detector, if that was it.
-    pub(in crate::tui) detector: Option<String>,
-    /// Who last wrote the file.
-    pub(in crate::tui) writer: Option<String>,
-    /// How long each phase took.
-    pub(in crate::tui) phases: Vec<Phase>,
-    /// The bytes that count.
-    pub(in crate::tui) digests: Digests,
-    /// What differs, never a value.
-    pub(in crate::tui) differences: Vec<Difference>,
-    /// How it ended; nothing, where that is not known.
-    pub(in crate::tui) outcome: Option<String>,
-    /// Why, one line each.
-    pub(in crate::tui) reasons: Vec<String>,
-    /// What serves since its end.
-    pub(in crate::tui) generation: u64,
-    /// Backends that were started for it.
-    pub(in crate::tui) backends_started: Vec<String>,
-    /// Backends that went, or were replaced.
-    pub(in crate::tui) backends_stopped: Vec<String>,
-    /// Reasons and differences that are not kept.
-    pub(in crate::tui) left_out: usize,
-}
-
-/// One phase.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::tui) struct Phase {
-    /// Its name.
-    pub(in crate::tui) phase: String,
-    /// Milliseconds.
-    pub(in crate::tui) ms: f64,
-}
-
-/// SHA-256 in hex.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::tui) struct Digests {
-    /// Read by this attempt.
-    pub(in crate::tui) seen: Option<String>,
-    /// Of what serves.
-    pub(in crate::tui) applied: Option<String>,
-}
-
-/// One difference.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::tui) struct Difference {
-    /// `added`, `removed` or `changed`.
-    pub(in crate::tui) kind: String,
-    /// Where.
-    pub(in crate::tui) path: String,
-}
-
-impl Difference {
-    /// `+`, `-` or `~`.
-    pub(in crate::tui) fn sign(&self) -> &'static str {
-        match self.kind.as_str() {
-            "added" => "+",
-            "removed" => "-",
-            _ => "~",
-        }
-    }
-}
+use crate::manage::Attempt;
 
 impl Attempt {
     /// Why it began; for the watcher, by which strategy.
@@ -106,7 +28,7 @@ impl Attempt {
             None if self.differences.is_empty() => "no difference".to_owned(),
             None => {
                 let all = self.differences.iter();
-                let all: Vec<_> = all.map(|it| format!("{} {}", it.sign(), it.path)).collect();
+                let all: Vec<_> = all.map(ToString::to_string).collect();
                 all.join(", ")
             }
         };
@@ -149,7 +71,7 @@ mod tests {
              "digests": {"seen": "aa", "applied": "aa"}},
             {"id": 2, "started": "2026-11-24T14:33:00.000+00:00", "outcome": "rejected",
              "digests": {"seen": "bb", "applied": "aa"}, "reasons": ["no", "nor"], "tries": 2},
-            {"id": 3, "begun": "2026-11-24T14:34:00.000+00:00", "trigger": "hangup"},
+            {"id": 3, "started": "2026-11-24T14:34:00.000+00:00", "trigger": "hangup"},
         ]))
         .unwrap();
         let event = |time: &str, digest: &str| {

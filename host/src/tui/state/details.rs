@@ -1,8 +1,8 @@
 //! One event or one attempt, line by line: what is shown when it is opened, and copied. Pure.
 
-use super::Attempt;
+use crate::config::Difference;
 use crate::events::SyncEvent;
-use crate::manage::Tool;
+use crate::manage::{Attempt, Tool};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Page {
         self.line("attempt", format!("{id}, by {cause}: {ending}"));
         self.lines("reason", attempt.reasons.iter().cloned());
         let differences = attempt.differences.iter();
-        let differences = differences.map(|it| format!("{} {}", it.sign(), it.path));
+        let differences = differences.map(Difference::with_values);
         self.lines("difference", differences);
         if attempt.left_out > 0 {
             let more = format!("and {} more that are not kept", attempt.left_out);

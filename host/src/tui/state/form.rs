@@ -65,14 +65,27 @@ impl Form {
             .collect()
     }
 
-    /// What is in force now. An edit that says the same is done.
-    pub(in crate::tui) fn hear(&mut self, settings: Settings) {
+    /// What is in force now. An edit that says the same is done. Where a word is being chosen from
+    /// others than before, says in which row the one at `row` stands now.
+    pub(in crate::tui) fn hear(&mut self, settings: Settings, row: usize) -> usize {
         let in_force = |key: &str, value: &Value| {
             let mut all = settings.settings.iter();
             all.any(|it| it.key == *key && same(&it.value, value))
         };
         self.edits.retain(|key, value| !in_force(key, value));
         self.settings = Some(settings);
+        let Some(Editing::Word { key, words }) = &self.editing else {
+            return row;
+        };
+        let bounds = self.setting(key).map(|setting| &setting.bounds);
+        let Some(Bounds::Choice { words: now }) = bounds else {
+            return row;
+        };
+        let chosen = words.get(row).map(|it| &it.word);
+        let row = now.iter().position(|it| Some(&it.word) == chosen);
+        let (key, words) = (key.clone(), now.clone());
+        self.editing = Some(Editing::Word { key, words });
+        row.unwrap_or_default()
     }
 
     /// These were saved.
@@ -167,10 +180,7 @@ impl Form {
         else {
             return Ok(Value::from(text));
         };
-        let may_be = match zero_is_off {
-            true => format!("0 for off, or {least} to {most} seconds"),
-            false => format!("{least} to {most} seconds"),
-        };
+        let may_be = may_be(&setting.bounds);
         let number: Result<f64, _> = text.trim().parse();
         let number = number.map_err(|_| format!("a number is needed: {may_be}"))?;
         let off = zero_is_off && number == 0.0;
@@ -232,6 +242,23 @@ pub(in crate::tui) fn shown(bounds: &Bounds, value: &Value) -> String {
             None => number.to_string(),
         },
         (_, value) => plain(value),
+    }
+}
+
+/// What a setting may be: `0.01 to 86400 seconds`.
+pub(in crate::tui) fn may_be(bounds: &Bounds) -> String {
+    match bounds {
+        Bounds::Boolean => "on or off".to_owned(),
+        Bounds::Seconds {
+            least,
+            most,
+            zero_is_off: true,
+        } if *least > 0.0 => format!("0 for off, or {least} to {most} seconds"),
+        Bounds::Seconds { least, most, .. } => format!("{least} to {most} seconds"),
+        Bounds::Choice { words } => {
+            let words: Vec<_> = words.iter().map(|it| it.word.as_str()).collect();
+            words.join(", ")
+        }
     }
 }
 

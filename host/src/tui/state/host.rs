@@ -99,7 +99,7 @@ fn refused(status: &Status) -> Option<String> {
     let last = status.last_reload.as_ref();
     let last = last.filter(|last| !status.on_disk.same && last.digest == status.on_disk.digest)?;
     let reason = last.reasons.first()?;
-    (last.outcome != "applied").then(|| format!("{}: {reason}", last.outcome))
+    (last.outcome != "applied").then(|| format!("{}, {reason}", last.outcome))
 }
 
 #[cfg(test)]

@@ -74,6 +74,8 @@ pub(in crate::tui) enum Context {
     Question,
     /// Typing the name of a file.
     Export,
+    /// Typing the name of another watched file.
+    OtherFile,
 }
 
 impl Context {
@@ -81,7 +83,7 @@ impl Context {
     pub(in crate::tui) fn types(self) -> bool {
         matches!(
             self,
-            Self::Filter | Self::Search | Self::Number | Self::Export
+            Self::Filter | Self::Search | Self::Number | Self::Export | Self::OtherFile
         )
     }
 
@@ -103,6 +105,7 @@ impl Context {
             Self::Help => "Help",
             Self::Question => "A question",
             Self::Export => "Export",
+            Self::OtherFile => "Another file",
         }
     }
 }
@@ -138,6 +141,8 @@ pub(in crate::tui) enum Action {
     Copy,
     /// What is shown, to a file.
     Export,
+    /// Look at the host of another file.
+    OtherFile,
     /// Look closer, edit, begin.
     Open,
     /// Step back.
@@ -218,6 +223,7 @@ keys! {
     CLOSE: Esc => "Esc" "" "close the details, end the filter" Action::Close;
     COPY: Char('c') => "c" "copy" "copy the row to the clipboard (OSC 52)" Action::Copy;
     EXPORT: Char('e') => "e" "export" "write the rows that are shown to a file, as JSON lines" Action::Export;
+    OTHER_FILE: Char('o') => "o" "other file" "show the host of another watched file; a host keeps its file" Action::OtherFile;
     TAKE_FILTER: Enter => "Enter" "keep" "keep the filter" Action::Accept;
     DROP_FILTER: Esc => "Esc" "no filter" "show everything again" Action::Close;
     TOOLS_OF: Enter => "Enter" "its tools" "the tools of this backend" Action::Open;
@@ -235,6 +241,7 @@ keys! {
     RESTORE: Char('R') => "R" "restore" "write this configuration back over the file, after a question" Action::Restore;
     YES: Char('y'), Enter => "y" "yes" "do it" Action::Yes;
     NO: Char('n'), Esc => "n" "no" "do nothing" Action::Close;
+    TURN: Enter => "Enter" "show it" "show the host of this file" Action::Accept;
     WRITE: Enter => "Enter" "write" "write the file" Action::Accept;
     BACK: Esc, Char('q') => "Esc" "back" "out of the help" Action::Close;
 }
@@ -262,7 +269,7 @@ pub(in crate::tui) fn keys(context: Context) -> &'static [&'static Key] {
             &DOWN_TYPING,
         ],
         Context::Tool => &[&TOOLS, &COPY],
-        Context::Settings => &[&EDIT, &SAVE, &SAVE_IN_FILE, &RESET],
+        Context::Settings => &[&EDIT, &SAVE, &SAVE_IN_FILE, &RESET, &OTHER_FILE],
         Context::Number => &[&ACCEPT, &CANCEL, &HELP_TYPING],
         Context::Words => &[&ACCEPT, &CANCEL, &HELP, &UP, &DOWN, &FIRST, &LAST],
         Context::History => &[&OPEN, &RESTORE, &COPY, &CLOSE],
@@ -271,6 +278,7 @@ pub(in crate::tui) fn keys(context: Context) -> &'static [&'static Key] {
         ],
         Context::Question => &[&YES, &NO],
         Context::Export => &[&WRITE, &CANCEL, &HELP_TYPING],
+        Context::OtherFile => &[&TURN, &CANCEL, &HELP_TYPING],
     }
 }
 
@@ -305,7 +313,7 @@ pub(in crate::tui) fn action(context: Context, code: KeyCode) -> Option<Action> 
 mod tests {
     use super::*;
 
-    const ALL: [Context; 15] = [
+    const ALL: [Context; 16] = [
         Context::TooSmall,
         Context::Status,
         Context::Events,
@@ -321,6 +329,7 @@ mod tests {
         Context::Help,
         Context::Question,
         Context::Export,
+        Context::OtherFile,
     ];
 
     #[test]

@@ -18,9 +18,8 @@ use jiff::Timestamp;
 use tui_input::Input;
 
 pub(super) use self::act::Spot;
-pub(super) use self::attempt::Attempt;
 pub(super) use self::details::Line;
-pub(super) use self::form::{Editing, Form, origin, shown, title};
+pub(super) use self::form::{Editing, Form, may_be, origin, shown, title};
 pub(super) use self::host::{Known, Standing, Tone};
 pub(super) use self::keys::{Context, EVERYWHERE, Key, Screen, everywhere, keys};
 pub(super) use self::list::List;
@@ -28,7 +27,7 @@ pub(super) use self::list::List;
 pub(super) use self::log::HELD;
 pub(super) use self::log::{Log, Row};
 use super::message::{Effect, Heard, Order};
-use crate::manage::{Backend, Plugin, Reloaded, Told, Tool};
+use crate::manage::{Attempt, Backend, Plugin, Reloaded, Told, Tool};
 
 /// Columns below which nothing can be shown.
 pub(super) const LEAST_WIDTH: u16 = 60;
@@ -103,6 +102,8 @@ pub(super) enum Overlay {
     },
     /// Where to write the events.
     Export(Input),
+    /// Which other file's host to show.
+    OtherFile(Input),
 }
 
 /// A line that tells what came of something.
@@ -220,6 +221,7 @@ impl State {
     /// Something is heard of the host.
     pub(super) fn hear(&mut self, heard: Heard) {
         match heard {
+            Heard::Turned(file) => self.turn_to(&file),
             Heard::Attached => {
                 if self.known.lost.take().is_some() && self.known.status.is_some() {
                     self.note(Tone::Good, "there is a host again; what follows is of it");
@@ -260,10 +262,24 @@ impl State {
                 }
                 self.history = attempts;
             }
-            Heard::Settings(settings) => self.form.hear(*settings),
+            Heard::Settings(settings) => {
+                let words = self.list(Pane::Words).selected;
+                self.list_mut(Pane::Words).selected = self.form.hear(*settings, words);
+            }
             Heard::Plugins(plugins) => self.plugins = plugins,
             Heard::Answered(order, answer) => self.answered(&order, answer),
         }
+    }
+
+    /// Nothing is known of the host of this file yet.
+    fn turn_to(&mut self, file: &str) {
+        *self = Self {
+            now: self.now,
+            size: self.size,
+            screen: self.screen,
+            ..Self::new(self.owns_host)
+        };
+        self.note(Tone::Busy, format!("this is the host of {file}"));
     }
 
     fn push(&mut self, row: Row) {
@@ -326,6 +342,7 @@ impl State {
         match &self.overlay {
             Some(Overlay::Question { .. }) => return Context::Question,
             Some(Overlay::Export(_)) => return Context::Export,
+            Some(Overlay::OtherFile(_)) => return Context::OtherFile,
             None => {}
         }
         match self.screen {

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::events::{EventKind, SyncEvent};
-use crate::manage::{Settings, Status};
+use crate::manage::{Bounds, Settings, Status, Word};
 
 /// A host as one is found: all is well.
 pub(in crate::tui) fn status() -> Status {
@@ -144,6 +144,31 @@ fn change_detection_is_set_in_the_form_and_saved() {
     state.hear(Heard::Answered(save, Ok("saved".to_owned())));
     assert!(state.form.changes().is_empty());
     assert_eq!(press(&mut state, "s"), None, "nothing is left to save");
+}
+
+#[test]
+fn a_detector_that_is_dropped_in_comes_into_the_list_that_is_open() {
+    let mut state = state();
+    press(&mut state, "4↓↓↓↓⏎");
+    let chosen = |state: &State| {
+        let Some(Editing::Word { words, .. }) = &state.form.editing else {
+            panic!("nothing is chosen");
+        };
+        let row = state.list(Pane::Words).selected;
+        (words.len(), words[row].word.clone())
+    };
+    let (count, word) = chosen(&state);
+    let mut more = settings();
+    let Bounds::Choice { words } = &mut more.settings[4].bounds else {
+        panic!("no choice");
+    };
+    let word_of_all = |word: &str| Word {
+        word: word.to_owned(),
+        summary: String::new(),
+    };
+    words.insert(0, word_of_all("a-rule"));
+    state.hear(Heard::Settings(Box::new(more)));
+    assert_eq!(chosen(&state), (count + 1, word));
 }
 
 #[test]

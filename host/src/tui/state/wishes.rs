@@ -66,6 +66,21 @@ impl State {
         self.overlay = Some(Overlay::Export(Input::new(path)));
     }
 
+    /// A host keeps its file: what it remembers, what is stored for it and where it is found all
+    /// follow from that.
+    pub(super) fn ask_which_file(&mut self) {
+        if self.owns_host {
+            self.note(
+                Tone::Warn,
+                "the host in this terminal keeps its file; `config-sync run --config FILE` starts \
+                 another",
+            );
+            return;
+        }
+        let file = self.form.settings.as_ref().map(|it| it.file.clone());
+        self.overlay = Some(Overlay::OtherFile(Input::new(file.unwrap_or_default())));
+    }
+
     /// The events that are shown, oldest first, one JSON object a line.
     pub(super) fn exported(&self) -> String {
         let mut lines: Vec<_> = self

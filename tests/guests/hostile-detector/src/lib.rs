@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use config_sync_sdk::{
     Compared, Detector, DetectorDescriptor, FileStat, LastSeen, Observation, Target, Timestamp,
-    Verdict, Wake, Wakes, settings,
+    Verdict, Wake, Wakes,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,10 +39,7 @@ impl Detector for Hostile {
     type Memory = Memory;
 
     fn describe() -> DetectorDescriptor {
-        // Some cannot even begin.
-        if let Some(sin) = settings().get("describe").and_then(|sin| sin.as_str()) {
-            let _ = sins::commit(sin);
-        }
+        sins::before_all();
         DetectorDescriptor {
             summary: "misbehaves on command".into(),
             wakes: Wakes::TICK,

@@ -25,6 +25,7 @@ static AT_THE_END: Mutex<Option<String>> = Mutex::new(None);
 
 impl ReloadHandler for Hostile {
     fn describe() -> HandlerDescriptor {
+        sins::before_all();
         HandlerDescriptor {
             summary: "misbehaves on command".into(),
             sections: vec![SECTION.into()],

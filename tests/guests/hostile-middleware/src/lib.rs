@@ -18,6 +18,7 @@ config_sync_sdk::export!(middleware: Hostile);
 
 impl Middleware for Hostile {
     fn describe() -> MiddlewareDescriptor {
+        sins::before_all();
         MiddlewareDescriptor {
             summary: "misbehaves on command".into(),
             ways: Ways::REQUEST | Ways::RESPONSE,

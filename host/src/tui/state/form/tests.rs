@@ -5,7 +5,7 @@ use crate::tui::state::tests::settings;
 
 fn form() -> Form {
     let mut form = Form::default();
-    form.hear(settings());
+    form.hear(settings(), 0);
     form
 }
 
@@ -102,7 +102,7 @@ fn an_edit_lives_until_it_is_in_force() {
     form.open(detection);
     form.accept(1);
     let changes = form.changes();
-    form.hear(settings());
+    form.hear(settings(), 0);
     assert_eq!(
         form.changes(),
         changes,
@@ -111,7 +111,7 @@ fn an_edit_lives_until_it_is_in_force() {
     let mut after = settings();
     let setting = &mut after.settings[detection];
     setting.value = changes["detection"].clone();
-    form.hear(after);
+    form.hear(after, 0);
     assert!(form.changes().is_empty());
 }
 
