@@ -19,16 +19,19 @@ static ENGINE: LazyLock<PluginEngine> = LazyLock::new(|| {
         time: Duration::from_millis(100),
         ..PluginLimits::default()
     };
-    PluginEngine::new(limits.into(), None).unwrap()
+    // What is built in is compiled once.
+    PluginEngine::new(limits.into(), Some(FOLDER.path().join("cache"))).unwrap()
 });
 
 fuzz_target!(|bytes: &[u8]| {
-    let path = FOLDER.path().join("any.wasm");
+    let plugins = FOLDER.path().join("plugins");
+    fs::create_dir_all(&plugins).unwrap();
+    let path = plugins.join("any.wasm");
     fs::write(&path, bytes).unwrap();
     if let Err(why) = inspect(&path, &ENGINE) {
         assert!(!why.is_empty());
     }
-    let library = Library::load(ENGINE.clone(), &[FOLDER.path().to_owned()]);
+    let library = Library::load(ENGINE.clone(), &[plugins]);
     match library.detector("any") {
         Ok(mut detector) => {
             let target: Arc<dyn Target> = Arc::new(LocalFile::new(&path));
