@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::process::Command;
 
 use super::harness::List::Tools;
-use super::harness::{Client, Home, Host, RawClient, config, demo, http, soon};
+use super::harness::{Client, Event, Home, Host, RawClient, Way, Wire, config, demo, http, soon};
 
 const HELLO: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"story","version":"1"}}}"#;
 const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
@@ -197,6 +197,22 @@ async fn a_client_without_a_session_calls_and_listens() {
     host.apply(&text("echo,add", "")).await;
     let told = next().await;
     assert!(told.contains("notifications/tools/list_changed"), "{told}");
+    assert!(host.stop().await.success());
+}
+
+#[tokio::test]
+async fn who_comes_and_goes_is_told_by_events_and_calls_without_a_session_are_not() {
+    let mut host = Host::start(&text("echo", "")).await;
+    let url = host.url().to_owned();
+    let stateless = Wire::to(&url, Way::Stateless).await;
+    let client = Client::connect(&url).await;
+    client.leave().await;
+    let is_client = |it: &Event| it.kind == "client";
+    let came = host.event("it to come", is_client).await;
+    assert!(came.message.ends_with("(2025-11-25) connected"), "{came:?}");
+    let left = host.event("it to leave", is_client).await;
+    assert!(left.message.ends_with("ended its session"), "{left:?}");
+    drop(stateless);
     assert!(host.stop().await.success());
 }
 

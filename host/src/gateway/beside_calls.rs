@@ -7,9 +7,20 @@ use super::Gateway;
 use super::client::{ClientId, LogLevel};
 use crate::mcp::{Notification, Version};
 
+/// What is between a client and the gateway alone: it names requests, questions and tokens that a
+/// backend knows by other names, or as another's.
+const OWN: [&str; 3] = [
+    "notifications/cancelled",
+    "notifications/initialized",
+    "notifications/progress",
+];
+
 impl Gateway {
     /// A notification that is not for the gateway itself.
     pub(super) fn pass_on(&self, client: ClientId, version: Version, notification: &Notification) {
+        if OWN.contains(&notification.method.as_str()) {
+            return;
+        }
         for backend in &self.current().backends {
             backend.pass_on(client, version, notification);
         }

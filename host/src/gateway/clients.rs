@@ -57,10 +57,15 @@ impl Clients {
         self.say(client.as_ref(), client.farewell());
     }
 
-    pub(super) fn add(&self, client: Arc<dyn Client>) {
+    /// False: it is there already.
+    pub(super) fn add(&self, client: Arc<dyn Client>) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|(client, _)| !client.gone().is_cancelled());
-        known.push((client, Zoned::now()));
+        let is_new = known.iter().all(|(it, _)| it.id() != client.id());
+        if is_new {
+            known.push((client, Zoned::now()));
+        }
+        is_new
     }
 
     /// Those that are connected.

@@ -202,10 +202,11 @@ impl Gateway {
 
     /// From now on this client is told what changes.
     pub(super) fn greet(&self, client: Arc<dyn Client>) {
-        self.ground.clients.add(Arc::clone(&client));
-        let ground = Arc::clone(&self.ground);
-        self.server_tasks
-            .spawn(async move { ground.clients.watch(client).await });
+        if self.ground.clients.add(Arc::clone(&client)) {
+            let ground = Arc::clone(&self.ground);
+            self.server_tasks
+                .spawn(async move { ground.clients.watch(client).await });
+        }
     }
 
     pub(super) fn next_call(&self) -> u64 {

@@ -206,6 +206,19 @@ for_each_pair! {
 }
 
 #[tokio::test]
+async fn what_either_of_two_backends_may_know_is_refused_and_not_offered() {
+    let backends = stdio("") + &stdio("").replace("raw:", "other:");
+    let host = Host::start(&config("mtime", &backends, "")).await;
+    let client = RawClient::connect(host.url()).await;
+    assert!(!client.hello().contains("telepathy"), "{}", client.hello());
+    let refused = client.ask("telepathy/read", "{}").await;
+    assert!(
+        refused.contains("-32601") && refused.contains("which of 2 backends"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn what_the_owner_overrides_is_all_that_differs() {
     let overridden = stdio("").replace(
         "}",

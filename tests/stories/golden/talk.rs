@@ -178,10 +178,16 @@ impl Pair {
     }
 
     pub(super) async fn what_clients_tell_is_golden(&mut self) {
+        // What has a number of the client's own names another's request there.
+        let not_mine = r#"{"requestId":1,"reason":"not mine"}"#;
+        self.client
+            .say(&told("notifications/cancelled", not_mine))
+            .await;
         let hello = told("notifications/vendor/hello", r#"{"z":1e999,"a":[null]}"#);
         self.client.say(&hello).await;
         let heard = self.heard_by_the_backend("vendor/hello").await;
         assert!(heard.contains(&hello), "{heard:?}");
+        assert!(!heard.iter().any(|it| it.contains("not mine")), "{heard:?}");
         let asks_by_requests = !self.way.is_new() && !self.there.is_new;
         if asks_by_requests {
             let progress = r#"{"progressToken":"t","progress":1.0,"odd":[]}"#;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -130,14 +130,10 @@ impl Listener {
             gone: CancellationToken::new(),
         });
         gateway.greet(Arc::clone(&listener) as Arc<dyn Client>);
-        let mut agreed = Vec::new();
-        for uri in std::mem::take(&mut filter.uris) {
-            let subscribed = listener.follow(gateway, &uri, caller.clone()).await;
-            if subscribed {
-                agreed.push(uri);
-            }
-        }
-        filter.uris = agreed;
+        let following = filter.uris.iter();
+        let following = following.map(|uri| listener.follow(gateway, uri, caller.clone()));
+        let mut agreed = join_all(following).await.into_iter();
+        filter.uris.retain(|_| agreed.next() == Some(true));
         listener.acknowledge(filter);
         Ok(listener)
     }

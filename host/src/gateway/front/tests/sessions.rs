@@ -100,6 +100,9 @@ async fn a_session_begins_answers_and_ends() {
             .2
             .contains(r#""name":"echo""#)
     );
+    // To begin twice is to begin once.
+    let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    assert_eq!(post(&connection, &key, initialized).await.0, 202);
     assert_eq!(connection.gateway.clients(), 1);
 
     let session = [("mcp-session-id", key.as_str())];
