@@ -26,6 +26,7 @@ use wasmtime_wasi_http::{
 use super::isolation::Isolation;
 use super::outside;
 use crate::config::{PluginGrants, is_public};
+use crate::gateway::cause;
 
 type Ended = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Box<dyn Future<Output = Result<(Response<WasiBody>, Ended), Error>> + Send>;
@@ -155,34 +156,21 @@ fn ended() -> Ended {
 }
 
 fn told(error: &reqwest::Error) -> Error {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(inner) = cause {
-        if inner.is::<Private>() {
-            return Error::DestinationIpProhibited;
+    if cause::<Private>(error).is_some() {
+        Error::DestinationIpProhibited
+    } else if cause::<Unknown>(error).is_some() {
+        Error::DestinationNotFound
+    } else if let Some(wrong) = cause::<rustls::Error>(error) {
+        match wrong {
+            rustls::Error::InvalidCertificate(_) => Error::TlsCertificateError,
+            _ => Error::TlsProtocolError,
         }
-        if inner.is::<Unknown>() {
-            return Error::DestinationNotFound;
-        }
-        match of_tls(inner) {
-            Some(rustls::Error::InvalidCertificate(_)) => return Error::TlsCertificateError,
-            Some(_) => return Error::TlsProtocolError,
-            None => cause = inner.source(),
-        }
-    }
-    if error.is_timeout() {
+    } else if error.is_timeout() {
         Error::HttpResponseTimeout
     } else if error.is_connect() {
         Error::ConnectionRefused
     } else {
         Error::HttpProtocolError
-    }
-}
-
-/// What an I/O error was made of, which is not its source.
-fn of_tls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
-    match error.downcast_ref::<std::io::Error>() {
-        Some(io) => of_tls(io.get_ref()?),
-        None => error.downcast_ref(),
     }
 }
 

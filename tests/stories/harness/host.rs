@@ -1,6 +1,5 @@
 //! The built host, in a folder of its own, with its events.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -14,20 +13,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use super::api::Api;
+use super::home::Home;
 use super::processes::{self, Process};
-use super::{binary, is_gone, soon, until};
-
-/// Where compiled plugins are kept, for all stories and runs.
-const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cache");
-
-/// Where compiled plugins are kept.
-pub(crate) fn cache() -> &'static str {
-    CACHE
-}
-
-/// What the log has otherwise.
-const FILTER: &str = "warn,config_sync=info";
+use super::{is_gone, soon, until};
 
 /// One event, as the log has it.
 #[derive(Debug, Clone)]
@@ -36,20 +24,6 @@ pub(crate) struct Event {
     pub(crate) message: String,
     pub(crate) generation: u64,
     pub(crate) digest: Option<String>,
-}
-
-/// What outlives a host: the folder that holds config.yaml, and its state folder.
-pub(crate) struct Home {
-    folder: TempDir,
-    state: PathBuf,
-    /// What the log has.
-    filter: &'static str,
-    /// What the next host finds in its environment beside.
-    variables: Vec<(&'static str, OsString)>,
-    /// Where its socket is.
-    runtime: TempDir,
-    /// Where the state is, unless somebody else said where.
-    _state: Option<TempDir>,
 }
 
 /// A running host. Its end is the end of the process: kill -9, unless it is [stopped](Self::stop).
@@ -67,127 +41,6 @@ pub(crate) struct Host {
 pub(crate) fn digest(bytes: impl AsRef<[u8]>) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-impl Home {
-    /// This folder, and a state folder of its own.
-    pub(crate) fn of(folder: TempDir) -> Self {
-        let state = TempDir::new().unwrap();
-        Self {
-            folder,
-            state: state.path().to_owned(),
-            filter: FILTER,
-            variables: Vec::new(),
-            runtime: TempDir::new().unwrap(),
-            _state: Some(state),
-        }
-    }
-
-    /// With a config.yaml that holds this, and its state folder at a place of somebody's choice.
-    pub(crate) fn with_state(config: &str, state: PathBuf) -> Self {
-        let home = Self {
-            folder: TempDir::new().unwrap(),
-            state,
-            filter: FILTER,
-            variables: Vec::new(),
-            runtime: TempDir::new().unwrap(),
-            _state: None,
-        };
-        home.save(config);
-        home
-    }
-
-    /// The log of the next host has also in which phase a reload is.
-    pub(crate) fn with_phases(mut self) -> Self {
-        self.filter = "warn,config_sync=info,config_sync::phase=trace";
-        self
-    }
-
-    /// The log of the next host has everything that anybody says.
-    pub(crate) fn with_everything(mut self) -> Self {
-        self.filter = "trace";
-        self
-    }
-
-    /// The next host finds this in its environment.
-    pub(crate) fn with_variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
-        self.variables.push((name, value.into()));
-        self
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    pub(crate) fn config(&self) -> PathBuf {
-        self.folder().join("config.yaml")
-    }
-
-    pub(crate) fn state(&self) -> &Path {
-        &self.state
-    }
-
-    /// Where settings are stored.
-    pub(crate) fn settings(&self) -> PathBuf {
-        self.runtime.path().join("settings")
-    }
-
-    /// The management API of the running host.
-    pub(crate) fn api(&self) -> Api {
-        Api::at(&self.socket().unwrap())
-    }
-
-    /// As [`Host::save`].
-    pub(crate) fn save(&self, text: impl AsRef<[u8]>) {
-        let beside = self.folder().join("config.yaml.new");
-        fs::write(&beside, text).unwrap();
-        fs::rename(beside, self.config()).unwrap();
-    }
-
-    /// The binary with these arguments, on this config.yaml and state folder.
-    pub(crate) fn command(&self, args: &[&str]) -> std::process::Command {
-        let mut command = std::process::Command::new(binary());
-        command
-            .args(args)
-            .arg("--config")
-            .arg(self.config())
-            .env("XDG_CACHE_HOME", CACHE)
-            .env("XDG_DATA_HOME", self.runtime.path().join("data"))
-            .env("CONFIG_SYNC_STATE", &self.state)
-            .env("CONFIG_SYNC_SETTINGS", self.settings())
-            .env("CONFIG_SYNC_SECRETS", self.folder().join("secrets"))
-            .env("XDG_RUNTIME_DIR", self.runtime.path())
-            .env("CONFIG_SYNC_LOG", self.filter)
-            .envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command
-    }
-
-    /// The socket of the host, while there is one.
-    pub(crate) fn socket(&self) -> Option<PathBuf> {
-        let entries = fs::read_dir(self.runtime.path().join("config-sync")).ok()?;
-        let mut paths = entries.map(|entry| entry.unwrap().path());
-        paths.find(|path| path.extension().is_some_and(|it| it == "sock"))
-    }
-
-    /// What the running host answers to this command, and the exit code.
-    pub(crate) fn answer(&self, args: &[&str]) -> (Value, Option<i32>) {
-        let output = self.command(args).arg("--json").output().unwrap();
-        let answer = serde_json::from_slice(&output.stdout);
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        let answer = answer.unwrap_or_else(|error| panic!("{args:?}: {error}: {complaint}"));
-        (answer, output.status.code())
-    }
-
-    /// What the binary prints with these arguments, where it succeeds, else what it complains of.
-    pub(crate) fn ask(&self, args: &[&str]) -> Result<String, String> {
-        let output = self.command(args).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        if output.status.success() {
-            Ok(text(output.stdout))
-        } else {
-            Err(text(output.stderr))
-        }
-    }
 }
 
 impl Host {

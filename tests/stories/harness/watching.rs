@@ -9,7 +9,8 @@ use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use super::host::{cache, lines};
+use super::home::cache;
+use super::host::lines;
 use super::{binary, soon};
 
 pub(crate) struct Watching {

@@ -10,7 +10,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::client::http;
-use super::host::Home;
+use super::home::Home;
 use super::soon;
 
 /// How a client reaches the host, and in which era.

@@ -12,6 +12,7 @@ use rustls::CertificateError;
 use super::super::failure::Failure;
 use super::super::peer::Peer;
 use super::{is_of, stream};
+use crate::gateway::cause;
 use crate::mcp::{Message, Response as Answer, RpcError};
 
 /// How much of a body that only explains a status is read, in bytes.
@@ -146,21 +147,6 @@ fn causes(error: &reqwest::Error) -> String {
         cause = error.source();
     }
     text
-}
-
-/// The first of its causes that is of this kind.
-fn cause<T: Error + 'static>(error: &reqwest::Error) -> Option<&T> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        // What an `io::Error` wraps is not its source, but has it.
-        let wrapped = error.downcast_ref::<io::Error>();
-        let wrapped = wrapped.and_then(io::Error::get_ref);
-        cause = wrapped.map(|error| error as &dyn Error).or(error.source());
-    }
-    None
 }
 
 fn is_refused(error: &reqwest::Error) -> bool {
