@@ -1,5 +1,6 @@
 //! What serves at one moment: immutable, numbered, shared by every call that began on it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -156,6 +157,17 @@ impl Snapshot {
             })
         });
         entries.collect()
+    }
+
+    /// How many of these each backend has that clients see. Reads none of them.
+    pub fn counts(&self, kind: Capability) -> HashMap<String, usize> {
+        let mut counts = HashMap::new();
+        for item in self.items(kind) {
+            if let Some(Destination { backend, .. }) = self.route(kind, &item.shown_as) {
+                *counts.entry(backend).or_default() += 1;
+            }
+        }
+        counts
     }
 
     /// What a client is told of each of these, by the name that it sees.

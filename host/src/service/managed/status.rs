@@ -48,8 +48,7 @@ impl Managed {
     pub(super) fn all_backends(&self) -> Vec<Backend> {
         let mut apart = self.gateway.apart();
         let snapshot = self.gateway.current();
-        let tools = snapshot.entries(Capability::Tool);
-        let tools_of = |name: &str| tools.iter().filter(|tool| tool.backend == name).count();
+        let tools = snapshot.counts(Capability::Tool);
         let ended: Vec<_> = snapshot.ended().collect();
         let mut all = Vec::new();
         for (name, process) in snapshot.backends() {
@@ -72,7 +71,7 @@ impl Managed {
             all.push(Backend {
                 state,
                 process,
-                tools: tools_of(name),
+                tools: tools.get(name).copied().unwrap_or_default(),
                 reason: reason.or_else(|| condition.health.reason().map(str::to_owned)),
                 breaker: alone.map(breaker),
                 ..self.backend(name, &condition)
