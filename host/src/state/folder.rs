@@ -31,7 +31,15 @@ pub struct Folder {
 /// While this lives, no other host keeps the folder.
 #[derive(Debug)]
 pub struct Hold {
-    _lock: File,
+    lock: File,
+}
+
+/// Given back by name: closing the file is not enough while a child that is just being started
+/// has it open as well, between its `fork` and its `exec`.
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Folder {
@@ -144,7 +152,7 @@ pub fn hold(path: &Path, what: &Path) -> Result<Hold, StateError> {
     }
     // Only for people: a lock that does not say whose it is locks as well.
     let _ = say(&mut file);
-    Ok(Hold { _lock: file })
+    Ok(Hold { lock: file })
 }
 
 /// Makes a folder that only its owner enters; those above it as `mkdir -p` does.
@@ -234,6 +242,17 @@ mod tests {
         folder.hold().unwrap();
         let note = fs::read_to_string(folder.path.join("path")).unwrap();
         assert_eq!(note, "/etc/gateway/config.yaml\n");
+    }
+
+    #[test]
+    fn what_is_given_back_is_free_though_a_child_that_is_being_started_has_it_open() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::of(root.path(), Path::new("/config.yaml"));
+        let hold = folder.hold().unwrap();
+        // As `fork` leaves it until `exec` closes it.
+        let _inherited = hold.lock.try_clone().unwrap();
+        drop(hold);
+        folder.hold().unwrap();
     }
 
     #[test]
