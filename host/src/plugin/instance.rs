@@ -11,7 +11,7 @@ use super::apart::apart;
 use super::edition::Edition;
 use super::fault;
 use super::isolation::Isolation;
-use super::state::State;
+use super::state::{MAX_HELD, State};
 use crate::events::{Fault, FaultKind};
 
 /// The generated bindings of one world.
@@ -137,6 +137,8 @@ impl<W: World> Instance<W> {
         store.epoch_deadline_callback(State::check_deadline);
         store.set_epoch_deadline(1);
         store.set_hostcall_fuel(self.edition.limits.output);
+        // Those of its own count as well, which the host does not hold.
+        store.set_max_component_handles(4 * MAX_HELD);
         Ok(store)
     }
 }

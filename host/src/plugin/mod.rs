@@ -10,6 +10,7 @@ mod detector;
 mod edition;
 mod engine;
 mod fault;
+mod files;
 mod grants;
 mod handler;
 mod health;
