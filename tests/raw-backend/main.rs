@@ -93,6 +93,10 @@ fn hello(is_new: bool) -> String {
     )
 }
 
+fn list(key: &str, entries: &str) -> String {
+    format!(r#"{{"{key}":[{entries}],{}}}"#, golden::BESIDE)
+}
+
 fn outcome(is_new: bool, method: &str, goes_on: bool) -> Result<String, String> {
     let result = match method {
         "initialize" if !is_new => hello(false),
@@ -104,14 +108,12 @@ fn outcome(is_new: bool, method: &str, goes_on: bool) -> Result<String, String> 
         }
         "tools/list" if !goes_on => {
             let tools = golden::TOOLS[0].join(",");
-            format!(r#"{{"tools":[{tools}],"nextCursor":"more"}}"#)
+            format!(r#"{{"tools":[{tools}],"nextCursor":"more","odd":1}}"#)
         }
-        "tools/list" => format!(r#"{{"tools":[{}]}}"#, golden::TOOLS[1].join(",")),
-        "prompts/list" => format!(r#"{{"prompts":[{}]}}"#, golden::PROMPT),
-        "resources/list" => format!(r#"{{"resources":[{}]}}"#, golden::RESOURCE),
-        "resources/templates/list" => {
-            format!(r#"{{"resourceTemplates":[{}]}}"#, golden::TEMPLATE)
-        }
+        "tools/list" => list("tools", &golden::TOOLS[1].join(",")),
+        "prompts/list" => list("prompts", golden::PROMPT),
+        "resources/list" => list("resources", golden::RESOURCE),
+        "resources/templates/list" => list("resourceTemplates", golden::TEMPLATE),
         "prompts/get" => golden::POEM.to_owned(),
         "resources/read" => golden::THING.to_owned(),
         "completion/complete" => golden::COMPLETED.to_owned(),

@@ -158,6 +158,8 @@ pub struct CallError {
     pub message: String,
     /// As the backend sent it.
     pub data: Option<Raw>,
+    /// What else the backend said in it.
+    pub beside: Members,
     /// Who says so.
     pub origin: Origin,
 }
@@ -187,6 +189,7 @@ impl CallError {
             code: RpcError::INVALID_PARAMS,
             message: format!("unknown {}: {name}", capability.as_str()),
             data: data.and_then(|it| raw_of(&it).ok()),
+            beside: Members::default(),
             origin: Origin::Gateway,
         }
     }
@@ -205,6 +208,7 @@ impl CallError {
             code: RpcError::INTERNAL_ERROR,
             message: message.into(),
             data: None,
+            beside: Members::default(),
             origin: Origin::Gateway,
         }
     }
@@ -254,6 +258,7 @@ impl From<CallError> for RpcError {
             code: error.code,
             message: error.message,
             data: error.data,
+            beside: error.beside,
         }
     }
 }

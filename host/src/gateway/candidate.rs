@@ -202,7 +202,7 @@ impl Candidate {
     pub fn offers(&self) -> Vec<Offer> {
         self.backends
             .iter()
-            .flat_map(|backend| backend.offers().as_ref().clone())
+            .flat_map(|backend| backend.offers().each.clone())
             .collect()
     }
 
@@ -218,6 +218,9 @@ impl Candidate {
     pub fn compose(&mut self, entries: Option<Vec<Entry>>, offers: &[Offer]) -> Result<(), String> {
         let entries = entries.unwrap_or_else(|| Catalog::as_offered(offers));
         self.catalog = Catalog::compose(&entries, offers)?;
+        for backend in &self.backends {
+            self.catalog.remainder.add(&backend.offers().remainder);
+        }
         self.catalog
             .hide(|kind, name| !self.chain.shows(kind, name));
         Ok(())

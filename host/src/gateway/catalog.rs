@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::remainder::Remainder;
 use crate::mcp::{Members, Raw, raw_of};
 
 /// What a backend can offer.
@@ -160,6 +161,8 @@ impl PartialEq for Item {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Catalog {
     lists: HashMap<Capability, Vec<Item>>,
+    /// What stands beside them.
+    pub(super) remainder: Remainder,
     routes: HashMap<Capability, HashMap<String, Destination>>,
     templates: Vec<Destination>,
 }
@@ -284,7 +287,10 @@ impl Catalog {
 
     /// Which lists a client must read again after this catalog took the place of `before`.
     pub(super) fn changes_since(&self, before: &Self) -> Changes {
-        let differs = |kind| self.items(kind) != before.items(kind);
+        let differs = |kind| {
+            self.items(kind) != before.items(kind)
+                || self.remainder.differs(&before.remainder, kind)
+        };
         Changes {
             tools: differs(Capability::Tool),
             prompts: differs(Capability::Prompt),

@@ -25,6 +25,7 @@ mod listener;
 mod mend;
 mod meter;
 mod middleware;
+mod remainder;
 mod route;
 mod snapshot;
 mod swap;

@@ -52,7 +52,10 @@ impl Snapshot {
     pub(super) fn list(&self, kind: Capability) -> Raw {
         let items: Vec<_> = self.items(kind).iter().map(|item| &item.json).collect();
         let list = raw_of(&items).unwrap_or_default();
-        Members::from_iter([(kind.list_key().to_owned(), list)]).to_raw()
+        let beside = self.catalog.remainder.of(kind);
+        let beside = beside.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let members = [(kind.list_key().to_owned(), list)].into_iter();
+        members.chain(beside).collect::<Members>().to_raw()
     }
 
     /// Where this name leads.

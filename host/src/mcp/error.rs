@@ -3,30 +3,23 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::Error as _;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Raw;
+use super::{Members, Raw};
 
 /// What is wrong, as the peer said it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct RpcError {
     /// The kind of error.
     pub code: i64,
     /// For people.
-    #[serde(default)]
     pub message: String,
-    /// Whatever else was said.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
-    )]
+    /// The details.
     pub data: Option<Raw>,
-}
-
-/// A member that is `null` is there.
-fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Raw>, D::Error> {
-    Raw::deserialize(from).map(Some)
+    /// Whatever else was said, of which JSON-RPC knows nothing.
+    pub beside: Members,
 }
 
 impl RpcError {
@@ -55,7 +48,41 @@ impl RpcError {
             code,
             message: message.into(),
             data: None,
+            beside: Members::default(),
         }
+    }
+}
+
+impl Serialize for RpcError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", &self.code)?;
+        map.serialize_entry("message", &self.message)?;
+        if let Some(data) = &self.data {
+            map.serialize_entry("data", data)?;
+        }
+        for (key, value) in self.beside.iter() {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+/// An error without a message is one nevertheless.
+impl<'de> Deserialize<'de> for RpcError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut beside = Members::deserialize(deserializer)?;
+        let code = beside.remove("code").unwrap_or_default();
+        let message = beside.remove("message");
+        Ok(Self {
+            code: serde_json::from_str(code.get()).map_err(D::Error::custom)?,
+            message: match message {
+                Some(message) => serde_json::from_str(message.get()).map_err(D::Error::custom)?,
+                None => String::new(),
+            },
+            data: beside.remove("data"),
+            beside,
+        })
     }
 }
 

@@ -279,6 +279,7 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":-1.5,"result":null}"#,
             r#"{"jsonrpc":"2.0","id":7,"error":{"code":-1,"message":"no","data":null}}"#,
             r#"{"jsonrpc":"2.0","id":7,"error":{"code":-1,"message":"no","data":[18446744073709551616]}}"#,
+            r#"{"jsonrpc":"2.0","id":7,"error":{"code":-1,"message":"no","far":1e999,"a":null}}"#,
         ] {
             assert_eq!(line(text), text);
         }

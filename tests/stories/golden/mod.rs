@@ -75,14 +75,15 @@ impl Pair {
         }
     }
 
-    /// A list, which is the gateway's own; its entries are not.
+    /// A list, which is the gateway's own; its entries and what stands beside them are not.
     fn list(&self, key: &str, entries: &str) -> String {
         let more = if self.way.is_new() {
             r#","resultType":"complete","ttlMs":0,"cacheScope":"private""#
         } else {
             ""
         };
-        format!(r#"{{"{key}":[{entries}]{more}}}"#)
+        let beside = said::BESIDE;
+        format!(r#"{{"{key}":[{entries}],{beside}{more}}}"#)
     }
 
     async fn is_golden(&mut self, method: &str, params: &str, expected: String) {

@@ -20,7 +20,8 @@ const ANSWERS: [(&str, &str); 4] = [
     ("fourth", r#"{"z":[],"a":{"é":"\u00e9"}}"#),
 ];
 /// What it answers instead, where errors can be answered.
-const NO: &str = r#"{"code":-7,"message":"no","data":{"n":18446744073709551616,"x":[null]}}"#;
+const NO: &str =
+    r#"{"code":-7,"message":"no","data":{"n":18446744073709551616,"x":[null]},"odd":[1.0]}"#;
 
 fn told(method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#)

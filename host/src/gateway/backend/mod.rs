@@ -35,7 +35,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::client::{ClientId, LogLevel};
 use super::meter::Meter;
 use super::swap::Ground;
-use super::{Call, CallError, Method, Offer, Origin, Reply};
+use super::{Call, CallError, Method, Origin, Reply};
 use crate::config::{BackendSpec, Sharing};
 use crate::mcp::{Members, Notification, RpcError, Version, raw_of};
 use connect::Connected;
@@ -46,6 +46,7 @@ use hello::{Hello, Introduction};
 pub(super) use life::Lives;
 pub use life::{Condition, Life};
 use mirrored::Mirrored;
+use offers::Offers;
 use peer::{Ask, Link, Peer};
 pub(super) use subscriptions::AllSubscriptions;
 
@@ -83,7 +84,7 @@ pub(super) struct Backend {
     hello: Hello,
     /// Beside that one.
     connections: Connections,
-    offers: ArcSwap<Vec<Offer>>,
+    offers: ArcSwap<Offers>,
     /// What tools want repeated in headers, by their names.
     mirrored: ArcSwap<HashMap<String, Vec<Mirrored>>>,
     meter: Arc<Meter>,
@@ -166,7 +167,7 @@ impl Backend {
     }
 
     /// What it offered when it was last asked.
-    pub(super) fn offers(&self) -> Arc<Vec<Offer>> {
+    pub(super) fn offers(&self) -> Arc<Offers> {
         self.offers.load_full()
     }
 
@@ -345,10 +346,12 @@ impl Backend {
                 code,
                 message,
                 data,
+                beside,
             }) => CallError {
                 code,
                 message,
                 data,
+                beside,
                 origin: Origin::Backend,
             },
             Failure::NoAnswer(what) => {

@@ -6,11 +6,20 @@ use std::sync::Arc;
 use super::mirrored::mirrored;
 use super::peer::{Ask, Link};
 use super::{Backend, within};
+use crate::gateway::remainder::Remainder;
 use crate::gateway::{Capability, Offer};
 use crate::mcp::Members;
 
 /// Pages of one list, after which a backend is taken to be counting for ever.
 const MAX_PAGES: usize = 1000;
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct Offers {
+    pub(in crate::gateway) each: Vec<Offer>,
+    /// What its lists say beside them.
+    pub(in crate::gateway) remainder: Remainder,
+}
 
 impl Backend {
     /// Asks what it offers.
@@ -21,10 +30,10 @@ impl Backend {
         let limit = self.spec.timeouts.cap_fetch;
         self.peer.asks_for_offers();
         let offers = within(limit, async {
-            let mut offers = Vec::new();
+            let mut offers = Offers::default();
             for kind in Capability::ALL {
                 if self.declares(kind) {
-                    offers.extend(self.list(kind).await?);
+                    self.list(kind, &mut offers).await?;
                 }
             }
             Ok::<_, String>(offers)
@@ -36,7 +45,10 @@ impl Backend {
                 limit.as_secs_f64()
             )
         })??;
-        let offers = self.mirror(offers);
+        let offers = Offers {
+            each: self.mirror(offers.each),
+            ..offers
+        };
         self.offers.store(Arc::new(offers));
         Ok(())
     }
@@ -79,14 +91,14 @@ impl Backend {
     }
 
     /// All pages of one list.
-    async fn list(&self, kind: Capability) -> Result<Vec<Offer>, String> {
+    async fn list(&self, kind: Capability, offers: &mut Offers) -> Result<(), String> {
         let method = kind.list_method();
-        let (mut offers, mut params) = (Vec::new(), Members::default());
+        let mut params = Members::default();
         for _ in 0..MAX_PAGES {
             let page = match self.peer.request(Ask::own(method, params.clone())).await {
                 Ok(page) => page,
                 // Templates are a part of `resources` that many servers leave out.
-                Err(failure) if failure.is_method_not_found() => return Ok(offers),
+                Err(failure) if failure.is_method_not_found() => return Ok(()),
                 Err(failure) => return Err(format!("`{method}` failed: {failure}")),
             };
             let page = Members::of(&page).unwrap_or_default();
@@ -103,16 +115,17 @@ impl Backend {
                         kind.name_key()
                     ));
                 };
-                offers.push(Offer {
+                offers.each.push(Offer {
                     backend: self.name().to_owned(),
                     kind,
                     name,
                     item: Arc::new(item),
                 });
             }
+            offers.remainder.note(kind, &page);
             match page.get("nextCursor").filter(|it| it.get() != "null") {
                 Some(cursor) => params.set("cursor", cursor.to_owned()),
-                None => return Ok(offers),
+                None => return Ok(()),
             }
         }
         Err(format!(

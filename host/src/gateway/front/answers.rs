@@ -32,6 +32,7 @@ pub(super) fn refused(error: RpcError) -> CallError {
         code: error.code,
         message: error.message,
         data: error.data,
+        beside: error.beside,
         origin: Origin::Gateway,
     }
 }

@@ -295,6 +295,7 @@ fn refused(refusal: Refusal) -> Result<CallError, String> {
         code: refusal.code,
         message: refusal.message,
         data: data.transpose()?,
+        beside: Members::default(),
         origin: Origin::Gateway,
     })
 }

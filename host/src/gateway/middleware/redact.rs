@@ -90,10 +90,12 @@ impl Redact {
             self.replace(&mut message, left)?;
             error.message = serde_json::from_str(message.get()).unwrap_or_default();
         }
+        if let Some(data) = &mut error.data {
+            self.replace(data, left)?;
+        }
         error
-            .data
-            .iter_mut()
-            .try_for_each(|data| self.replace(data, left))
+            .beside
+            .try_for_each_mut(|_, value| self.replace(value, left))
     }
 }
 
