@@ -7,7 +7,7 @@
 mod keyring;
 
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -48,10 +48,12 @@ fn look_up(name: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
 /// The content of the file, without the line break that editors end it with.
 fn read(path: &Path) -> Option<String> {
     let mut text = String::new();
-    let read = File::open(path).and_then(|file| {
-        let is_file = file.metadata()?.is_file();
-        file.take(if is_file { LONGEST + 1 } else { 0 })
-            .read_to_string(&mut text)
+    // Looked at first: opening a pipe would wait for a writer.
+    let read = fs::metadata(path).and_then(|it| match it.is_file() {
+        true => File::open(path)?
+            .take(LONGEST + 1)
+            .read_to_string(&mut text),
+        false => Ok(0),
     });
     let why = match read {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
@@ -71,8 +73,8 @@ fn read(path: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
     use tempfile::TempDir;
 
     use super::*;
@@ -113,8 +115,10 @@ mod tests {
             ("longest", &long[1..]),
         ]);
         fs::create_dir(user.path().join("folder")).unwrap();
+        // Whoever opens it waits for somebody who writes.
+        mkfifo(&user.path().join("pipe"), Mode::S_IRWXU).unwrap();
         let env = |name: &str| (name == OF_THE_USER).then(|| user.path().display().to_string());
-        for name in ["empty", "binary", "nul", "long", "folder"] {
+        for name in ["empty", "binary", "nul", "long", "folder", "pipe"] {
             assert_eq!(look_up(name, &env), None, "{name}");
         }
         assert_eq!(look_up("longest", &env).unwrap().len() as u64, LONGEST);

@@ -67,6 +67,12 @@ pub(crate) fn commit(sin: &str) -> Result<(), String> {
         "print" => loop {
             println!("a line that nobody needs");
         },
+        // No sin.
+        "say" => {
+            println!("a line");
+            eprintln!("another");
+            Ok(())
+        }
         "sleep" => {
             #[expect(clippy::disallowed_methods, reason = "to wait in vain is the sin")]
             std::thread::sleep(HOUR);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::stream;
 use futures::{FutureExt, StreamExt};
 use jiff::Zoned;
+use tokio::task::spawn_blocking;
 
 use super::backend::Backend;
 use super::catalog::Catalog;
@@ -82,9 +83,18 @@ impl Candidate {
         lenient: bool,
         ground: &Arc<Ground>,
     ) -> Result<Self, Vec<Problem>> {
-        let chain = Chain::build(&wanted.middleware, &stock.current.chain, ground).map_err(
-            |(index, error)| vec![Problem::error(format!("middleware[{index}]"), error)],
-        )?;
+        let (specs, before, on) = (
+            wanted.middleware.clone(),
+            stock.current.chain.clone(),
+            Arc::clone(ground),
+        );
+        // A plugin that takes its settings may use its whole time limit.
+        let chain = spawn_blocking(move || Chain::build(&specs, &before, &on))
+            .await
+            .map_err(|error| vec![Problem::error("middleware", error.to_string())])?
+            .map_err(|(index, error)| {
+                vec![Problem::error(format!("middleware[{index}]"), error)]
+            })?;
         let starting: Vec<_> = wanted
             .backends
             .iter()

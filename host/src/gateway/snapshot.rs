@@ -73,10 +73,13 @@ impl Snapshot {
         self.chain.guard()
     }
 
-    /// The end of the chain: the backend itself.
+    /// The end of the chain: the backend itself, or the same started anew.
     pub(super) async fn dispatch(&self, call: Call) -> Reply {
         match self.backend(&call.backend) {
-            Some(backend) => backend.request(call).await,
+            Some(backend) => match backend.successor() {
+                Some(successor) => successor.request(call).await,
+                None => backend.request(call).await,
+            },
             None => Err(CallError::no_answer(format!(
                 "backend `{}` is not there",
                 call.backend

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -52,8 +52,23 @@ pub(super) struct Ground {
     pub(super) connector: Option<Arc<dyn Connector>>,
     /// How calls go, by the names of backends.
     pub(super) meters: Meters,
+    /// What serves now.
+    serving: Mutex<Weak<Snapshot>>,
     /// Backends, their logs, audit files: ended when the last snapshot that uses them is.
     pub(super) tasks: TaskTracker,
+}
+
+impl Ground {
+    /// The backend of this name that serves now.
+    pub(super) fn backend(&self, name: &str) -> Option<Arc<Backend>> {
+        let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        let serving = serving.upgrade()?;
+        serving.backend(name).cloned()
+    }
+
+    fn serves(&self, snapshot: &Arc<Snapshot>) {
+        *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(snapshot);
+    }
 }
 
 /// What a swap changed.
@@ -142,6 +157,7 @@ impl Gateway {
                 lives: Lives::default(),
                 connector,
                 meters: Meters::default(),
+                serving: Mutex::default(),
                 tasks: TaskTracker::new(),
             }),
             server_tasks,
@@ -259,6 +275,7 @@ impl Gateway {
             .filter(|old| !next.backends.iter().any(|kept| Arc::ptr_eq(old, kept)))
             .map(|old| old.name().to_owned())
             .collect();
+        self.ground.serves(&next);
         self.current.store(next);
         let before = Before {
             snapshot: before,

@@ -5,19 +5,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use wasmtime::component::{Component, HasSelf, Linker, Resource};
+use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Cache, CacheConfig, Config, Engine, WasmBacktraceDetails};
-use wasmtime_wasi::p2::DynPollable;
 
 use super::bindings;
+use super::files;
 use super::isolation::Isolation;
 use super::limits::Limits;
 use super::state::State;
 use super::waiting;
 use super::watchdog::Watchdog;
-
-/// As wasmtime-wasi names it; the linker serves every 0.2 by it.
-const WASI_POLL: &str = "wasi:io/poll@0.2.12";
 
 /// Compiles and links components. Clones share it.
 #[derive(Clone)]
@@ -167,28 +164,10 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
         state
     })?;
     bindings::granted::Granted::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    bound_waiting(&mut linker)?;
-    Ok(linker)
-}
-
-/// A guest that waits (WASI's poll, under every sleep) stands in the host, where no epoch reaches
-/// it.
-fn bound_waiting(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    // In place of what wasmtime-wasi does.
     linker.allow_shadowing(true);
-    let mut poll = linker.instance(WASI_POLL)?;
-    poll.func_wrap(
-        "poll",
-        |mut store, (pollables,): (Vec<Resource<DynPollable>>,)| -> wasmtime::Result<(Vec<u32>,)> {
-            Ok((waiting::poll(store.data_mut(), pollables)?,))
-        },
-    )?;
-    poll.func_wrap(
-        "[method]pollable.block",
-        |mut store, (pollable,): (Resource<DynPollable>,)| -> wasmtime::Result<()> {
-            waiting::poll(store.data_mut(), vec![pollable])?;
-            Ok(())
-        },
-    )?;
+    waiting::bound(&mut linker)?;
+    files::only_files(&mut linker)?;
     linker.allow_shadowing(false);
-    Ok(())
+    Ok(linker)
 }

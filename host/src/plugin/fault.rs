@@ -1,9 +1,10 @@
 //! Sorts what wasmtime reports by what the guest did.
 
+use wasmtime::component::ResourceTableError;
 use wasmtime::{Error, FrameInfo, FrameSymbol, WasmBacktrace};
 
 use super::output::{TooManyLines, cut};
-use super::state::{MemoryExceeded, TimeExceeded};
+use super::state::{KeptBusy, MAX_HELD, MemoryExceeded, TimeExceeded};
 use super::waiting::Waiting;
 use crate::events::{Fault, FaultKind};
 
@@ -13,6 +14,8 @@ const FRAMES: usize = 6;
 const MACHINERY: [&str; 6] = ["__rust", "rust_", "std::", "core::", "alloc::", "abort"];
 /// What wasmtime says of a guest that hands over more than `limits.output`; its type is private.
 const TOO_MUCH: &str = "fuel allocated for hostcalls";
+/// And of one that holds too many handles.
+const TOO_MANY: &str = "handle limit exceeded";
 
 /// The fault behind an error of a call. `last_words` is what the guest said last on its standard
 /// error: where it panicked, the reason.
@@ -22,9 +25,10 @@ pub(super) fn of(
     error: &Error,
     last_words: Option<String>,
 ) -> Fault {
-    let kind = if error.is::<TimeExceeded>() || error.is::<Waiting>() {
+    let holds_too_many = is_full(error);
+    let kind = if error.is::<TimeExceeded>() || error.is::<KeptBusy>() || error.is::<Waiting>() {
         FaultKind::Deadline
-    } else if error.is::<MemoryExceeded>() {
+    } else if error.is::<MemoryExceeded>() || holds_too_many {
         FaultKind::Memory
     } else if error.is::<TooManyLines>() || root(error).contains(TOO_MUCH) {
         FaultKind::Output
@@ -37,6 +41,9 @@ pub(super) fn of(
         FaultKind::Output if !error.is::<TooManyLines>() => {
             "it hands over more at once than it may (limits.output)".to_owned()
         }
+        FaultKind::Memory if holds_too_many => {
+            format!("it holds more than {MAX_HELD} files, streams and the like at once")
+        }
         FaultKind::Trap => trap(error, &last_words.unwrap_or_default()),
         _ => root(error),
     };
@@ -46,6 +53,12 @@ pub(super) fn of(
         kind,
         message: cut(message),
     }
+}
+
+/// Whether the host holds as much for it as it may.
+fn is_full(error: &Error) -> bool {
+    let table = error.downcast_ref::<ResourceTableError>();
+    matches!(table, Some(ResourceTableError::Full)) || root(error).contains(TOO_MANY)
 }
 
 fn root(error: &Error) -> String {

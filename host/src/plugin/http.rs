@@ -28,6 +28,9 @@ use super::outside;
 use crate::config::{PluginGrants, is_public};
 use crate::gateway::cause;
 
+/// The most bytes of one set of headers, as the host holds them.
+const MAX_FIELDS: usize = 64 * 1024;
+
 type Ended = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Box<dyn Future<Output = Result<(Response<WasiBody>, Ended), Error>> + Send>;
 
@@ -47,8 +50,10 @@ struct Hooks {
 
 impl Http {
     pub(super) fn new(grants: Arc<PluginGrants>, isolation: Option<Isolation>) -> Self {
+        let mut context = WasiHttpCtx::new();
+        context.set_field_size_limit(MAX_FIELDS);
         Self {
-            context: WasiHttpCtx::new(),
+            context,
             hooks: Hooks {
                 grants,
                 isolation,

@@ -7,14 +7,15 @@ use tokio::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
+use super::apart::apart;
 use super::edition::Edition;
 use super::fault;
 use super::isolation::Isolation;
-use super::state::State;
+use super::state::{MAX_HELD, State};
 use crate::events::{Fault, FaultKind};
 
 /// The generated bindings of one world.
-pub(super) trait World: Sized + Send {
+pub(super) trait World: Sized + Send + Sync {
     fn bind(store: &mut Store<State>, pre: &InstancePre<State>) -> wasmtime::Result<Self>;
 }
 
@@ -41,10 +42,10 @@ impl<W: World> Instance<W> {
 
     /// Calls the guest within its limits, and `judge`s what it says. Whatever comes of it counts
     /// for or against the plugin.
-    pub(super) fn call<T, U>(
+    pub(super) fn call<T: Send, U>(
         &mut self,
         name: &'static str,
-        call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T>,
+        call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T> + Send,
         judge: impl FnOnce(T) -> Result<U, (FaultKind, String)>,
     ) -> Result<U, Fault> {
         let answer = self.call_aside(name, call, judge);
@@ -56,10 +57,10 @@ impl<W: World> Instance<W> {
 
     /// The same, of a function that is not what the plugin is for: that it works takes no strike
     /// back.
-    pub(super) fn call_aside<T, U>(
+    pub(super) fn call_aside<T: Send, U>(
         &mut self,
         name: &'static str,
-        call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T>,
+        call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T> + Send,
         judge: impl FnOnce(T) -> Result<U, (FaultKind, String)>,
     ) -> Result<U, Fault> {
         let answer = self.ask(name, call).and_then(|answer| {
@@ -78,10 +79,10 @@ impl<W: World> Instance<W> {
         answer
     }
 
-    fn ask<T>(
+    fn ask<T: Send>(
         &mut self,
         name: &'static str,
-        call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T>,
+        call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T> + Send,
     ) -> Result<T, Fault> {
         let (mut store, world) = match self.warm.take() {
             Some(warm) => warm,
@@ -101,16 +102,16 @@ impl<W: World> Instance<W> {
     }
 
     /// Something that the guest does within the limits of one call.
-    fn within<T>(
+    fn within<T: Send>(
         &self,
         name: &'static str,
         store: &mut Store<State>,
-        work: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+        work: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T> + Send,
     ) -> Result<T, Fault> {
         let isolation = self.edition.isolation.as_ref();
         store.data_mut().begin();
         let begun = isolation.map_or(Ok(()), |it| it.begin(store, self.edition.limits));
-        let done = begun.and_then(|()| work(store));
+        let done = begun.and_then(|()| apart(|| work(store)));
         store.data_mut().end();
         if let Some(isolation) = isolation {
             isolation.end(store);
@@ -136,6 +137,8 @@ impl<W: World> Instance<W> {
         store.epoch_deadline_callback(State::check_deadline);
         store.set_epoch_deadline(1);
         store.set_hostcall_fuel(self.edition.limits.output);
+        // Those of its own count as well, which the host does not hold.
+        store.set_max_component_handles(4 * MAX_HELD);
         Ok(store)
     }
 }

@@ -86,13 +86,14 @@ pub(super) fn component(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
 }
 
 fn read(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let meta = file.metadata()?;
-    let mut size = meta.len();
-    let mut bytes = Vec::new();
+    // To open a pipe would wait for its other end.
+    let meta = std::fs::metadata(path)?;
     if !meta.is_file() {
         return Err(std::io::Error::other("it is not a regular file"));
     }
+    let file = File::open(path)?;
+    let mut size = meta.len();
+    let mut bytes = Vec::new();
     if size <= limit {
         // It may have grown since.
         file.take(limit + 1).read_to_end(&mut bytes)?;

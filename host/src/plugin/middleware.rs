@@ -96,10 +96,11 @@ impl WasmMiddleware {
         idle.push(instance);
     }
 
-    fn ask<T, U>(
+    fn ask<T: Send, U>(
         &self,
         name: &'static str,
-        call: impl FnOnce(&MiddlewareWorld, &mut Store<State>) -> wasmtime::Result<Result<T, String>>,
+        call: impl FnOnce(&MiddlewareWorld, &mut Store<State>) -> wasmtime::Result<Result<T, String>>
+        + Send,
         judge: impl FnOnce(T) -> Judged<U>,
     ) -> Result<U, Fault> {
         let idle = self

@@ -3,12 +3,14 @@
 //! `gateway::MiddlewarePlugin`. Lower rooms see those traits and never this room. A plugin gets no files, no network, no
 //! environment and no clock that its user has not granted it, and no time to waste.
 
+mod apart;
 mod bindings;
 mod built_in;
 mod detector;
 mod edition;
 mod engine;
 mod fault;
+mod files;
 mod grants;
 mod handler;
 mod health;

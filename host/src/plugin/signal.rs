@@ -12,9 +12,10 @@ use wasmtime_wasi::runtime::in_tokio;
 use super::bindings::granted::config_sync::plugin::signal::{self, Kind};
 use super::state::State;
 use crate::config::SignalGrant;
+use crate::target::{LocalFile, Target as _};
 
 /// A pidfile holds one number.
-const MOST_BYTES: u64 = 64;
+const MOST_BYTES: u32 = 64;
 /// systemd answers at once, or not at all.
 const SYSTEMCTL: Duration = Duration::from_secs(5);
 
@@ -30,6 +31,9 @@ impl signal::Host for State {
             let to = super::output::cut(to);
             return Ok(Err(format!("`{to}` is not granted (grants.signal)")));
         };
+        if !self.may_signal() {
+            return Ok(Err("too many signals in one call".to_owned()));
+        }
         if let Some(isolation) = self.isolation() {
             isolation.sent(json!({ "signal": word(kind), "to": to }));
             return Ok(isolation.outside().signals_fail.map_or(Ok(()), Err));
@@ -38,7 +42,7 @@ impl signal::Host for State {
         let sent = self.on_the_hosts_time(|| match &granted {
             SignalGrant::Pidfile(path) => to_process(path, kind),
             SignalGrant::Unit(unit) => to_unit(unit, kind),
-        });
+        })?;
         tracing::info!(target: "config_sync::plugin", plugin, to, ?kind, ?sent, "signal");
         Ok(sent)
     }
@@ -53,25 +57,18 @@ fn name(grant: &SignalGrant) -> String {
 
 fn to_process(path: &Path, kind: Kind) -> Result<(), String> {
     let told = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-    let text = read(path).map_err(|error| told(&error))?;
+    let bytes = LocalFile::new(path).read(0, MOST_BYTES);
+    let bytes = bytes.map_err(|error| told(&error))?;
+    let text = std::str::from_utf8(&bytes).ok();
     let id: i32 = text
-        .trim()
-        .parse()
-        .map_err(|_| told(&"it holds no number of a process"))?;
+        .and_then(|text| text.trim().parse().ok())
+        .ok_or_else(|| told(&"it holds no number of a process"))?;
     // 0 and what is negative mean groups, 1 is the system's own, and the host ends by no plugin.
     if id <= 1 || id.cast_unsigned() == std::process::id() {
         return Err(told(&format_args!("process {id} is not to be signalled")));
     }
     kill(Pid::from_raw(id), native(kind))
         .map_err(|error| told(&format_args!("process {id}: {}", error.desc())))
-}
-
-fn read(path: &Path) -> std::io::Result<String> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    let file = std::fs::File::open(path)?;
-    file.take(MOST_BYTES).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 fn to_unit(unit: &str, kind: Kind) -> Result<(), String> {

@@ -29,6 +29,12 @@ use crate::target::{FileError, FileKind, Stat, Target};
 /// The most core instances, memories and tables of one guest. Components of Python have some
 /// dozens.
 const MAX_INSTANCES: usize = 200;
+/// The most files, streams, requests and the like that a guest holds at once: the host has those.
+pub(super) const MAX_HELD: usize = 256;
+/// What the host does for one call takes nothing of the guest's time, up to so much of it.
+const HOSTS_TIME: Duration = Duration::from_secs(30);
+/// The most signals that one call sends.
+const MAX_SIGNALS: u32 = 32;
 /// The most that one `read` hands to a guest, in bytes.
 const MAX_READ: u32 = 1024 * 1024;
 
@@ -43,6 +49,9 @@ pub(super) struct State {
     table: ResourceTable,
     lines: Lines,
     deadline: Instant,
+    /// Of this call, what the host has done for it.
+    hosts: Duration,
+    signals: u32,
     watched: Option<Watched>,
     /// Bytes of all linear memories together.
     memory: usize,
@@ -65,6 +74,11 @@ pub(super) struct MemoryExceeded {
 #[error("no answer within {} s of its own time (limits.time)", .0.as_secs_f64())]
 pub(super) struct TimeExceeded(pub(super) Duration);
 
+/// The guest has the host work for it without end.
+#[derive(Debug, thiserror::Error)]
+#[error("it kept the host busy for more than {} s in one call", HOSTS_TIME.as_secs())]
+pub(super) struct KeptBusy;
+
 impl State {
     /// The world of one instance.
     ///
@@ -73,12 +87,16 @@ impl State {
     pub(super) fn new(edition: &Arc<Edition>) -> wasmtime::Result<Self> {
         let isolation = edition.isolation.as_ref();
         let lines = Lines::new(&edition.name, edition.limits.log, isolation.cloned());
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HELD);
         Ok(Self {
             wasi: world(&edition.grants, &lines, isolation)?,
             http: Http::new(Arc::clone(&edition.grants), isolation.cloned()),
-            table: ResourceTable::new(),
+            table,
             lines,
             deadline: Instant::now(),
+            hosts: Duration::ZERO,
+            signals: 0,
             watched: None,
             memory: 0,
             elements: 0,
@@ -119,6 +137,7 @@ impl State {
     /// A call begins: its limits are whole again.
     pub(super) fn begin(&mut self) {
         self.lines.begin();
+        (self.hosts, self.signals) = (Duration::ZERO, 0);
         let patience = self.isolation().map_or(1, |_| PATIENCE);
         self.deadline = Instant::now() + self.limits().time * patience;
         self.watched = Some(self.edition.workshop.watchdog.watch(self.deadline));
@@ -177,15 +196,29 @@ impl State {
     ) -> wasmtime::Result<T> {
         self.count(function);
         let target = Arc::clone(&self.table.get(lent)?.0);
-        Ok(self.on_the_hosts_time(|| ask(target.as_ref())))
+        self.on_the_hosts_time(|| ask(target.as_ref()))
     }
 
     /// Does something that takes nothing of the guest's time.
-    pub(super) fn on_the_hosts_time<T>(&mut self, work: impl FnOnce() -> T) -> T {
+    ///
+    /// # Errors
+    /// [`KeptBusy`], and it is not done.
+    pub(super) fn on_the_hosts_time<T>(&mut self, work: impl FnOnce() -> T) -> wasmtime::Result<T> {
+        if self.hosts >= HOSTS_TIME {
+            return Err(KeptBusy.into());
+        }
         let began = Instant::now();
         let done = work();
-        self.deadline += began.elapsed();
-        done
+        let took = began.elapsed();
+        self.hosts += took;
+        self.deadline += took;
+        Ok(done)
+    }
+
+    /// Whether one more signal may be sent in this call.
+    pub(super) fn may_signal(&mut self) -> bool {
+        self.signals += 1;
+        self.signals <= MAX_SIGNALS
     }
 }
 
@@ -259,8 +292,11 @@ impl ResourceLimiter for State {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
         let asked = self.memory.saturating_sub(current).saturating_add(desired);
         let limit = self.limits().memory;
         if asked > limit {
@@ -274,8 +310,11 @@ impl ResourceLimiter for State {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
         let asked = self
             .elements
             .saturating_sub(current)
@@ -396,3 +435,6 @@ fn error(error: FileError) -> types::FileError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use super::LONGEST;
 
 /// How long the keyring may take.
@@ -21,11 +23,19 @@ const SESSION: &str = "DBUS_SESSION_BUS_ADDRESS";
 pub(super) fn look_up(name: &str) -> Option<String> {
     if cfg!(target_os = "macos") {
         let arguments = ["find-generic-password", "-s", SERVICE, "-a", name, "-w"];
-        return ask("/usr/bin/security", &arguments, PATIENCE);
+        return in_place(|| ask("/usr/bin/security", &arguments, PATIENCE));
     }
     env::var_os(SESSION)?;
     let arguments = ["lookup", "service", SERVICE, "name", name];
-    ask("secret-tool", &arguments, PATIENCE)
+    in_place(|| ask("secret-tool", &arguments, PATIENCE))
+}
+
+/// Waits on this very thread, which other tasks leave meanwhile if there are any.
+fn in_place<T>(wait: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|it| it.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(wait),
+        _ => wait(),
+    }
 }
 
 /// What this command prints, without the line's end, if it succeeds in time.
@@ -86,5 +96,16 @@ mod tests {
     #[test]
     fn a_keyring_that_does_not_answer_is_not_waited_for() {
         assert_eq!(ask("sleep", &["600"], Duration::ZERO), None);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_task_that_waits_holds_up_no_other() {
+        let (sender, heard) = mpsc::channel();
+        let waiting = tokio::spawn(async move {
+            // It can be sent by a task that has its turn after this one alone.
+            tokio::spawn(async move { sender.send(()) });
+            in_place(|| heard.recv_timeout(Duration::from_secs(20)))
+        });
+        assert_eq!(waiting.await.unwrap(), Ok(()));
     }
 }

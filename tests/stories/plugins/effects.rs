@@ -12,7 +12,7 @@ use super::{LONG, dropped_in, errors, is_error, text};
 use crate::harness::{Client, Event, Home, Hook, Host, RAW_BACKEND, RawClient, until};
 
 /// A folder with this plugin under this name, and what stands beside it.
-fn with_plugin(name: &str, component: &str, beside: &str) -> TempDir {
+pub(super) fn with_plugin(name: &str, component: &str, beside: &str) -> TempDir {
     let component = fs::read(component).unwrap();
     dropped_in(&[
         (&format!("{name}.yaml"), beside.as_bytes()),
@@ -256,7 +256,7 @@ async fn settings_of_a_plugin_that_make_no_sense_refuse_the_reload() {
     );
 }
 
-fn git(folder: &Path, args: &[&str]) {
+pub(super) fn git(folder: &Path, args: &[&str]) {
     let output = Command::new("git")
         .args(["-c", "user.name=story", "-c", "user.email=story@localhost"])
         .args([

@@ -9,6 +9,7 @@ mod handlers;
 mod leaks;
 mod live;
 mod middleware;
+mod printing;
 mod published;
 mod quarantine;
 mod reach;

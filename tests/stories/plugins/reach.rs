@@ -44,7 +44,7 @@ async fn a_folder_that_is_granted_can_be_read_and_nothing_else() {
     fs::write(folder.path().join("secret"), "hidden").unwrap();
     std::os::unix::fs::symlink(folder.path().join("secret"), shown.join("link")).unwrap();
     let grants = format!(
-        "grants: {{read: [{}], signal: [/nowhere], clock: true, random: true}}\n",
+        "grants: {{read: [{}], signal: [/nowhere], http: [a.example], clock: true, random: true}}\n",
         shown.display()
     );
     let secret = folder.path().join("secret");
@@ -78,7 +78,7 @@ async fn a_folder_that_is_granted_can_be_read_and_nothing_else() {
 async fn a_plugin_has_the_variables_clocks_and_numbers_that_are_granted() {
     let folder = TempDir::new().unwrap();
     let grants = format!(
-        "grants: {{read: [{}], signal: [/nowhere], env: [STORY_SHOWN], clock: true, random: true}}\n",
+        "grants: {{read: [{}], signal: [/nowhere], env: [STORY_SHOWN], http: [a.example], clock: true, random: true}}\n",
         folder.path().display()
     );
     let mut host = reaching(folder, &grants).await;
@@ -113,7 +113,7 @@ async fn a_process_that_is_not_granted_gets_no_signal() {
     );
     fs::write(&first, "1\n").unwrap();
     let grants = format!(
-        "grants: {{read: [{folder}], signal: [{}, {}, {}], clock: true, random: true}}\n",
+        "grants: {{read: [{folder}], signal: [{}, {}, {}], http: [a.example], clock: true, random: true}}\n",
         pidfile.display(),
         own.display(),
         first.display(),
@@ -131,7 +131,7 @@ async fn a_process_that_is_not_granted_gets_no_signal() {
             "signal: nginx.service".to_owned(),
             "is not granted (grants.signal)",
         ),
-        (whom(&pidfile), "No such file"),
+        (whom(&pidfile), "it does not exist"),
         (whom(&own), "is not to be signalled"),
         (whom(&first), "process 1 is not to be signalled"),
     ] {
@@ -146,6 +146,12 @@ async fn a_process_that_is_not_granted_gets_no_signal() {
 #[tokio::test]
 async fn each_import_that_is_not_granted_is_named_with_the_line_to_add() {
     let all = [
+        (
+            "http",
+            "[a.example]",
+            "`wasi:http/",
+            "http: [api.example.com]",
+        ),
         (
             "read",
             "[/tmp]",
@@ -173,14 +179,9 @@ async fn each_import_that_is_not_granted_is_named_with_the_line_to_add() {
         let grants = format!("grants: {{{}}}\n", granted.join(", "));
         fs::write(plugin.with_extension("yaml"), grants).unwrap();
     }
-    let webhook = fs::read(env!("HANDLER_WEBHOOK")).unwrap();
-    fs::write(folder.path().join("plugins/http.wasm"), webhook).unwrap();
     let host = Host::start_in(folder, &text("mtime", "echo", LONG, "")).await;
     let told = host.events();
-    let all = all.into_iter();
-    for (key, _, import, line) in
-        all.chain([("http", "", "`wasi:http/", "http: [api.example.com]")])
-    {
+    for (key, _, import, line) in all {
         let file = format!("plugins/{key}.wasm: it imports ");
         let told = told.iter().filter(|it| is_error(it));
         let told = told.map(|it| &it.message).find(|it| it.contains(&file));
@@ -189,4 +190,39 @@ async fn each_import_that_is_not_granted_is_named_with_the_line_to_add() {
         let add = format!("add to {key}.yaml beside it: `grants: {{{line}}}`");
         assert!(told.contains(&add), "{told}");
     }
+}
+
+/// Whatever it reaches for, it does not keep the host.
+#[tokio::test]
+async fn a_plugin_waits_for_no_pipe_and_no_stream_and_holds_so_much_and_no_more() {
+    let folder = TempDir::new().unwrap();
+    let (pipe, file) = (folder.path().join("pipe"), folder.path().join("file"));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    fs::write(&file, "words").unwrap();
+    let grants = format!(
+        "grants: {{read: [{}], signal: [{pipe}], http: [a.example], clock: true, random: true}}\n\
+         limits: {{time: 1}}\n",
+        folder.path().display(),
+        pipe = pipe.display(),
+    );
+    let mut host = reaching(folder, &grants).await;
+    let at = |what: &str, path: &std::path::Path| format!("{what}: \"{}\"", path.display());
+    for (reach, told) in [
+        (at("read", &pipe), "no: Operation not permitted"),
+        (at("signal", &pipe), "not a regular file"),
+    ] {
+        let got = got(&mut host, &reach).await;
+        assert!(got.contains(told), "{reach}: {got}");
+    }
+    let say = "asked for more memory than its limit in `propose`: it holds more than 256 files";
+    for (reach, told) in [
+        ("stall: x".to_owned(), "ran past its deadline in `propose`"),
+        (at("hoard", &file), say),
+    ] {
+        let reach = format!("reach: {{{reach}}}\n");
+        let failed = host.settle(text("mtime", "echo", LONG, &reach)).await;
+        assert!(failed.message.contains(told), "{reach}: {failed:?}");
+    }
+    host.apply(&text("mtime", "add", LONG, "")).await;
 }

@@ -9,8 +9,10 @@ use std::time::Duration;
 use futures::StreamExt;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use tokio::io::AsyncRead;
 use tokio::net::unix::pipe;
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::config::{Connection, Template};
 use crate::gateway::swap::Ground;
@@ -24,6 +26,8 @@ pub(super) const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 const MAX_LOG_LINE: usize = 4096;
 /// How long a child has to leave after each step of stopping it.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the last words of a child may take to arrive when it has ended.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What a child inherits: what programs need to run at all. Everything else, and so every
 /// secret, it gets by `env:`. The same list as the official SDKs'.
 const INHERITED: [&str; 9] = [
@@ -35,6 +39,8 @@ const MYSELF: &str = "config-sync";
 pub(super) struct ChildProcess {
     child: Child,
     group: Option<Pid>,
+    /// Dropped with it.
+    _gone: DropGuard,
 }
 
 /// A child that was started, and its pipes.
@@ -97,7 +103,9 @@ pub(super) fn spawn(
     else {
         return Err(format!("the command `{program}` started without pipes"));
     };
-    ground.tasks.spawn(log_errors(name.to_owned(), errors));
+    let gone = CancellationToken::new();
+    let logging = log_errors(name.to_owned(), errors, gone.clone());
+    ground.tasks.spawn(logging);
     let input = input
         .into_owned_fd()
         .and_then(pipe::Sender::from_owned_fd)
@@ -107,6 +115,7 @@ pub(super) fn spawn(
         process: ChildProcess {
             group: group.map(Pid::from_raw),
             child,
+            _gone: gone.drop_guard(),
         },
         input,
         output: lines(output, MAX_MESSAGE),
@@ -131,12 +140,27 @@ fn resolve(template: &Template) -> Result<String, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Ends with the child's last descendant that holds the pipe.
-async fn log_errors(backend: String, errors: ChildStderr) {
+/// Ends with the pipe, or soon after the child is `gone`: a descendant that has left its group may
+/// hold the pipe for ever.
+async fn log_errors(
+    backend: String,
+    errors: impl AsyncRead + Send + Unpin,
+    gone: CancellationToken,
+) {
     let mut lines = lines(errors, MAX_LOG_LINE);
-    while let Some(Ok(line)) = lines.next().await {
-        let line = line.unwrap_or_else(|bad| format!("(a line is left out: {bad})"));
-        tracing::debug!(target: "config_sync::backend", backend, "{line}");
+    let logging = async {
+        while let Some(Ok(line)) = lines.next().await {
+            let line = line.unwrap_or_else(|bad| format!("(a line is left out: {bad})"));
+            tracing::debug!(target: "config_sync::backend", backend, "{line}");
+        }
+    };
+    let late = async {
+        gone.cancelled().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        () = logging => {}
+        () = late => {}
     }
 }
 
@@ -183,5 +207,21 @@ impl ChildProcess {
 impl Drop for ChildProcess {
     fn drop(&mut self) {
         self.signal(Signal::SIGKILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_holds_the_standard_error_of_a_child_that_is_gone_is_not_waited_for() {
+        let (_held, errors) = tokio::io::duplex(64);
+        let gone = CancellationToken::new();
+        let mut logging = Box::pin(log_errors("one".to_owned(), errors, gone.clone()));
+        let long = Duration::from_secs(600);
+        assert!(tokio::time::timeout(long, &mut logging).await.is_err());
+        gone.cancel();
+        assert!(tokio::time::timeout(long, logging).await.is_ok());
     }
 }

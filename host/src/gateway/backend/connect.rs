@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio::io::AsyncRead;
 
-use super::child::{self, ChildProcess, MAX_MESSAGE};
+use super::child::{self, ChildProcess, LAST_WORDS, MAX_MESSAGE};
 use super::hello::{self, Introduction, Unwelcome};
 use super::http::Http;
 use super::listen;
@@ -20,8 +20,6 @@ use crate::config::{BackendSpec, Connection};
 use crate::gateway::swap::Ground;
 use crate::mcp::{BadLine, Lines, lines};
 
-/// How long the last words of a child may take to arrive when it has ended.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long a child that says nothing any more may take to be gone.
 const LEAVING: Duration = Duration::from_millis(100);
 

@@ -1,19 +1,21 @@
 //! How a backend is: asked at an interval, and when something makes one wonder. One that does not
 //! answer several times in a row is taken to be down, and its connection is ended: whoever
-//! restarts backends does the rest. One that has calls under way is not, for it may be at work;
-//! unless nothing listens there any more.
+//! restarts backends does the rest. One that has calls under way is not, for it may be at work.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::NoticeKind;
+use super::failure::Failure;
 use super::life::Life;
-use super::peer::Peer;
+use super::peer::{Ask, Peer};
+use super::{NoticeKind, within};
 use crate::config::HealthSettings;
+use crate::mcp::Members;
 
 /// Between two questions, while it does not answer.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -127,20 +129,13 @@ pub(super) async fn watch(
 ) {
     let mut machine = Machine::new(settings, Instant::now());
     loop {
-        let next = async {
-            match machine.next() {
-                Some(next) => tokio::time::sleep_until(next).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
-            () = next => {}
-            () = peer.doubted.notified() => {}
+            () = due(&machine, &peer.doubted) => {}
             () = peer.ended.cancelled() => return,
             () = retired.cancelled() => return,
         }
         let answer = tokio::select! {
-            answer = super::ping(&peer, patience) => answer,
+            answer = ping(&peer, patience) => answer,
             () = peer.ended.cancelled() => return,
             () = retired.cancelled() => return,
         };
@@ -162,6 +157,44 @@ pub(super) async fn watch(
             peer.end_since(why);
             return;
         }
+    }
+}
+
+/// Whether it answers at all, within `limit`.
+pub(super) async fn ping(peer: &Arc<Peer>, limit: Duration) -> Result<(), String> {
+    if peer.ended.is_cancelled() {
+        return Err("it ended".to_owned());
+    }
+    // The new era has no `ping`.
+    let method = if peer.has_sessions() {
+        "ping"
+    } else {
+        "server/discover"
+    };
+    let ask = Ask::own(method, Members::default());
+    match within(limit, peer.request(ask)).await {
+        None => Err(format!(
+            "it did not answer `{method}` within {} s (timeouts.cap_fetch)",
+            limit.as_secs_f64()
+        )),
+        // That it knows no `ping` is an answer too.
+        Some(Ok(_) | Err(Failure::Error(_))) => Ok(()),
+        Some(Err(failure)) => Err(failure.to_string()),
+    }
+}
+
+/// Until it is to be asked. A doubt hurries nothing about one that does not answer anyway: a
+/// question that is refused raises the next.
+async fn due(machine: &Machine, doubted: &Notify) {
+    let next = async {
+        match machine.next() {
+            Some(next) => tokio::time::sleep_until(next).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = next => {}
+        () = doubted.notified(), if *machine.health() == Health::Ready => {}
     }
 }
 
@@ -207,5 +240,20 @@ mod tests {
         assert_eq!(machine.health(), &Health::Ready);
         machine.asked(silent(), false, now);
         assert_eq!(machine.health().as_str(), "degraded", "counted anew");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_doubt_hurries_the_first_question_and_none_of_those_that_follow() {
+        let began = Instant::now();
+        let (mut machine, doubted) = (machine(began), Notify::new());
+        doubted.notify_one();
+        due(&machine, &doubted).await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        for _ in 0..2 {
+            machine.asked(silent(), true, Instant::now());
+            doubted.notify_one();
+            due(&machine, &doubted).await;
+        }
+        assert_eq!(began.elapsed(), 2 * AGAIN);
     }
 }

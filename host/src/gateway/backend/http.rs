@@ -5,6 +5,8 @@
 mod headers;
 mod refusal;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -55,6 +57,15 @@ impl From<Failure> for Lost {
     fn from(failure: Failure) -> Self {
         Self::For(failure)
     }
+}
+
+/// Why a stream cannot be opened.
+enum Unopened {
+    /// It may be another time.
+    Now(Failure),
+    /// The server has forgotten the session.
+    InThisSession(Failure),
+    Ever(Failure),
 }
 
 /// Why a stream ended before its answer came.
@@ -236,23 +247,32 @@ impl Http {
                     Err(_) => break Broken::Off,
                 }
             };
-            events = match (broken, &last) {
-                (Broken::Off, Some(last)) if in_vain < RESUMPTIONS => {
-                    in_vain += 1;
-                    if says_when {
-                        peer.lets_go(id, pause);
-                    }
-                    tokio::time::sleep(pause).await;
-                    self.open(peer, Some(last)).await?
-                }
+            let last = match (broken, &last) {
                 (Broken::For(failure), _) => return Err(failure),
+                (Broken::Off, Some(last)) if in_vain < RESUMPTIONS => last,
                 (Broken::Off, _) => return Err(Failure::silent("its stream ended before that")),
+            };
+            if says_when {
+                peer.lets_go(id, pause);
+            }
+            events = loop {
+                in_vain += 1;
+                tokio::time::sleep(pause).await;
+                match self.open(peer, Some(last)).await {
+                    Ok(events) => break events,
+                    Err(Unopened::Now(Failure::NoAnswer(_))) if in_vain < RESUMPTIONS => {}
+                    Err(
+                        Unopened::Now(failure)
+                        | Unopened::InThisSession(failure)
+                        | Unopened::Ever(failure),
+                    ) => return Err(failure),
+                }
             };
         }
     }
 
     /// Opens a stream by GET: the one for what is about no request, or one that broke off.
-    async fn open(&self, peer: &Peer, last: Option<&HeaderValue>) -> Result<Events, Failure> {
+    async fn open(&self, peer: &Peer, last: Option<&HeaderValue>) -> Result<Events, Unopened> {
         let mut headers = self.headers(peer);
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         if let Some(last) = last {
@@ -262,35 +282,47 @@ impl Http {
         let answer = request
             .send()
             .await
-            .map_err(|error| unreachable(peer, error))?;
+            .map_err(|error| Unopened::Now(unreachable(peer, error)))?;
         if answer.status() == StatusCode::OK && stream::is_one(&answer) {
             return Ok(stream::events(answer));
         }
         let refusal = Refusal::of(peer, answer).await;
         if refusal.forgot_session() && self.session().is_some() {
-            return Err(peer.gone());
+            return Err(Unopened::InThisSession(peer.gone()));
         }
-        Err(refusal.into_failure(0))
+        Err(match refusal.has_no_stream() {
+            true => Unopened::Ever(refusal.into_failure(0)),
+            false => Unopened::Now(refusal.into_failure(0)),
+        })
     }
 
     /// Hears what a server of the old era says beside any request, for as long as it is there. One
     /// that offers no such stream is left in peace.
     pub(super) async fn listen(&self, peer: &Arc<Peer>) {
         let (mut last, mut pause, mut wait) = (None, PAUSE, PAUSE);
+        let mut session = self.session();
         loop {
+            let now = self.session();
+            if now != session {
+                // Another one knows nothing of the streams of the one before.
+                (session, last) = (now, None);
+            }
             match self.open(peer, last.as_ref()).await {
                 Ok(mut events) => {
                     while let Ok(Some(event)) = events.next().await {
-                        wait = pause;
                         note(&event, &mut last, &mut pause);
+                        wait = pause;
                         if let Some(data) = event.data.filter(|data| !data.is_empty()) {
                             peer.hear(data.as_bytes(), None);
                         }
                     }
                     peer.doubt();
                 }
-                Err(Failure::Error(_) | Failure::Refused(_)) => return,
-                Err(Failure::NoAnswer(_) | Failure::Cancelled) => peer.doubt(),
+                Err(Unopened::Ever(_)) => return,
+                // Perhaps only what came last is not known there any more.
+                Err(Unopened::Now(Failure::Refused(_))) => last = None,
+                Err(Unopened::Now(Failure::Error(_))) => {}
+                Err(Unopened::Now(_) | Unopened::InThisSession(_)) => peer.doubt(),
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_PAUSE);

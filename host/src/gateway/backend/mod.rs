@@ -175,6 +175,17 @@ impl Backend {
         self.peer.ended.is_cancelled()
     }
 
+    /// Who serves in place of one that has ended, if it is the same but for that.
+    pub(super) fn successor(&self) -> Option<Arc<Self>> {
+        let successor = self
+            .has_ended()
+            .then(|| self.peer.ground.backend(self.name()))??;
+        successor
+            .spec
+            .connects_like(&self.spec)
+            .then_some(successor)
+    }
+
     /// From now on it has its drain time to finish what is under way.
     pub(super) fn retire(&self) {
         self.life.becomes(Health::Draining);
@@ -183,13 +194,15 @@ impl Backend {
 
     /// Whether it answers at all, in time.
     pub(super) async fn ping(&self) -> Result<(), String> {
-        ping(&self.peer, self.spec.timeouts.cap_fetch).await
+        health::ping(&self.peer, self.spec.timeouts.cap_fetch).await
     }
 
     /// Hands a call to the backend and waits for its result.
     pub(super) async fn request(&self, call: Call) -> Reply {
         let there = call.client.version();
-        let peer = self.peer_for(&call).await?;
+        let connecting = self.peer_for(&call);
+        let connected = call.cancelled.run_until_cancelled(connecting).await;
+        let peer = connected.ok_or_else(CallError::cancelled)??;
         let here = peer.hello.get().map_or(there, |hello| hello.version);
         let method = call.method.clone();
         if matches!(method, Method::Subscribe | Method::Unsubscribe) {
@@ -318,9 +331,11 @@ impl Backend {
         let reply = if has_sessions {
             self.ask(peer, call).await
         } else {
-            match within(self.spec.timeouts.cap_fetch, peer.tells_of(&uri)).await {
-                Some(true) => done(),
-                _ => Err(CallError {
+            let told = within(self.spec.timeouts.cap_fetch, peer.tells_of(&uri));
+            match call.cancelled.run_until_cancelled(told).await {
+                None => Err(CallError::cancelled()),
+                Some(Some(true)) => done(),
+                Some(_) => Err(CallError {
                     origin: Origin::Backend,
                     ..CallError::internal(format!(
                         "backend `{}` lets nobody follow this resource",
@@ -412,28 +427,6 @@ async fn keep(
     }
     connect::leave(connected).await;
     tracing::info!(backend = peer.backend, "stopped");
-}
-
-async fn ping(peer: &Arc<Peer>, limit: Duration) -> Result<(), String> {
-    if peer.ended.is_cancelled() {
-        return Err("it ended".to_owned());
-    }
-    // The new era has no `ping`.
-    let method = if peer.has_sessions() {
-        "ping"
-    } else {
-        "server/discover"
-    };
-    let ask = Ask::own(method, Members::default());
-    match within(limit, peer.request(ask)).await {
-        None => Err(format!(
-            "it did not answer `{method}` within {} s (timeouts.cap_fetch)",
-            limit.as_secs_f64()
-        )),
-        // That it knows no `ping` is an answer too.
-        Some(Ok(_) | Err(Failure::Error(_))) => Ok(()),
-        Some(Err(failure)) => Err(failure.to_string()),
-    }
 }
 
 async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {

@@ -18,7 +18,7 @@ use super::{Middleware, Next};
 use crate::config::BreakerSettings;
 use crate::gateway::backend::Backend;
 use crate::gateway::{BackendNotice, Call, CallError, NoticeKind, Origin, Reply};
-use machine::{Ended, Machine, Turn};
+use machine::{Ended, Machine, Pass, Turn};
 
 pub(super) struct CircuitBreaker {
     settings: BreakerSettings,
@@ -63,9 +63,10 @@ impl CircuitBreaker {
             }
             None => backends.entry(name.to_owned()).or_insert(new),
         };
-        watched.machine.ask(Instant::now())?;
+        let pass = watched.machine.ask(Instant::now())?;
         Ok(Trial {
             breaker: self,
+            pass,
             name: name.to_owned(),
             backend,
             ended: Ended::GivenUp,
@@ -81,6 +82,7 @@ impl CircuitBreaker {
 /// A call that was let through. The machine learns how it ended, also when it is dropped.
 struct Trial<'a> {
     breaker: &'a CircuitBreaker,
+    pass: Pass,
     name: String,
     backend: Weak<Backend>,
     ended: Ended,
@@ -94,7 +96,7 @@ impl Drop for Trial<'_> {
         let Some(watched) = watched.filter(|it| it.backend.ptr_eq(&self.backend)) else {
             return;
         };
-        let turn = watched.machine.ended(self.ended, Instant::now());
+        let turn = watched.machine.ended(self.pass, self.ended, Instant::now());
         drop(backends);
         let kind = match turn {
             None => return,

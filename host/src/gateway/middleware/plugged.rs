@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::circuit_breaker::machine::{Ended, Machine, Turn};
+use super::circuit_breaker::machine::{Ended, Machine, Pass, Turn};
 use super::plugin::{Decision, MiddlewarePlugin, MiddlewarePlugins, Refusal, Revision, Shown};
 use super::{Middleware, Next};
 use crate::config::{BreakerSettings, OnFault, PluggedSettings};
@@ -116,10 +116,11 @@ impl Plugged {
         ask: impl FnOnce(&dyn MiddlewarePlugin) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Silence> {
         let asked = way.health().machine.ask(Instant::now());
-        asked.map_err(Silence::LeftAlone)?;
+        let pass = asked.map_err(Silence::LeftAlone)?;
         let mut trial = Trial {
             of: self,
             way,
+            pass,
             ended: Ended::GivenUp,
             fault: None,
         };
@@ -204,6 +205,7 @@ impl Way {
 struct Trial<'a> {
     of: &'a Plugged,
     way: &'a Way,
+    pass: Pass,
     ended: Ended,
     fault: Option<Fault>,
 }
@@ -211,7 +213,7 @@ struct Trial<'a> {
 impl Drop for Trial<'_> {
     fn drop(&mut self) {
         let now = Instant::now();
-        let turn = self.way.health().machine.ended(self.ended, now);
+        let turn = self.way.health().machine.ended(self.pass, self.ended, now);
         self.of.tell(self.way, turn, self.fault.take(), now);
     }
 }

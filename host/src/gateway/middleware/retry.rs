@@ -1,6 +1,6 @@
 //! Retry: a call that had no answer is made again, where that can do no harm: prompts, resources,
 //! and tools that call themselves read-only or idempotent. An error that the backend itself gives
-//! is an answer.
+//! is an answer. A backend that has ended is called again once it is started anew, if that is soon.
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::future::BoxFuture;

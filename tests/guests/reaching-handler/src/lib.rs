@@ -2,7 +2,7 @@
 //! the reload that it refuses tells how far it came.
 //!
 //! ```yaml
-//! reach: {read: /srv/file}   # or list, write, remove, link: PATH; env: NAME; signal: WHOM; clock:; random:
+//! reach: {read: /srv/file}   # or list, write, remove, link, hoard: PATH; env: NAME; signal: WHOM; clock:; random:; stall:
 //! ```
 
 use config_sync_sdk::{
@@ -94,7 +94,27 @@ fn reach_for(what: &str, at: &str) -> Result<String, String> {
             let drawn = || wasip2::random::random::get_random_u64();
             Ok(format!("it drew {:016x}{:016x}", drawn(), drawn()))
         }
+        "hoard" => {
+            let mut hoard = Vec::new();
+            loop {
+                hoard.push(std::fs::File::open(at).map_err(told)?);
+            }
+        }
+        "stall" => stall(),
         "settings" => Ok(format!("they are {}", Value::Object(settings()))),
         other => Err(format!("it knows no {other}")),
+    }
+}
+
+/// Writes a body that nobody takes, since it is of no request that is sent.
+fn stall() -> Result<String, String> {
+    use wasip2::http::types::{Fields, OutgoingRequest};
+
+    let request = OutgoingRequest::new(Fields::new());
+    let body = request.body().map_err(|()| "no body")?;
+    let stream = body.write().map_err(|()| "no stream")?;
+    loop {
+        let written = stream.blocking_write_and_flush(&[0; 4096]);
+        written.map_err(|error| error.to_string())?;
     }
 }

@@ -88,6 +88,15 @@ impl Refusal {
         }
     }
 
+    /// There is no such stream here, and will be none (2025-11-25, "Listening for Messages from
+    /// the Server").
+    pub(super) fn has_no_stream(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+        )
+    }
+
     /// What it means for our request of this number.
     pub(super) fn into_failure(self, id: u64) -> Failure {
         if let Some(Answer {

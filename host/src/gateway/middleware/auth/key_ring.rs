@@ -32,7 +32,7 @@ pub(super) struct KeyRing {
     bus: EventBus,
     had: Mutex<Had>,
     /// One fetch at a time.
-    fetching: Semaphore,
+    fetching: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -63,7 +63,7 @@ impl KeyRing {
             path,
             bus,
             had: Mutex::default(),
-            fetching: Semaphore::new(1),
+            fetching: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -110,20 +110,30 @@ impl KeyRing {
     }
 
     /// Newer keys than `old`, in which one was not found; none, if there are none newer.
-    pub(super) async fn newer(&self, old: &Arc<Keys>) -> Option<Arc<Keys>> {
+    pub(super) async fn newer(self: &Arc<Self>, old: &Arc<Keys>) -> Option<Arc<Keys>> {
         self.fetch(AT_MOST_EACH).await;
         let keys = self.had().keys.clone();
         keys.filter(|keys| !Arc::ptr_eq(keys, old))
     }
 
     /// Fetches, unless that was done less than `wait` ago, also while this waited for its turn.
-    async fn fetch(&self, wait: Duration) {
-        let Ok(_turn) = self.fetching.acquire().await else {
+    async fn fetch(self: &Arc<Self>, wait: Duration) {
+        let Ok(turn) = Arc::clone(&self.fetching).acquire_owned().await else {
             return;
         };
         if !self.had().is_due(wait, Instant::now()) {
             return;
         }
+        let ring = Arc::clone(self);
+        let fetching = tokio::spawn(async move {
+            let _turn = turn;
+            ring.fetch_now().await;
+        });
+        // It goes on when whoever asked leaves: the next one need not ask again.
+        let _ = fetching.await;
+    }
+
+    async fn fetch_now(&self) {
         let fetched = async {
             match &self.place {
                 KeyPlace::Url(url) => download(url).await,
@@ -223,4 +233,24 @@ fn root(error: &dyn std::error::Error) -> String {
         inner = source;
     }
     inner.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fetch_goes_on_when_whoever_asked_leaves() {
+        let place = KeyPlace::File("none.json".into());
+        let ring = Arc::new(KeyRing::new(&place, Path::new("/"), EventBus::default()));
+        assert!(ring.keys().now_or_never().is_none());
+        let fetched = async {
+            while ring.had().asked.is_none() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(20), fetched).await.unwrap();
+    }
 }

@@ -11,7 +11,13 @@ use crate::config::BreakerSettings;
 pub(in crate::gateway::middleware) struct Machine {
     settings: BreakerSettings,
     state: State,
+    /// How often it has opened.
+    openings: u64,
 }
+
+/// That a call may pass; how often it had opened by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::gateway::middleware) struct Pass(u64);
 
 enum State {
     /// Calls pass. These, the newest last, had no answer.
@@ -46,28 +52,31 @@ impl Machine {
         Self {
             settings,
             state: State::closed(),
+            openings: 0,
         }
     }
 
     /// Whether a call may pass; otherwise how long to wait.
-    pub(in crate::gateway::middleware) fn ask(&mut self, now: Instant) -> Result<(), Duration> {
+    pub(in crate::gateway::middleware) fn ask(&mut self, now: Instant) -> Result<Pass, Duration> {
         match self.state {
-            State::Closed { .. } => Ok(()),
-            State::Open { until } if now < until => Err(until - now),
-            State::Open { .. } => {
-                self.state = State::HalfOpen;
-                Ok(())
-            }
-            State::HalfOpen => Err(WHILE_TRIED),
+            State::Closed { .. } => {}
+            State::Open { until } if now < until => return Err(until - now),
+            State::Open { .. } => self.state = State::HalfOpen,
+            State::HalfOpen => return Err(WHILE_TRIED),
         }
+        Ok(Pass(self.openings))
     }
 
-    /// A call that could pass has ended.
+    /// A call with this pass has ended. One from before it opened says nothing of the backend now.
     pub(in crate::gateway::middleware) fn ended(
         &mut self,
+        pass: Pass,
         ended: Ended,
         now: Instant,
     ) -> Option<Turn> {
+        if pass != Pass(self.openings) {
+            return None;
+        }
         match (&mut self.state, ended) {
             (State::Closed { failures }, Ended::Answered) => {
                 if self.settings.within.is_none() {
@@ -100,7 +109,6 @@ impl Machine {
                 self.state = State::Open { until: now };
                 None
             }
-            // Calls that passed before it opened.
             (State::Open { .. }, _) | (State::Closed { .. }, Ended::GivenUp) => None,
         }
     }
@@ -116,6 +124,7 @@ impl Machine {
 
     fn open(&mut self, now: Instant) {
         let until = now + self.settings.open;
+        self.openings += 1;
         self.state = State::Open { until };
     }
 }
@@ -143,22 +152,27 @@ mod tests {
         })
     }
 
+    /// One ends that passed since it opened last.
+    fn ended(machine: &mut Machine, how: Ended, now: Instant) -> Option<Turn> {
+        machine.ended(Pass(machine.openings), how, now)
+    }
+
     fn opened(now: Instant) -> Machine {
         let mut machine = machine(1, None);
-        assert_eq!(machine.ended(Unanswered, now), Some(Turn::Opened));
+        assert_eq!(ended(&mut machine, Unanswered, now), Some(Turn::Opened));
         machine
     }
 
     #[test]
     fn failures_in_a_row_open_it_and_an_answer_between_begins_anew() {
         let (mut machine, now) = (machine(3, None), Instant::now());
-        for ended in [
+        for how in [
             Unanswered, Unanswered, Answered, Unanswered, GivenUp, Unanswered,
         ] {
-            assert_eq!(machine.ended(ended, now), None);
-            assert_eq!(machine.ask(now), Ok(()));
+            assert_eq!(ended(&mut machine, how, now), None);
+            assert!(machine.ask(now).is_ok());
         }
-        assert_eq!(machine.ended(Unanswered, now), Some(Turn::Opened));
+        assert_eq!(ended(&mut machine, Unanswered, now), Some(Turn::Opened));
         assert_eq!(machine.ask(now), Err(OPEN));
         let later = now + Duration::from_secs(10);
         assert_eq!(machine.ask(later), Err(Duration::from_secs(20)));
@@ -168,15 +182,15 @@ mod tests {
     fn failures_within_a_time_open_it_whatever_is_answered_between() {
         let (mut machine, now) = (machine(3, Some(10)), Instant::now());
         let at = |seconds| now + Duration::from_secs(seconds);
-        assert_eq!(machine.ended(Unanswered, at(0)), None);
-        assert_eq!(machine.ended(Unanswered, at(8)), None);
-        assert_eq!(machine.ended(Answered, at(9)), None);
+        assert_eq!(ended(&mut machine, Unanswered, at(0)), None);
+        assert_eq!(ended(&mut machine, Unanswered, at(8)), None);
+        assert_eq!(ended(&mut machine, Answered, at(9)), None);
         assert_eq!(
-            machine.ended(Unanswered, at(11)),
+            ended(&mut machine, Unanswered, at(11)),
             None,
             "the first is too old"
         );
-        assert_eq!(machine.ended(Unanswered, at(12)), Some(Turn::Opened));
+        assert_eq!(ended(&mut machine, Unanswered, at(12)), Some(Turn::Opened));
     }
 
     #[test]
@@ -184,10 +198,10 @@ mod tests {
         let now = Instant::now();
         let mut machine = opened(now);
         let later = now + OPEN;
-        assert_eq!(machine.ask(later), Ok(()));
+        assert!(machine.ask(later).is_ok());
         assert_eq!(machine.ask(later), Err(WHILE_TRIED), "one at a time");
-        assert_eq!(machine.ended(Answered, later), Some(Turn::Closed));
-        assert_eq!(machine.ask(later), Ok(()));
+        assert_eq!(ended(&mut machine, Answered, later), Some(Turn::Closed));
+        assert!(machine.ask(later).is_ok());
     }
 
     #[test]
@@ -195,8 +209,8 @@ mod tests {
         let now = Instant::now();
         let mut machine = opened(now);
         let later = now + OPEN;
-        assert_eq!(machine.ask(later), Ok(()));
-        assert_eq!(machine.ended(Unanswered, later), None);
+        assert!(machine.ask(later).is_ok());
+        assert_eq!(ended(&mut machine, Unanswered, later), None);
         assert_eq!(machine.ask(later), Err(OPEN));
     }
 
@@ -205,18 +219,31 @@ mod tests {
         let now = Instant::now();
         let mut machine = opened(now);
         let later = now + OPEN;
-        assert_eq!(machine.ask(later), Ok(()));
-        assert_eq!(machine.ended(GivenUp, later), None);
-        assert_eq!(machine.ask(later), Ok(()));
+        assert!(machine.ask(later).is_ok());
+        assert_eq!(ended(&mut machine, GivenUp, later), None);
+        assert!(machine.ask(later).is_ok());
     }
 
     #[test]
     fn what_passed_before_it_opened_changes_nothing() {
         let now = Instant::now();
-        let mut machine = opened(now);
-        for ended in [Answered, Unanswered, GivenUp] {
-            assert_eq!(machine.ended(ended, now), None);
-        }
+        let mut machine = machine(1, None);
+        let old = machine.ask(now).unwrap();
+        let before = |machine: &mut Machine, now| {
+            for how in [Answered, Unanswered, GivenUp] {
+                assert_eq!(machine.ended(old, how, now), None);
+            }
+        };
+        assert_eq!(ended(&mut machine, Unanswered, now), Some(Turn::Opened));
+        before(&mut machine, now);
         assert_eq!(machine.ask(now), Err(OPEN));
+
+        let later = now + OPEN;
+        let tries = machine.ask(later).unwrap();
+        before(&mut machine, later);
+        assert_eq!(machine.ask(later), Err(WHILE_TRIED), "that one still tries");
+        assert_eq!(machine.ended(tries, Answered, later), Some(Turn::Closed));
+        before(&mut machine, later);
+        assert!(machine.ask(later).is_ok());
     }
 }

@@ -65,6 +65,29 @@ async fn a_client_that_goes_away_ends_the_trying() {
     assert_eq!(world.arrived(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_backend_ends_is_called_again_where_it_was_started_anew() {
+    let retry = json!({"retry": {"attempts": 2, "backoff": 2}});
+    let world = World::new(&["slow"], json!([retry])).await;
+    let call = Call {
+        params: members(&json!({"name": "slow", "arguments": {"text": "hi"}})),
+        repeatable: true,
+        ..call("slow")
+    };
+    let (reply, ()) = tokio::join!(world.gateway.current().serve(call), async {
+        tokio::time::sleep(SECOND / 2).await;
+        world.fakes.kill("one");
+        tokio::time::sleep(SECOND).await;
+        let restarted = world.gateway.restart("one").unwrap().await;
+        let (mut candidate, _) = world.gateway.mend(vec![restarted], &[]);
+        let offers = candidate.offers();
+        candidate.compose(None, &offers).unwrap();
+        world.gateway.swap(candidate);
+    });
+    assert_eq!(text(reply), "hi");
+    assert_eq!(world.arrived(), 2);
+}
+
 fn breaker() -> Value {
     json!({"circuit-breaker": {"failures": 2, "open": 30}})
 }
