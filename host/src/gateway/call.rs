@@ -128,6 +128,8 @@ pub struct Call {
     pub method: Method,
     /// The name under which the client knows the tool, prompt or resource; empty, if there is none.
     pub shown_as: String,
+    /// The template that it is of, if it is not listed itself: clients make such names.
+    pub(super) template: Option<String>,
     /// The backend that has it.
     pub backend: String,
     /// The parameters as the backend will get them.

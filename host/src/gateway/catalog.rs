@@ -140,6 +140,8 @@ pub(super) struct Destination {
     pub(super) name: String,
     /// To ask for it twice does no more than to ask once, or so its annotations say.
     pub(super) repeatable: bool,
+    /// The template that it is of, if it is not listed itself.
+    pub(super) template: Option<String>,
 }
 
 /// One entry of a list.
@@ -210,6 +212,7 @@ impl Catalog {
                 backend: backend.clone(),
                 name: name.clone(),
                 repeatable: offer.is_repeatable(),
+                template: None,
             };
             if *kind == Capability::ResourceTemplate {
                 catalog.templates.push(destination.clone());
@@ -282,6 +285,7 @@ impl Catalog {
             backend: template.backend.clone(),
             name: shown_as.to_owned(),
             repeatable: true,
+            template: Some(template.name.clone()),
         })
     }
 
@@ -379,6 +383,8 @@ mod tests {
         assert_eq!(backend("file:///logs/monday").as_deref(), Some("b"));
         assert_eq!(backend("file:///etc").as_deref(), Some("a"));
         assert_eq!(backend("http://x"), None);
+        let to = catalog.route(Capability::Resource, "file:///logs/monday");
+        assert_eq!(to.unwrap().template.unwrap(), "file:///logs/{day}");
     }
 
     #[test]

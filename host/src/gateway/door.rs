@@ -1,7 +1,7 @@
 //! The door: who is let in to the MCP server, and with how much. Where the configuration has
 //! `auth`, every request must show a token; it goes no further than this. An address that others
 //! can reach lets nobody in without `auth`, whatever the configuration was when the connection
-//! was made; one that only this machine reaches lets no page of a foreign site in (DNS rebinding).
+//! was made. No page of a foreign site is let in (DNS rebinding).
 //! Where to get a token is told to everybody who comes so far.
 
 use std::net::IpAddr;
@@ -96,8 +96,7 @@ impl Door {
     ) -> Result<Arrived, Response> {
         let (parts, body) = request.into_parts();
         let mut headers = parts.headers;
-        if self.is_local && !is_from_here(&headers) {
-            let say = "only this machine is served: `Host` and `Origin` must name it\n";
+        if let Err(say) = is_at_home(self.is_local, &headers) {
             return Err((StatusCode::FORBIDDEN, say).into_response());
         }
         if let Some(metadata) = self.metadata(parts.uri.path()) {
@@ -205,32 +204,52 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, To
     Ok(all.into())
 }
 
-/// Whether `Host` names this machine, and `Origin`, if there is one, a page of it. By another name
-/// a page that was loaded from elsewhere would reach every tool.
-fn is_from_here(headers: &HeaderMap) -> bool {
+/// Whether `Origin`, if there is one, is a page of the host that is asked; where only this machine
+/// is served, `Host` must name it, too. By another name a page that was loaded from elsewhere would
+/// reach every tool. (2026-07-28, "Streamable HTTP", security: on all connections.)
+///
+/// # Errors
+/// It is not: what to say.
+fn is_at_home(is_local: bool, headers: &HeaderMap) -> Result<(), &'static str> {
     let text = |name| match headers.get(name).map(HeaderValue::to_str) {
         None => Some(None),
         Some(text) => text.ok().map(Some),
     };
     let host = text(HOST).flatten();
     let origin = text(ORIGIN);
-    let page = |origin: &str| {
-        let site = origin
-            .strip_prefix("http://")
-            .or_else(|| origin.strip_prefix("https://"));
-        site.is_some_and(is_this_machine)
+    let is_page_of = |is_host: &dyn Fn(&str) -> bool| {
+        let is_page = |origin: &str| {
+            let site = origin
+                .strip_prefix("http://")
+                .or_else(|| origin.strip_prefix("https://"));
+            site.is_some_and(is_host)
+        };
+        origin.is_some_and(|origin| origin.is_none_or(is_page))
     };
-    host.is_some_and(is_this_machine) && origin.is_some_and(|origin| origin.is_none_or(page))
+    if !is_local {
+        let asked = name_of(host.unwrap_or_default());
+        let is_it = |site: &str| name_of(site).eq_ignore_ascii_case(asked);
+        let say = "`Origin` must name the host that is asked\n";
+        return is_page_of(&is_it).then_some(()).ok_or(say);
+    }
+    let is_here = host.is_some_and(is_this_machine) && is_page_of(&is_this_machine);
+    let say = "only this machine is served: `Host` and `Origin` must name it\n";
+    is_here.then_some(()).ok_or(say)
 }
 
-/// Whether `NAME` or `NAME:PORT` is of this machine.
-fn is_this_machine(authority: &str) -> bool {
-    let name = match authority.strip_prefix('[') {
+/// The name in `NAME` or `NAME:PORT`.
+fn name_of(authority: &str) -> &str {
+    match authority.strip_prefix('[') {
         Some(rest) => rest.split_once(']').map_or(rest, |(address, _)| address),
         None => authority
             .split_once(':')
             .map_or(authority, |(name, _)| name),
-    };
+    }
+}
+
+/// Whether `NAME` or `NAME:PORT` is of this machine.
+fn is_this_machine(authority: &str) -> bool {
+    let name = name_of(authority);
     name.eq_ignore_ascii_case("localhost")
         || name.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
 }
@@ -304,7 +323,7 @@ mod tests {
             if let Some(origin) = origin {
                 headers.insert(ORIGIN, origin.parse().unwrap());
             }
-            is_from_here(&headers)
+            is_at_home(true, &headers).is_ok()
         };
         for host in [
             "localhost",
@@ -329,7 +348,37 @@ mod tests {
             let known = host == "[::1";
             assert_eq!(from(host, None), known, "{host}");
         }
-        assert!(!is_from_here(&HeaderMap::new()), "HTTP/1.1 has a `Host`");
+        let no_host = is_at_home(true, &HeaderMap::new());
+        assert!(no_host.is_err(), "HTTP/1.1 has a `Host`");
+    }
+
+    #[tokio::test]
+    async fn elsewhere_a_page_is_let_in_where_it_came_from() {
+        let door = door(false, true).await;
+        for (origin, status) in [
+            (None, 404),
+            (Some("https://Mcp.Example"), 404),
+            (Some("http://mcp.example:8080"), 404),
+            (Some("https://evil.example"), 403),
+            (Some("https://mcp.example.evil"), 403),
+            (Some("http://localhost"), 403),
+            (Some("null"), 403),
+            (Some(""), 403),
+        ] {
+            let mut request = Request::builder()
+                .header(HOST, "mcp.example:9000")
+                .header(AUTHORIZATION, format!("Bearer {TOKEN}"))
+                .uri("/elsewhere");
+            if let Some(origin) = origin {
+                request = request.header(ORIGIN, origin);
+            }
+            let request = request.body(Body::empty()).unwrap();
+            let Admission::Refused(refused) = door.admit(request, ServerLimits::default()).await
+            else {
+                panic!("nothing is there")
+            };
+            assert_eq!(refused.status(), status, "{origin:?}");
+        }
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! Backends that do as they are told, in this process: behind the port [`Connector`], for tests
-//! and benches. What one does stands in its `args`: how it behaves, then the tools it has. It
-//! counts what is asked of it, so that a test can say who was left in peace.
+//! and benches. What one does stands in its `args`: how it behaves, then the tools it has. One
+//! whose name begins with `slow` takes its time, one with `asks` asks before it answers. It counts what is asked of it, so that a test can say who was left in peace.
 
 #![allow(unreachable_pub, reason = "benches include this file")]
 
@@ -210,6 +210,7 @@ async fn serve(
     count(|counts| counts.alive += 1);
     let (read, mut write) = tokio::io::split(stream);
     let mut lines = BufReader::new(read).lines();
+    let mut questions = Questions::default();
     loop {
         let answer = tokio::select! {
             word = words.recv() => match word {
@@ -233,6 +234,12 @@ async fn serve(
                 if request["method"] == "tools/call" {
                     let params = request["params"].clone();
                     locked(&state).calls.push((name.clone(), params));
+                }
+                if let Some(said) = questions.hear(&request) {
+                    for message in said {
+                        let _ = wire.send(Word::Say(message));
+                    }
+                    continue;
                 }
                 if let Some(answer) = slow_answer(&request, &behaviour) {
                     let wire = wire.clone();
@@ -267,6 +274,35 @@ fn wire(state: &Mutex<State>, name: &str) -> (Wire, mpsc::UnboundedReceiver<Word
     let wires = state.wires.entry(name.to_owned()).or_default();
     wires.push(wire.clone());
     (wire, words)
+}
+
+/// Calls of tools that ask before they answer: each says how far it is, asks, says it again, and
+/// answers with what it was answered.
+#[derive(Debug, Default)]
+struct Questions(HashMap<String, Value>);
+
+impl Questions {
+    fn hear(&mut self, message: &Value) -> Option<Vec<Value>> {
+        let progress = |call: &Value, n: u32| {
+            let token = &call["params"]["_meta"]["progressToken"];
+            let params = json!({"progressToken": token, "progress": n});
+            json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
+        };
+        if message["method"] == "tools/call" {
+            let name = message["params"]["name"].as_str()?;
+            let id = format!("question {}", message["id"]);
+            let params = json!({"message": "?", "requestedSchema": {"type": "object"}});
+            let question = json!({"jsonrpc": "2.0", "id": id, "method": "elicitation/create", "params": params});
+            return name.starts_with("asks").then(|| {
+                self.0.insert(id, message.clone());
+                vec![progress(message, 1), question]
+            });
+        }
+        let call = self.0.remove(message["id"].as_str()?)?;
+        let content = json!([{"type": "text", "text": message["result"].to_string()}]);
+        let answer = json!({"jsonrpc": "2.0", "id": call["id"], "result": {"content": content}});
+        Some(vec![progress(&call, 2), answer])
+    }
 }
 
 /// The answer to a call of a tool that takes its time: its name begins with `slow`.

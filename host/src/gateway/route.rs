@@ -64,6 +64,7 @@ impl Snapshot {
             shown_as,
             backend: to.backend,
             params,
+            template: to.template,
             repeatable: to.repeatable,
             cancelled,
         })
@@ -88,6 +89,7 @@ impl Snapshot {
                 backend: one.name().to_owned(),
                 name: String::new(),
                 repeatable: false,
+                template: None,
             }),
             [] => Err(CallError::no_method(method)),
             several => {

@@ -73,13 +73,16 @@ impl Snapshot {
         self.chain.guard()
     }
 
-    /// The end of the chain: the backend itself, or the same started anew.
+    /// Who answers the calls to the backend of this name: the same started anew, if it has ended.
+    pub(super) fn answering(&self, name: &str) -> Option<Arc<Backend>> {
+        let backend = self.backend(name)?;
+        Some(backend.successor().unwrap_or_else(|| Arc::clone(backend)))
+    }
+
+    /// The end of the chain: the backend itself.
     pub(super) async fn dispatch(&self, call: Call) -> Reply {
-        match self.backend(&call.backend) {
-            Some(backend) => match backend.successor() {
-                Some(successor) => successor.request(call).await,
-                None => backend.request(call).await,
-            },
+        match self.answering(&call.backend) {
+            Some(backend) => backend.request(call).await,
             None => Err(CallError::no_answer(format!(
                 "backend `{}` is not there",
                 call.backend

@@ -8,6 +8,7 @@ mod lines;
 mod members;
 mod message;
 mod meta;
+mod resource;
 mod texts;
 mod version;
 
@@ -17,5 +18,6 @@ pub use lines::{BadLine, Glimpse, LineByLine, Lines, lines};
 pub use members::{Members, Raw, raw_of};
 pub use message::{Id, Message, Notification, Request, Response, Unreadable};
 pub use meta::key;
+pub use resource::part;
 pub use texts::replace_texts;
 pub use version::Version;

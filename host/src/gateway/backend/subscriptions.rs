@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::gateway::client::{Client, ClientId};
-use crate::mcp::{Members, Notification, key, raw_of};
+use crate::mcp::{Members, Notification, key, part, raw_of};
 
 /// Those of all connections, by name, so that they outlive each of them.
 #[derive(Debug, Default)]
@@ -86,14 +86,10 @@ impl Subscriptions {
         };
         forget_subscription_id(&mut params);
         for it in self.all().iter() {
-            let shown_as = if updated == it.uri {
-                &it.shown_as
-            } else if updated.starts_with(&it.uri) {
-                &updated
-            } else {
+            let Some(rest) = part(&updated, &it.uri) else {
                 continue;
             };
-            if let Ok(uri) = raw_of(shown_as) {
+            if let Ok(uri) = raw_of(&format!("{}{rest}", it.shown_as)) {
                 params.set("uri", uri);
             }
             let (method, params) = (notification.method.clone(), Some(params.to_raw()));

@@ -1,7 +1,7 @@
 //! A client without a session (2026-07-28), for as long as one request of it is under way. What
 //! is asked of it meanwhile waits until the request is answered with `input_required`.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -13,7 +13,8 @@ use super::questions::{Questions, may_ask};
 use crate::gateway::client::{Client, ClientId, LogLevel, Profile, Question};
 use crate::mcp::{Id, Members, Message, Notification, Raw, RpcError, raw_of};
 
-/// Whoever has one connection, or one pair of standard streams.
+/// Whoever has one connection, or one pair of standard streams. It is gone when these are, and
+/// every request that it began has its answer: one that is held outlives its connection.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) id: ClientId,
@@ -26,6 +27,12 @@ impl Peer {
             id: ClientId::next(),
             gone: CancellationToken::new(),
         }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.gone.cancel();
     }
 }
 
@@ -86,20 +93,38 @@ impl Round {
 
 /// The client of one request.
 pub(super) struct Asker {
-    pub(super) peer: Arc<Peer>,
+    /// That of its [`Peer`]. (Whose own life a backend's connection must not prolong.)
+    pub(super) id: ClientId,
+    pub(super) gone: CancellationToken,
     pub(super) profile: Profile,
     /// What precedes the answer goes here.
-    pub(super) outbox: Arc<Outbox>,
-    pub(super) round: Arc<Round>,
+    pub(super) outbox: Mutex<Arc<Outbox>>,
+    pub(super) round: Round,
     /// Nobody waits for the request any more. (It may go on over several connections.)
     pub(super) cancelled: CancellationToken,
     /// With what words the request is taken back, where that takes words.
     pub(super) taken_back: Arc<OnceLock<Members>>,
 }
 
+impl Asker {
+    fn outbox_now(&self) -> MutexGuard<'_, Arc<Outbox>> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where what precedes the answer goes.
+    pub(super) fn outbox(&self) -> Arc<Outbox> {
+        Arc::clone(&self.outbox_now())
+    }
+
+    /// What is said from now on waits here.
+    pub(super) fn turn_to(&self, outbox: Outbox) {
+        *self.outbox_now() = Arc::new(outbox);
+    }
+}
+
 impl Client for Asker {
     fn id(&self) -> ClientId {
-        self.peer.id
+        self.id
     }
 
     fn profile(&self) -> &Profile {
@@ -114,7 +139,7 @@ impl Client for Asker {
     fn tell(&self, about: Option<&Id>, notification: Notification) {
         // What is about no request it hears of by `subscriptions/listen`.
         if about.is_some() {
-            self.outbox
+            self.outbox_now()
                 .push(Message::Notification(notification).to_line());
         }
     }
@@ -165,6 +190,6 @@ impl Client for Asker {
     }
 
     fn gone(&self) -> &CancellationToken {
-        &self.peer.gone
+        &self.gone
     }
 }

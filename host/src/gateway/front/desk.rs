@@ -62,6 +62,11 @@ impl Desk {
         self.limits.send_replace(limits);
     }
 
+    /// The host stops: what waits for a client to come back is taken back.
+    pub(in crate::gateway) fn close(&self) {
+        self.held.end();
+    }
+
     /// Waits until the last answers are written.
     pub(in crate::gateway) async fn answered(&self) {
         self.answers.close();

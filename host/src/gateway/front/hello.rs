@@ -8,6 +8,10 @@ use crate::gateway::Snapshot;
 use crate::gateway::client::Profile;
 use crate::mcp::{Members, Raw, Request, RpcError, Version, key, raw_of};
 
+/// Bytes of a client's name, and of its version: they stand in every line about it, and limits
+/// remember them.
+const LONGEST_NAME: usize = 100;
+
 impl Profile {
     /// From the parameters of `initialize`. A client that wants a version that is not spoken here,
     /// or one that has no `initialize`, is offered the newest that has.
@@ -52,7 +56,11 @@ impl Profile {
 
     fn new(version: Version, info: Option<Raw>, capabilities: Members) -> Self {
         let known = info.as_deref().and_then(Members::of).unwrap_or_default();
-        let text = |key: &str| known.text(key).unwrap_or_default();
+        let text = |key: &str| {
+            let mut text = known.text(key).unwrap_or_default();
+            text.truncate(text.floor_char_boundary(LONGEST_NAME));
+            text
+        };
         Self {
             name: format!("{}/{}", text("name"), text("version")),
             version,
@@ -121,4 +129,19 @@ pub(super) fn is_stateless(params: Option<&RawValue>) -> bool {
                 .and_then(|it| it.object(key::META))
                 .is_some_and(|it| it.get(key::PROTOCOL_VERSION).is_some())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_client_calls_itself_is_short() {
+        let long = "é".repeat(1 << 20);
+        let info = raw_of(&json!({"name": long, "version": long, "odd": 1})).unwrap();
+        let profile = Profile::new(Version::LATEST, Some(info.clone()), Members::default());
+        let short = "é".repeat(LONGEST_NAME / 2);
+        assert_eq!(profile.name, format!("{short}/{short}"));
+        assert_eq!(profile.info.unwrap().get(), info.get());
+    }
 }

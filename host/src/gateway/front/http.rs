@@ -17,18 +17,18 @@ use super::headers;
 use super::hello::{self, not_spoken};
 use super::rest::Rest;
 use super::said::{self, Numbering, refuse, refuse_http};
-use super::session::Session;
+use super::session::{REQUESTS, Session};
 use super::stateless;
-use crate::gateway::Gateway;
 use crate::gateway::client::{Client, Profile};
 use crate::gateway::door::Caller;
+use crate::gateway::{CallError, Gateway};
 use crate::mcp::{Message, Request, Response as Answer, RpcError, Version};
 
 /// An answer that takes longer gets a stream, so that neither the client nor what stands in
 /// between takes the silence for a fault. (Node's `fetch` waits 5 minutes for headers.)
 pub(super) const LONG: Duration = Duration::from_secs(10);
 
-/// One connection of a client.
+/// One connection of a client. Dropped, nobody is at its other end any more.
 #[derive(Clone)]
 pub(in crate::gateway) struct Connection {
     pub(super) gateway: Arc<Gateway>,
@@ -59,11 +59,6 @@ impl Connection {
             desk,
             peer,
         }
-    }
-
-    /// Nobody is at its other end any more.
-    pub(in crate::gateway) fn close(&self) {
-        self.peer.gone.cancel();
     }
 
     pub(in crate::gateway) async fn answer(&self, arrived: Arrived) -> Response {
@@ -196,6 +191,11 @@ impl Connection {
         request: Request,
         caller: Option<Caller>,
     ) -> Response {
+        if session.is_full() {
+            let say = format!("{REQUESTS} requests are under way");
+            let full = Err(CallError::try_later(say, None));
+            return said::json(StatusCode::OK, &request.id, full);
+        }
         let under_way = self.desk.answers.token();
         let outbox = Session::outbox();
         let course = session.begin(&request.id, Arc::clone(&outbox));

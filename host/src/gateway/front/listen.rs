@@ -8,7 +8,7 @@ use axum::response::Response;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::http::Connection;
 use super::outbox::Outbox;
@@ -17,7 +17,7 @@ use super::stateless::UNREAD;
 use crate::gateway::client::{Client, ClientId, LogLevel, Profile, Question};
 use crate::gateway::route::Asked;
 use crate::gateway::{Gateway, Method};
-use crate::mcp::{Id, Members, Message, Notification, Raw, RpcError, key, raw_of};
+use crate::mcp::{Id, Members, Message, Notification, Raw, RpcError, key, part, raw_of};
 
 /// Resources that one listener may follow.
 const RESOURCES: usize = 1000;
@@ -62,7 +62,7 @@ impl Filter {
             "notifications/resources/list_changed" => self.resources,
             "notifications/resources/updated" => {
                 let uri = notification.members().ok().and_then(|it| it.text("uri"));
-                uri.is_some_and(|uri| self.uris.contains(&uri))
+                uri.is_some_and(|uri| self.uris.iter().any(|it| part(&uri, it).is_some()))
             }
             _ => false,
         }
@@ -105,7 +105,8 @@ struct State {
 }
 
 impl Listener {
-    /// Listens from now on. Its first word on `outbox` is what was agreed on.
+    /// Listens from now on, until the guard is dropped. Its first word on `outbox` is what was
+    /// agreed on.
     ///
     /// # Errors
     /// Parameters that do not say what to listen for.
@@ -116,7 +117,7 @@ impl Listener {
         subscription: Id,
         caller: Option<String>,
         outbox: Arc<Outbox>,
-    ) -> Result<Arc<Self>, RpcError> {
+    ) -> Result<(Arc<Self>, DropGuard), RpcError> {
         let mut filter = Filter::read(params)?;
         let listener = Arc::new(Self {
             id: ClientId::next(),
@@ -129,13 +130,15 @@ impl Listener {
             }),
             gone: CancellationToken::new(),
         });
+        // It may be given up while its backends are asked.
+        let hand = listener.gone.clone().drop_guard();
         gateway.greet(Arc::clone(&listener) as Arc<dyn Client>);
         let following = filter.uris.iter();
         let following = following.map(|uri| listener.follow(gateway, uri, caller.clone()));
         let mut agreed = join_all(following).await.into_iter();
         filter.uris.retain(|_| agreed.next() == Some(true));
         listener.acknowledge(filter);
-        Ok(listener)
+        Ok((listener, hand))
     }
 
     /// A resource whose backend lets nobody follow it is left out.
@@ -190,14 +193,15 @@ impl Listener {
             .push(Message::Notification(notification).to_line());
     }
 
-    /// Comes back when it has left, or at `end`: then it is told that this is the end.
+    /// Comes back when it has left, or at `end`. If it still hears, it is told that this is the end.
     pub(super) async fn until(&self, end: &CancellationToken) {
         // Whoever is not waited for any more has left.
         let _left = self.gone.clone().drop_guard();
         tokio::select! {
-            () = end.cancelled() => self.say_goodbye(),
+            () = end.cancelled() => {}
             () = self.gone.cancelled() => {}
         }
+        self.say_goodbye();
     }
 
     fn say_goodbye(&self) {
@@ -230,6 +234,8 @@ impl Client for Listener {
             return;
         }
         match &mut state.early {
+            // Too far behind, as one that does not read: its stream ends.
+            Some(early) if early.len() >= UNREAD.messages => self.gone.cancel(),
             Some(early) => early.push(notification),
             None => self.say(notification),
         }
@@ -271,11 +277,10 @@ pub(super) async fn over_http(
         caller,
         Arc::clone(&outbox),
     );
-    let listener = match begun.await {
-        Ok(listener) => listener,
+    let (listener, hand) = match begun.await {
+        Ok(begun) => begun,
         Err(error) => return refuse(StatusCode::OK, Some(id), error),
     };
-    let hand = listener.gone.clone().drop_guard();
     let (stream, end) = (Arc::clone(&outbox), desk.end.clone());
     desk.tasks.spawn(async move {
         listener.until(&end).await;
@@ -309,11 +314,39 @@ mod tests {
         assert!(!wants("prompts/list_changed", ""));
         assert!(!wants("resources/list_changed", ""));
         assert!(wants("resources/updated", r#"{"uri":"a://1"}"#));
-        assert!(!wants("resources/updated", r#"{"uri":"a://2"}"#));
+        assert!(wants("resources/updated", r#"{"uri":"a://1/part"}"#));
+        assert!(!wants("resources/updated", r#"{"uri":"a://12"}"#));
         assert!(!wants("resources/updated", "7"));
         assert!(!wants("message", "{}"));
         let agreed = json!({"toolsListChanged": true, "resourceSubscriptions": ["a://1"]});
         assert_eq!(filter.agreed(), agreed);
+    }
+
+    #[test]
+    fn a_listener_that_is_told_too_much_while_it_begins_is_let_go() {
+        let meta = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
+        let filter = filter(r#"{"notifications":{"toolsListChanged":true}}"#).unwrap();
+        let listener = Listener {
+            id: ClientId::next(),
+            profile: Profile::of_meta(&Members::parse(meta).unwrap()).unwrap(),
+            subscription: Id::from(1),
+            outbox: Arc::new(Outbox::new(UNREAD)),
+            state: Mutex::new(State {
+                filter,
+                early: Some(Vec::new()),
+            }),
+            gone: CancellationToken::new(),
+        };
+        let changed = Notification {
+            method: "notifications/tools/list_changed".to_owned(),
+            params: None,
+        };
+        for _ in 0..UNREAD.messages {
+            listener.tell(None, changed.clone());
+        }
+        assert!(!listener.gone.is_cancelled());
+        listener.tell(None, changed);
+        assert!(listener.gone.is_cancelled());
     }
 
     #[test]

@@ -17,7 +17,8 @@ const LATELY: usize = 4;
 pub(super) struct Bounds {
     /// Messages.
     pub(super) messages: usize,
-    /// Their bytes. One message is kept whatever its size.
+    /// Their bytes. The newest does not count: it is kept whatever its size, and what precedes it
+    /// with it.
     pub(super) bytes: usize,
     /// What was read is kept too, for whoever reads it again.
     pub(super) replay: bool,
@@ -84,12 +85,14 @@ impl Outbox {
         let mut lately = state.kept.iter().rev().take(LATELY);
         let same = lately.find(|kept| **kept == message).cloned();
         let message = same.unwrap_or(message);
-        state.bytes += message.len();
+        let newest = message.len();
+        state.bytes += newest;
         state.kept.push_back(message);
         let Bounds {
             messages, bytes, ..
         } = self.bounds;
-        while state.kept.len() > 1 && (state.kept.len() > messages || state.bytes > bytes) {
+        while state.kept.len() > 1 && (state.kept.len() > messages || state.bytes - newest > bytes)
+        {
             state.forget_first();
         }
         drop(state);
@@ -130,6 +133,11 @@ impl Outbox {
     /// Whether nothing comes any more.
     pub(super) fn has_ended(&self) -> bool {
         self.state().ended
+    }
+
+    /// The bytes of what is kept.
+    pub(super) fn bytes(&self) -> usize {
+        self.state().bytes
     }
 
     /// Whether nothing was ever said.
@@ -354,6 +362,17 @@ mod tests {
         outbox.push(vec![b'x'; 5000]);
         outbox.push("a");
         assert_eq!(rest(&mut outbox.read(None)), ["2a"]);
+    }
+
+    #[test]
+    fn a_large_answer_leaves_its_reader_what_precedes_it() {
+        let outbox = outbox(10, false);
+        let mut reader = outbox.read(None);
+        outbox.push("progress");
+        outbox.push(vec![b'x'; 5000]);
+        outbox.end();
+        let read: Vec<_> = rest(&mut reader).iter().map(String::len).collect();
+        assert_eq!(read, [9, 5001]);
     }
 
     #[test]

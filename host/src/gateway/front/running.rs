@@ -10,8 +10,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::asker::Round;
-use super::outbox::Outbox;
+use super::asker::{Asker, Peer};
 use super::rest::Rest;
 use crate::gateway::{CallError, Reply};
 use crate::mcp::{Members, Raw, RpcError, raw_of};
@@ -36,14 +35,14 @@ pub(super) struct About {
 pub(super) struct Running {
     pub(super) about: About,
     pub(super) reply: Rest<Reply>,
-    pub(super) cancelled: CancellationToken,
-    pub(super) outbox: Arc<Outbox>,
-    pub(super) round: Arc<Round>,
+    pub(super) client: Arc<Asker>,
+    /// Not gone before this has its answer.
+    pub(super) _peer: Arc<Peer>,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.cancelled.cancel();
+        self.client.cancelled.cancel();
     }
 }
 
@@ -60,7 +59,7 @@ impl Running {
         tokio::select! {
             biased;
             reply = &mut self.reply => Step::Reply(reply),
-            requests = self.round.asked() => Step::Asked(requests),
+            requests = self.client.round.asked() => Step::Asked(requests),
         }
     }
 }
@@ -69,6 +68,8 @@ impl Running {
 #[derive(Default)]
 pub(super) struct Held {
     calls: Mutex<HashMap<String, Waiting>>,
+    /// Cancelled when the host stops: no client can come back any more.
+    end: CancellationToken,
 }
 
 struct Waiting {
@@ -94,6 +95,9 @@ impl Held {
             about: running.about.clone(),
             wanted,
         };
+        if self.end.is_cancelled() {
+            return Err(CallError::try_later("the host stops", None));
+        }
         let mut calls = self.calls();
         if calls.len() >= CALLS {
             return Err(CallError::try_later(
@@ -130,6 +134,7 @@ impl Held {
             tokio::select! {
                 wanted = &mut wants => break wanted.ok(),
                 () = &mut end => break None,
+                () = self.end.cancelled() => break None,
                 reply = &mut running.reply, if ended.is_none() => ended = Some(reply),
             }
         };
@@ -172,8 +177,13 @@ impl Held {
         waiting.wanted.send(give).map_err(|_| gone())?;
         let running = given.await.map_err(|_| gone())?;
         let responses = params.object("inputResponses").unwrap_or_default();
-        running.round.answer(&responses);
+        running.client.round.answer(&responses);
         Ok(Some(running))
+    }
+
+    /// Takes all back, and holds none from now on.
+    pub(super) fn end(&self) {
+        self.end.cancel();
     }
 
     /// How many there are.

@@ -11,6 +11,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::outbox::{Bounds, Outbox};
 use super::questions::{Questions, may_ask};
@@ -23,8 +25,10 @@ const KEPT: Bounds = Bounds {
     bytes: 1 << 20,
     replay: true,
 };
-/// Streams that have ended and were not read to their end, kept for a client that resumes them.
+/// Streams that are kept for a client that resumes them, beyond those of requests under way.
 const STREAMS: usize = 16;
+/// Requests of one client that are under way at the same time.
+pub(super) const REQUESTS: usize = 1000;
 
 /// One request while it is under way.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub(super) struct Course {
     taken_back: OnceLock<Members>,
     /// What precedes its answer, over HTTP.
     pub(super) outbox: Arc<Outbox>,
+    /// It counts as under way until it is dropped, by whatever name.
+    _counted: TaskTrackerToken,
 }
 
 /// One client's session.
@@ -49,6 +55,8 @@ pub(super) struct Session {
     /// What concerns no request.
     pub(super) beside: Arc<Outbox>,
     under_way: Mutex<HashMap<Id, Arc<Course>>>,
+    courses: TaskTracker,
+    /// The newest first.
     streams: Mutex<VecDeque<(u64, Arc<Outbox>)>>,
     streams_given: AtomicU64,
     pub(super) questions: Arc<Questions>,
@@ -81,6 +89,7 @@ impl Session {
             log_level: AtomicU8::new(u8::MAX),
             beside,
             under_way: Mutex::default(),
+            courses: TaskTracker::new(),
             streams: Mutex::default(),
             streams_given: AtomicU64::new(0),
             questions: Arc::default(),
@@ -129,12 +138,18 @@ impl Session {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it has as many requests under way as one client may have.
+    pub(super) fn is_full(&self) -> bool {
+        self.courses.len() >= REQUESTS
+    }
+
     /// A request begins. What precedes its answer goes to `outbox`.
     pub(super) fn begin(&self, request: &Id, outbox: Arc<Outbox>) -> Arc<Course> {
         let course = Arc::new(Course {
             cancelled: self.gone.child_token(),
             taken_back: OnceLock::new(),
             outbox,
+            _counted: self.courses.token(),
         });
         self.under_way()
             .insert(request.clone(), Arc::clone(&course));
@@ -171,11 +186,19 @@ impl Session {
     pub(super) fn keep(&self, stream: Arc<Outbox>) -> u64 {
         let number = self.streams_given.fetch_add(1, Ordering::Relaxed) + 1;
         let mut streams = self.streams();
-        streams.retain(|(_, stream)| !stream.is_done());
-        while streams.len() >= STREAMS {
-            streams.pop_front();
+        streams.push_front((number, stream));
+        // What was read may have been lost on its way: the newest of it is kept.
+        let mut read = 0;
+        streams.retain(|(_, stream)| {
+            read += if stream.is_done() { stream.bytes() } else { 0 };
+            !stream.is_done() || read <= KEPT.bytes
+        });
+        let ended = streams.iter().filter(|(_, it)| it.has_ended()).count();
+        for _ in STREAMS..ended {
+            let oldest = |is: fn(&Outbox) -> bool| streams.iter().rposition(|(_, it)| is(it));
+            let oldest = oldest(Outbox::is_done).or_else(|| oldest(Outbox::has_ended));
+            oldest.and_then(|oldest| streams.remove(oldest));
         }
-        streams.push_back((number, stream));
         number
     }
 

@@ -16,6 +16,9 @@ use crate::gateway::client::Profile;
 /// Between two looks for silent sessions, at most.
 const LOOK: Duration = Duration::from_secs(60);
 
+/// A session that has been silent for so long makes room for another, where there is no more.
+const FORGOTTEN: Duration = Duration::from_secs(300);
+
 /// Every session there is.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
@@ -31,13 +34,17 @@ impl Sessions {
         self.all.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new one, with a key that nobody can guess; nothing where `limit` are there already.
+    /// A new one, with a key that nobody can guess; nothing where `limit` are there already, and
+    /// none of them is forgotten.
     pub(super) fn begin(
         &self,
         profile: Profile,
         caller: Option<String>,
         limit: usize,
     ) -> Option<Arc<Session>> {
+        if self.read().len() >= limit {
+            self.end_forgotten();
+        }
         let mut all = self.write();
         if all.len() >= limit {
             return None;
@@ -58,6 +65,18 @@ impl Sessions {
     pub(super) fn end(&self, session: &Session, how: &'static str) {
         if let Some(session) = self.write().remove(&session.key) {
             session.leave(how);
+        }
+    }
+
+    /// Ends the one that has been silent for longest, if that is long.
+    fn end_forgotten(&self) {
+        let since = |session: &Arc<Session>| Some((session.silent_since()?, Arc::clone(session)));
+        let silent = self.read().values().filter_map(since).min_by_key(|it| it.0);
+        if let Some((since, session)) = silent
+            && since.elapsed() >= FORGOTTEN
+        {
+            let how = "was silent; its session made room for another (server.limits.sessions)";
+            self.end(&session, how);
         }
     }
 

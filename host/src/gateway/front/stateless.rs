@@ -1,7 +1,7 @@
 //! Requests of the new era (2026-07-28) over HTTP: each says for itself who asks and what that
 //! client can do, and its connection is its life.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -17,7 +17,7 @@ use super::rest::Rest;
 use super::running::{About, Held, Running, Step};
 use super::said::{self, refuse};
 use super::{asker::Round, headers};
-use crate::gateway::client::{LogLevel, Profile};
+use crate::gateway::client::{Client, LogLevel, Profile};
 use crate::gateway::{CallError, Capability, Gateway, Method, Reply};
 use crate::mcp::{Members, Message, Request, RpcError, Version, key};
 use tokio_util::task::TaskTracker;
@@ -120,41 +120,45 @@ async fn serve(
         Ok(running) => running,
         Err(error) => return refuse(StatusCode::OK, Some(id), error),
     };
-    let outbox = Arc::clone(&running.outbox);
+    let outbox = running.client.outbox();
     let step = tokio::select! {
         biased;
         step = running.next() => Some(step),
         () = outbox.begun() => None,
         () = tokio::time::sleep(LONG) => None,
     };
-    let (desk, held) = (
-        Arc::clone(&connection.desk),
-        Arc::clone(&connection.desk.held),
-    );
+    let desk = Arc::clone(&connection.desk);
+    let (end, tasks) = (desk.end.clone(), desk.tasks.clone());
+    let finish = move |running: Running, step| {
+        if matches!(step, Step::Asked(_)) {
+            // This stream ends. What comes meanwhile is read by the client when it comes back.
+            running.client.turn_to(Outbox::new(UNREAD));
+        }
+        finish(running, step, &desk.held, &desk.tasks)
+    };
     match step {
         Some(step) => {
-            let reply = finish(running, step, &held, &desk.tasks);
+            let reply = finish(running, step);
             if outbox.is_empty() {
                 let status = reply.as_ref().err().map_or(StatusCode::OK, said::status_of);
                 return said::json(status, &id, reply);
             }
             outbox.push(said::message(id, reply));
             outbox.end();
-            said::stream(outbox.read(None), None, desk.end.clone(), under_way)
+            said::stream(outbox.read(None), None, end, under_way)
         }
         None => {
             // The stream is the client's hand on its request: when it lets go, it is cancelled.
             let left = CancellationToken::new();
             let hand = left.clone().drop_guard();
             let reader = outbox.read(None);
-            let end = desk.end.clone();
-            desk.tasks.clone().spawn(async move {
+            tasks.spawn(async move {
                 let step = tokio::select! {
                     biased;
                     step = running.next() => step,
                     () = left.cancelled() => return,
                 };
-                let reply = finish(running, step, &held, &desk.tasks);
+                let reply = finish(running, step);
                 outbox.push(said::message(id, reply));
                 outbox.end();
             });
@@ -194,30 +198,29 @@ pub(super) async fn begin(
     let outbox = whose
         .outbox
         .unwrap_or_else(|| Arc::new(Outbox::new(UNREAD)));
-    let round = Arc::new(Round::default());
     let cancelled = CancellationToken::new();
     let client = Arc::new(Asker {
-        peer: whose.peer,
+        id: whose.peer.id,
+        gone: whose.peer.gone.clone(),
         profile: whose.profile,
-        outbox: Arc::clone(&outbox),
-        round: Arc::clone(&round),
+        outbox: Mutex::new(outbox),
+        round: Round::default(),
         cancelled: cancelled.clone(),
         taken_back: whose.taken_back,
     });
     let query = Query {
-        client,
+        client: Arc::clone(&client) as Arc<dyn Client>,
         caller: whose.caller,
         request,
-        cancelled: cancelled.clone(),
+        cancelled,
     };
     let gateway = Arc::clone(gateway);
     let work = async move { answer(&gateway, query).await };
     Ok(Running {
         about,
         reply: Rest::of(work, tasks),
-        cancelled,
-        outbox,
-        round,
+        client,
+        _peer: whose.peer,
     })
 }
 

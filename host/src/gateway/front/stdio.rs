@@ -17,7 +17,7 @@ use super::hello::{self, is_stateless};
 use super::listen::Listener;
 use super::outbox::{Bounds, Outbox, Reader};
 use super::said;
-use super::session::Session;
+use super::session::{REQUESTS, Session};
 use super::stateless::{self, Whose, introduced};
 use crate::gateway::client::{Client, Profile};
 use crate::gateway::{CallError, Gateway, Reply};
@@ -29,8 +29,6 @@ const UNREAD: Bounds = Bounds {
     bytes: 64 << 20,
     replay: false,
 };
-/// Requests that are under way at the same time.
-const REQUESTS: usize = 1000;
 /// How long what is under way may go on when the input has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// How long one message may take to be taken out of the pipe.
@@ -46,6 +44,8 @@ struct Desktop {
     /// Requests of the new era.
     stateless: Arc<Mutex<HashMap<Id, UnderWay>>>,
     requests: TaskTracker,
+    /// Nobody listens any more.
+    deaf: CancellationToken,
 }
 
 /// A request of the new era, while it is under way.
@@ -73,9 +73,12 @@ pub(in crate::gateway) async fn serve(
         session: None,
         stateless: Arc::default(),
         requests: TaskTracker::new(),
+        deaf: desk.end.child_token(),
     };
     let reading = async {
         desktop.read(input).await;
+        // What it listens to has no end of its own.
+        desktop.deaf.cancel();
         desktop.requests.close();
         let _ = tokio::time::timeout(LAST_ANSWERS, desktop.requests.wait()).await;
         stream.end();
@@ -207,6 +210,7 @@ impl Desktop {
         };
         self.under_way().insert(id.clone(), course.clone());
         let (gateway, desk) = (Arc::clone(&self.gateway), Arc::clone(&self.desk));
+        let deaf = self.deaf.clone();
         let (peer, stream) = (Arc::clone(&self.peer), Arc::clone(&self.stream));
         let under_way = Arc::clone(&self.stateless);
         self.requests.spawn(async move {
@@ -214,7 +218,8 @@ impl Desktop {
                 cancelled,
                 taken_back,
             } = course;
-            let answered = answer_stateless(&gateway, &desk, peer, stream, request, taken_back);
+            let answered =
+                answer_stateless(&gateway, &desk, &deaf, peer, stream, request, taken_back);
             tokio::select! {
                 () = answered => {}
                 () = cancelled.cancelled() => {}
@@ -252,6 +257,7 @@ impl Desktop {
 async fn answer_stateless(
     gateway: &Arc<Gateway>,
     desk: &Arc<Desk>,
+    deaf: &CancellationToken,
     peer: Arc<Peer>,
     stream: Arc<Outbox>,
     request: Request,
@@ -269,7 +275,7 @@ async fn answer_stateless(
         let outbox = Arc::clone(&stream);
         let begun = Listener::begin(gateway, profile, &params, id.clone(), None, outbox);
         return match begun.await {
-            Ok(listener) => listener.until(&desk.end).await,
+            Ok((listener, _hand)) => listener.until(deaf).await,
             Err(error) => stream.push(refuse(error)),
         };
     }

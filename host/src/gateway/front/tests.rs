@@ -1,6 +1,8 @@
 //! The front as clients see it, without an address: HTTP requests in, HTTP responses out.
 
+mod bounds;
 mod held;
+mod resumed;
 mod sessions;
 mod stateless;
 mod stdio;
@@ -15,20 +17,32 @@ use tokio_util::task::TaskTracker;
 use super::{Arrived, Connection, Desk};
 use crate::config::BackendSpec;
 use crate::gateway::fakes::Fakes;
-use crate::gateway::{Gateway, Wanted};
+use crate::gateway::{Capability, Gateway, Offer, Wanted};
+use crate::mcp::Members;
 
 /// A gateway whose one backend has these tools, and a connection to it.
 pub(super) async fn connected(tools: &[&str]) -> Connection {
+    connected_to(tools, "shared", &[]).await
+}
+
+/// As [`connected`]; its connection is shared so, and it is said to have these resources, too.
+pub(super) async fn connected_to(tools: &[&str], sharing: &str, resources: &[&str]) -> Connection {
     let (gateway, _notices) = Gateway::connected_by(Arc::new(Fakes::default()));
     let args: Vec<_> = std::iter::once(&"well").chain(tools).collect();
-    let spec = serde_json::json!({"command": "fake", "args": args});
+    let spec = serde_json::json!({"command": "fake", "args": args, "sharing": sharing});
     let spec = BackendSpec::from_json("fake", &spec, &|_| None).unwrap();
     let wanted = Wanted {
         backends: vec![("fake".to_owned(), spec)],
         ..Wanted::default()
     };
     let mut candidate = gateway.build(&wanted, None, false).await.unwrap();
-    let offers = candidate.offers();
+    let mut offers = candidate.offers();
+    offers.extend(resources.iter().map(|uri| Offer {
+        backend: "fake".to_owned(),
+        kind: Capability::Resource,
+        name: (*uri).to_owned(),
+        item: Arc::new(Members::parse(&format!(r#"{{"uri":"{uri}"}}"#)).unwrap()),
+    }));
     candidate.compose(None, &offers).unwrap();
     gateway.swap(candidate);
     Connection::new(gateway, Arc::new(Desk::new(&TaskTracker::new())))

@@ -63,7 +63,6 @@ pub(super) async fn serve(
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended");
     }
-    connection.close();
 }
 
 /// Says that there are too many, as far as that can be said without waiting.

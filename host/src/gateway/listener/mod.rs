@@ -222,6 +222,7 @@ impl Listeners {
     /// Takes no more connections.
     pub(super) fn close(&self) {
         self.closing.cancel();
+        self.desk.close();
     }
 
     /// Ends the sessions that are left, once the last answers have been written.

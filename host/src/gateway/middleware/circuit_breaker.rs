@@ -117,8 +117,8 @@ impl Middleware for CircuitBreaker {
 
     fn handle<'a>(&'a self, call: Call, next: Next<'a>) -> BoxFuture<'a, Reply> {
         Box::pin(async move {
-            let backend = next.snapshot.backend(&call.backend);
-            let backend = backend.map_or_else(Weak::new, Arc::downgrade);
+            let backend = next.snapshot.answering(&call.backend);
+            let backend = backend.as_ref().map_or_else(Weak::new, Arc::downgrade);
             let mut trial = self.ask(&call.backend, backend).map_err(|wait| {
                 let name = &call.backend;
                 let message =

@@ -31,6 +31,7 @@ pub(in crate::gateway::middleware) fn call(tool: &str) -> Call {
         caller: None,
         method: Method::CallTool,
         shown_as: tool.to_owned(),
+        template: None,
         backend: "one".to_owned(),
         params: Members::default(),
         repeatable: false,

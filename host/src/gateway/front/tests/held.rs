@@ -1,6 +1,6 @@
 //! What is asked of a client of the new era in the course of its request.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -26,24 +26,24 @@ fn about(name: &str) -> About {
 /// A call that asks its client one thing after the other, and answers with what it is told.
 fn call(tasks: &TaskTracker, questions: u32) -> Running {
     let meta = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}"#;
-    let (outbox, round) = (Arc::new(Outbox::new(UNREAD)), Arc::new(Round::default()));
-    let cancelled = CancellationToken::new();
-    let client = Asker {
-        peer: Arc::new(Peer::new()),
+    let peer = Arc::new(Peer::new());
+    let client = Arc::new(Asker {
+        id: peer.id,
+        gone: peer.gone.clone(),
         profile: Profile::of_meta(&Members::parse(meta).unwrap()).unwrap(),
-        outbox: Arc::clone(&outbox),
-        round: Arc::clone(&round),
-        cancelled: cancelled.clone(),
+        outbox: Mutex::new(Arc::new(Outbox::new(UNREAD))),
+        round: Round::default(),
+        cancelled: CancellationToken::new(),
         taken_back: Arc::default(),
-    };
-    let until = cancelled.clone();
+    });
+    let (asker, until) = (Arc::clone(&client), client.cancelled.clone());
     let work = async move {
         let asking = async {
             let mut answers = Vec::new();
             for n in 0..questions {
                 let params = raw_of(&serde_json::json!({ "n": n })).unwrap();
                 let question = Question::plain("elicitation/create".to_owned(), Some(params));
-                let asked = client.ask(Some(&1.into()), question);
+                let asked = asker.ask(Some(&1.into()), question);
                 answers.push(asked.await.unwrap());
             }
             Ok(raw_of(&answers).unwrap())
@@ -56,9 +56,8 @@ fn call(tasks: &TaskTracker, questions: u32) -> Running {
     Running {
         about: about("form"),
         reply: Rest::of(work, tasks),
-        cancelled,
-        outbox,
-        round,
+        client,
+        _peer: peer,
     }
 }
 
@@ -116,7 +115,7 @@ async fn a_call_waits_until_its_client_comes_back_with_the_answers() {
 async fn a_client_that_does_not_come_back_has_taken_its_call_back() {
     let (held, tasks) = (Arc::new(Held::default()), TaskTracker::new());
     let running = call(&tasks, 1);
-    let cancelled = running.cancelled.clone();
+    let cancelled = running.client.cancelled.clone();
     let asked = step(&held, running, &tasks).await;
     tokio::time::sleep(Duration::from_secs(599)).await;
     assert!(!cancelled.is_cancelled());
@@ -126,6 +125,25 @@ async fn a_client_that_does_not_come_back_has_taken_its_call_back() {
     let params = back(&asked, "{}");
     let gone = held.resume(&params, &about("form")).await.err().unwrap();
     assert!(gone.message.contains("waits 10 minutes"), "{gone}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_host_waits_for_no_client_to_come_back() {
+    let (held, tasks) = (Arc::new(Held::default()), TaskTracker::new());
+    let running = call(&tasks, 1);
+    let cancelled = running.client.cancelled.clone();
+    step(&held, running, &tasks).await;
+    held.end();
+    tasks.close();
+    let ended = tokio::time::timeout(Duration::from_secs(1), tasks.wait());
+    assert!(ended.await.is_ok() && cancelled.is_cancelled());
+    assert_eq!(held.count(), 0);
+    // And none is held any more.
+    let mut late = call(&tasks, 1);
+    let Step::Asked(requests) = late.next().await else {
+        panic!("it asks nothing")
+    };
+    assert!(held.hold(late, requests, &tasks).is_err());
 }
 
 #[tokio::test(start_paused = true)]

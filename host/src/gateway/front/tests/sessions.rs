@@ -234,7 +234,6 @@ async fn what_precedes_an_answer_makes_it_a_stream_that_can_be_resumed() {
         "{rest}"
     );
     assert!(!rest.contains(r#""progress":1"#), "{rest}");
-    // It was read to its end, and is let go when the next one comes.
     let headers = [("mcp-session-id", key.as_str()), ("last-event-id", "9-1")];
     let unknown = connection.answer(arrived(Method::GET, &headers, "")).await;
     assert_eq!(unknown.status(), 400);

@@ -4,7 +4,7 @@ use axum::http::Method;
 use futures::{FutureExt, StreamExt};
 
 use super::super::Connection;
-use super::{Case, are_answered, arrived, connected, told};
+use super::{Case, are_answered, arrived, connected, connected_to, told};
 
 const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"test","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}"#;
 
@@ -206,5 +206,21 @@ async fn a_listener_whose_connection_is_lost_is_forgotten() {
     let response = answering.now_or_never().unwrap();
     assert_eq!(connection.gateway.clients(), 1);
     drop(response);
+    assert_eq!(connection.gateway.clients(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_is_given_up_while_it_begins_is_forgotten() {
+    let connection = connected_to(&[], "shared", &["a://1"]).await;
+    let headers = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "subscriptions/listen"),
+    ];
+    let filter = r#""notifications":{"resourceSubscriptions":["a://1"]}"#;
+    let body = request("subscriptions/listen", filter);
+    let mut answering = Box::pin(connection.answer(arrived(Method::POST, &headers, &body)));
+    assert!((&mut answering).now_or_never().is_none());
+    assert_eq!(connection.gateway.clients(), 1);
+    drop(answering);
     assert_eq!(connection.gateway.clients(), 0);
 }

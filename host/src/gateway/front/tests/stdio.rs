@@ -1,8 +1,10 @@
 //! One client on standard input and output.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, duplex};
+use tokio::time::Instant;
 
 use super::super::{Connection, serve_stdio};
 use super::connected;
@@ -142,4 +144,21 @@ async fn both_eras_are_spoken_side_by_side() {
         .await;
     assert!(pong.contains(r#""id":3"#), "{pong}");
     assert_eq!(connection.gateway.clients(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_ends_with_the_input_and_delays_nothing() {
+    let connection = connected(&[]).await;
+    let (mut desktop, serving) = Desktop::start(&connection);
+    let listen = format!(
+        r#"{{"jsonrpc":"2.0","id":"l","method":"subscriptions/listen","params":{{"notifications":{{}},{META}}}}}"#
+    );
+    assert!(desktop.ask(&listen).await.contains("acknowledged"));
+    let before = Instant::now();
+    desktop.says = None;
+    let end = desktop.hear().await.unwrap();
+    assert!(end.contains(r#""id":"l","result""#), "{end}");
+    assert_eq!(desktop.hear().await, None);
+    serving.await.unwrap();
+    assert_eq!(before.elapsed(), Duration::ZERO);
 }

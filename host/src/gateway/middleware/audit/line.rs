@@ -14,6 +14,8 @@ use crate::gateway::{Call, Origin, Reply};
 
 /// Arguments longer than this, as JSON, are left out: the audit is no archive.
 const LONGEST_ARGUMENTS: usize = 8 * 1024;
+/// Bytes of a name: clients make those of resources that no list has.
+const LONGEST_NAME: usize = 1024;
 const REDACTED: &str = "[redacted]";
 /// What a key is called whose value is a secret.
 const SECRETS: [&str; 9] = [
@@ -66,13 +68,14 @@ impl Line {
                 _ => format!("[longer than {LONGEST_ARGUMENTS} bytes]").into(),
             }
         });
+        let shown = call.shown_as.floor_char_boundary(LONGEST_NAME);
         Self {
             timestamp: timestamp(&Zoned::now()),
             call: call.id,
             client: call.client.name().to_owned(),
             caller: call.caller.clone(),
             method: call.method.on_the_wire(),
-            name: call.shown_as.clone(),
+            name: call.shown_as[..shown].to_owned(),
             backend: call.backend.clone(),
             arguments,
             milliseconds: 0.0,

@@ -68,7 +68,8 @@ async fn a_client_that_goes_away_ends_the_trying() {
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_backend_ends_is_called_again_where_it_was_started_anew() {
     let retry = json!({"retry": {"attempts": 2, "backoff": 2}});
-    let world = World::new(&["slow"], json!([retry])).await;
+    let breaker = json!({"circuit-breaker": {"failures": 1}});
+    let world = World::new(&["slow"], json!([retry, breaker])).await;
     let call = Call {
         params: members(&json!({"name": "slow", "arguments": {"text": "hi"}})),
         repeatable: true,
