@@ -29,7 +29,9 @@ use crate::gateway::{Capability, Gateway, Snapshot};
 use crate::manage::{Place, Server};
 use crate::memory::DiskMemory;
 use crate::plugin::{Library, PluginEngine};
-use crate::reload::{Forgetful, Handlers, InForce, Memory, Ports, Reloader, Standing, Trigger};
+use crate::reload::{
+    Ask, Forgetful, Handlers, InForce, Memory, Ports, Reloader, Standing, Trigger,
+};
 use crate::settings::{LiveSettings, SettingsStore};
 use crate::target::LocalFile;
 use crate::watch::{ConfigWatcher, Detectors, Hearing, Inbox, NativeEvents, Scope, Wires};
@@ -103,7 +105,7 @@ pub struct SentinelService {
 
 struct Running {
     gateway: Arc<Gateway>,
-    ask: mpsc::Sender<Trigger>,
+    ask: mpsc::Sender<Ask>,
     cancel: CancellationToken,
     tasks: TaskTracker,
 }
@@ -235,7 +237,7 @@ impl SentinelService {
             None => Box::new(Forgetful),
         };
         let (orders, obeyed) = watch::channel(None);
-        let (ask, asked) = mpsc::channel(1);
+        let (ask, asked) = mpsc::channel(16);
         if let Some(place) = place {
             let over_tcp = watch::Sender::new(None);
             let managed = Managed {
@@ -361,8 +363,8 @@ impl SentinelService {
     /// watching goes on if `on_failure: stop` has stopped it.
     pub fn reload(&self, trigger: Trigger) {
         if let Some(running) = &self.running {
-            // One that waits already will do.
-            let _ = running.ask.try_send(trigger);
+            // Those that wait already will do.
+            let _ = running.ask.try_send(trigger.into());
         }
     }
 
@@ -375,11 +377,12 @@ impl SentinelService {
         self.enter(State::Stopping);
         running.cancel.cancel();
         running.tasks.close();
-        let all = async {
-            running.tasks.wait().await;
-            running.gateway.shut_down(deadline).await
-        };
-        let ended = tokio::time::timeout(deadline, all).await.unwrap_or(false);
+        // One that hangs, on a file system say, must not keep calls from their end.
+        let idle = tokio::time::timeout(deadline / 4, running.tasks.wait());
+        let idle = idle.await.is_ok();
+        let drained = running.gateway.shut_down(deadline - deadline / 4);
+        let drained = tokio::time::timeout(deadline - deadline / 4, drained).await;
+        let ended = drained.unwrap_or(false) && idle;
         self.enter(State::Stopped);
         ended
     }

@@ -35,13 +35,13 @@ pub(crate) const TEMPLATE: &str =
 
 /// What its lists say beside their entries.
 pub(crate) const BESIDE: &str =
-    r#""odd":{"b":1.50e2,"a":[]},"_meta":{"example.org/list":18446744073709551616}"#;
+    r#""odd":{"b":1.0,"a":[]},"_meta":{"example.org/list":18446744073709551616}"#;
 
 /// The result of the tool `golden`.
 pub(crate) const CALLED: &str = r#"{"zebra":1,"content":[{"type":"hologram","frames":[1,2,3],"_meta":{"k":"v"}},{"type":"text","text":"plain","tone":"dry","annotations":{"priority":0.5,"colour":"red"}},{"type":"resource_link","uri":"raw://thing","name":"thing","etag":"W/1"}],"structuredContent":{"u64":18446744073709551615,"i64":-9223372036854775808,"beyond double":9007199254740993,"tenth":0.1,"one":1.0,"nothing":null,"none":{},"empty":[],"text":"é \" \\ 🦀"},"isError":false,"_meta":{"example.org/trace":"abc"},"ant":{"nested":{"more":[[[]]]}}}"#;
 
 /// The error of the tool `refuse`.
-pub(crate) const REFUSED: &str = r#"{"code":-31999,"message":"not today","data":{"retryAfter":9007199254740993,"why":[null,{"x":1.0}]},"odd":{"b":1e999,"a":[]}}"#;
+pub(crate) const REFUSED: &str = r#"{"code":-31999,"message":"not today","data":{"retryAfter":9007199254740993,"why":[null,{"x":1.0}]},"odd":{"b":1.0,"a":[]}}"#;
 
 /// The result of `prompts/get`.
 pub(crate) const POEM: &str = r#"{"messages":[{"role":"user","content":{"type":"scent","note":"rose"},"mood":"light"}],"description":"A poem","verse":4,"_meta":{"a":1}}"#;

@@ -12,7 +12,7 @@ use super::harness::{
 };
 
 /// Asked often, with little patience.
-const HASTY: &str = "health: {interval: 0.3, failures: 3}, timeouts: {cap_fetch: 0.5, init: 1}";
+const HASTY: &str = "health: {interval: 0.3, failures: 2}, timeouts: {cap_fetch: 2, init: 5}";
 
 fn hasty(url: &str) -> String {
     format!("  far: {{url: \"{url}\", {HASTY}}}\n")
@@ -65,7 +65,7 @@ async fn a_remote_backend_that_hangs_is_degraded_then_down_then_back() {
         .await;
     let degraded = all(&status, "far")[0];
     assert!(degraded["since"].as_str() > since.as_str(), "{degraded}");
-    let why = "did not answer `ping` within 0.5 s (timeouts.cap_fetch)";
+    let why = "did not answer `ping` within 2 s (timeouts.cap_fetch)";
     assert!(degraded["reason"].as_str().unwrap().contains(why));
     assert!(status["troubles"][0].as_str().unwrap().contains(why));
     it_ails_and_dies(&mut host, "`far`", why).await;
@@ -106,7 +106,7 @@ async fn a_remote_backend_that_is_gone_is_degraded_then_down_then_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_remote_backend_that_hangs_for_a_moment_is_not_given_up() {
     let far = RawRemote::start(Era::Old).await;
-    let patient = hasty(&far.url()).replace("failures: 3", "failures: 100");
+    let patient = hasty(&far.url()).replace("failures: 2", "failures: 100");
     let mut host = Host::start(&config("mtime", &patient, "")).await;
     far.behave(Manner::Silent);
     let unwell = host.event("word that it is unwell", |it| {
@@ -132,7 +132,7 @@ async fn a_process_that_hangs_is_replaced_and_so_is_one_that_is_killed() {
         process
     };
     let hung = signal(&host, Signal::SIGSTOP);
-    it_ails_and_dies(&mut host, "`raw`", "did not answer `ping` within 0.5 s").await;
+    it_ails_and_dies(&mut host, "`raw`", "did not answer `ping` within 2 s").await;
     until("the process that hung to be gone", || is_gone(hung)).await;
     let back = host.event("its return", |it| it.message.contains("`raw` serves again"));
     back.await;
@@ -198,7 +198,7 @@ async fn what_connects_and_what_drains_is_seen_beside_what_serves() {
 async fn an_open_circuit_breaker_has_a_field_of_its_own() {
     let far = RawRemote::start(Era::Old).await;
     let rest =
-        "middleware:\n  - circuit-breaker: {failures: 1, open: 3}\n  - timeout: {seconds: 0.3}\n";
+        "middleware:\n  - circuit-breaker: {failures: 1, open: 6}\n  - timeout: {seconds: 2}\n";
     let backends =
         hasty(&far.url()).replace("interval: 0.3", "interval: 0") + &demo("other", "echo");
     let host = Host::start(&config("mtime", &backends, rest)).await;
@@ -214,7 +214,7 @@ async fn an_open_circuit_breaker_has_a_field_of_its_own() {
         })
         .await;
     let far_now = all(&status, "far")[0];
-    assert!(far_now["breaker"]["tries_in"].as_f64().unwrap() <= 3.0);
+    assert!(far_now["breaker"]["tries_in"].as_f64().unwrap() <= 6.0);
     assert_eq!(
         (&far_now["state"], &far_now["health"]),
         (&json!("serving"), &json!("ready"))

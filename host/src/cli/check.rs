@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::find_config::{self, ConfigArgument};
+use super::page::print;
 use super::plugins_of::Plugins;
 use crate::config::{self, Known, Load, Problem};
 use crate::gateway::MiddlewarePlugins;
@@ -101,7 +102,7 @@ impl Check {
             "problems": problems,
         });
         let text = serde_json::to_string_pretty(&found).map_err(|error| error.to_string())?;
-        println!("{text}");
+        print(&(text + "\n"));
         Ok(valid)
     }
 
@@ -125,9 +126,10 @@ impl Check {
                 }
                 if self.show {
                     let yaml = serde_yaml::to_string(&config.sections);
-                    print!("{}", yaml.map_err(|error| error.to_string())?);
+                    print(&yaml.map_err(|error| error.to_string())?);
                 } else {
-                    println!("{name}: right, {} backends", config.backend_names.len());
+                    let count = config.backend_names.len();
+                    print(&format!("{name}: right, {count} backends\n"));
                 }
                 Ok(())
             }

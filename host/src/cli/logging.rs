@@ -1,14 +1,15 @@
 //! Where the log goes: standard error, as text or as one JSON object a line; into a file while a
 //! UI has the terminal.
 
-use std::fs::{self, File};
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
 
-/// What is logged unless `CONFIG_SYNC_LOG` says otherwise: rmcp and the like only when they warn.
+use super::log_file::{LARGEST, LogFile};
+
+/// What is logged unless `CONFIG_SYNC_LOG` says otherwise: of what we depend on, only warnings.
 const DEFAULT: &str = "warn,config_sync=info";
 
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
@@ -26,18 +27,12 @@ pub(super) fn start(format: Format) {
     install(format, DEFAULT);
 }
 
-/// Bytes of a log file beyond which a new one is begun; the one before is kept.
-const LARGEST: u64 = 16 << 20;
-
 /// Installs the log of this process, at the end of this file.
 ///
 /// # Errors
 /// When it cannot be opened.
 pub(super) fn start_in(file: &Path, format: Format) -> io::Result<()> {
-    if fs::metadata(file).is_ok_and(|it| it.len() > LARGEST) {
-        fs::rename(file, file.with_extension("log.1"))?;
-    }
-    let file = File::options().create(true).append(true).open(file)?;
+    let file = LogFile::open(file, LARGEST)?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter(DEFAULT))
         .with_writer(Mutex::new(file))

@@ -10,6 +10,7 @@ mod find_host;
 mod find_state;
 mod folders;
 mod history;
+mod log_file;
 mod logging;
 mod page;
 mod pause;

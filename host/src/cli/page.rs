@@ -5,8 +5,6 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use super::find_host::Failure;
-
 /// The terminal is not for what others say to do what it likes with.
 pub(super) fn plain(text: &str) -> String {
     text.chars().map(super::history::plain).collect()
@@ -21,7 +19,7 @@ pub(super) fn print(text: &str) -> bool {
 }
 
 /// Writes JSON as people read it.
-pub(super) fn print_json(answer: &impl Serialize) -> Result<(), Failure> {
+pub(super) fn print_json(answer: &impl Serialize) -> Result<(), String> {
     let json = serde_json::to_string_pretty(answer).map_err(|error| error.to_string())?;
     print(&(json + "\n"));
     Ok(())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::find_config::{self, ConfigArgument};
 use super::find_state::StateArgument;
+use super::page::print;
 use super::plugins_of::Plugins;
 use crate::gateway::MiddlewarePlugins;
 use crate::memory;
@@ -76,9 +77,9 @@ impl Plan {
         })?;
         if self.json {
             let json = serde_json::to_string_pretty(&plan).map_err(|error| error.to_string())?;
-            println!("{json}");
+            print(&(json + "\n"));
         } else {
-            print!("{}", told(&source, &origin, &plan));
+            print(&told(&source, &origin, &plan));
         }
         Ok(plan.is_accepted())
     }

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::find_config::ConfigArgument;
 use super::find_state::StateArgument;
+use super::page::print;
 use super::seconds::Seconds;
 use super::{folders, logging};
 use crate::events::EventBus;
@@ -85,7 +86,7 @@ impl Record {
             _ = terminate.recv() => return Ok(()),
         };
         let mut host = self.host(&path).await;
-        println!("RECORDING {} to {output}", path.display());
+        print(&format!("RECORDING {} to {output}\n", path.display()));
         let mut hearing = follower.hearing();
         hearing.mark_changed();
         while trace.is_whole() {

@@ -40,6 +40,6 @@ impl Reload {
             }
             print(&text);
         }
-        Ok(matches!(last.outcome.as_str(), "applied" | "unchanged"))
+        Ok(last.serves)
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::find_config::ConfigArgument;
 use super::find_state::StateArgument;
+use super::page::{print, print_json};
 use crate::manage;
 use crate::memory::{self, RestoreError, Restored};
 
@@ -38,14 +39,28 @@ impl Restore {
         let (path, root) = (self.config.find()?, self.state.must_find()?);
         match memory::restore(&root, &path, self.to) {
             Ok(done) if self.json => {
-                let done = manage::Restored::from(&done);
-                let json =
-                    serde_json::to_string_pretty(&done).map_err(|error| error.to_string())?;
-                println!("{json}");
+                return print_json(&manage::Restored::from(&done));
             }
-            Ok(done) => print!("{}", told(&path, &done)),
+            Ok(done) => {
+                print(&told(&path, &done));
+            }
             // What was wanted is so.
-            Err(same @ RestoreError::Same { .. }) if !self.json => println!("{same}"),
+            Err(RestoreError::Same {
+                watched,
+                generation,
+                digest,
+            }) if self.json => {
+                return print_json(&manage::Restored {
+                    generation,
+                    digest,
+                    file: watched,
+                    owner_lost: false,
+                    overwritten: None,
+                });
+            }
+            Err(same @ RestoreError::Same { .. }) => {
+                print(&format!("{same}\n"));
+            }
             Err(error) => return Err(error.to_string()),
         }
         Ok(())

@@ -13,6 +13,7 @@ use super::find_config::{self, ConfigArgument};
 use super::find_state::StateArgument;
 use super::folders;
 use super::logging::{self, Format};
+use super::page::print;
 use super::sync_flags::SyncFlags;
 use super::{sync_variables, tui};
 use crate::config::{self, Known, Load, PluginSettings, Transport};
@@ -192,7 +193,9 @@ fn announce(service: &SentinelService, path: &Path, stdio: bool) {
         // What is no message of MCP's has no place on its standard output.
         match stdio {
             true => eprintln!("{line}"),
-            false => println!("{line}"),
+            false => {
+                print(&(line + "\n"));
+            }
         }
     }
 }

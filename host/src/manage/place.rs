@@ -92,6 +92,7 @@ impl Place {
     /// # Errors
     /// When there is one, and it is not for this user.
     pub(super) async fn find(&self) -> io::Result<Option<&Path>> {
+        let mut refused = None;
         for path in &self.candidates {
             // There somebody else may have made one that only looks like a host.
             if path.starts_with(SHARED) && path.parent().is_none_or(|it| check_owner(it).is_err()) {
@@ -101,15 +102,17 @@ impl Place {
                 Ok(_) => return Ok(Some(path)),
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                     let path = path.display();
-                    return Err(io::Error::other(format!(
-                        "{path} is another user's: {error}; run this as the user of the host"
-                    )));
+                    refused.get_or_insert_with(|| {
+                        io::Error::other(format!(
+                            "{path} is another user's: {error}; run this as the user of the host"
+                        ))
+                    });
                 }
                 // Not there, or left by a host that was killed.
                 Err(_) => {}
             }
         }
-        Ok(None)
+        refused.map_or(Ok(None), Err)
     }
 }
 

@@ -23,10 +23,14 @@ pub(super) struct Route<S> {
     summary: &'static str,
     /// What may stand behind the `?`, with what it means.
     query: &'static [(&'static str, &'static str)],
+    /// A header that counts, with what it means.
+    header: Option<(&'static str, &'static str)>,
     /// The type of the body, and its form.
     takes: Option<(&'static str, Form)>,
     /// What it answers when all is well.
     status: u16,
+    /// What else it may answer in the same form, and when.
+    also: Option<(u16, &'static str)>,
     answer: (&'static str, Form),
     /// Nobody need show a token.
     is_public: bool,
@@ -46,8 +50,10 @@ impl<S> Route<S> {
             handler,
             summary,
             query: &[],
+            header: None,
             takes: None,
             status: 200,
+            also: None,
             answer: ("application/json", |all| all.subschema_for::<T>()),
             is_public: false,
         }
@@ -68,6 +74,16 @@ impl<S> Route<S> {
         self
     }
 
+    pub(super) fn also(mut self, status: u16, when: &'static str) -> Self {
+        self.also = Some((status, when));
+        self
+    }
+
+    pub(super) fn header(mut self, name: &'static str, meaning: &'static str) -> Self {
+        self.header = Some((name, meaning));
+        self
+    }
+
     pub(super) fn kind(mut self, kind: &'static str) -> Self {
         self.answer.0 = kind;
         self
@@ -80,24 +96,25 @@ impl<S> Route<S> {
 
     fn described(&self, forms: &mut SchemaGenerator) -> Value {
         let (kind, form) = self.answer;
-        let query = self.query.iter().map(|(name, meaning)| {
-            json!({"name": name, "in": "query", "description": meaning, "schema": {"type": "string"}})
-        });
+        let parameter = |place, (name, meaning): (&str, &str)| json!({"name": name, "in": place, "description": meaning, "schema": {"type": "string"}});
+        let query = self.query.iter().map(|it| parameter("query", *it));
+        let headers = self.header.map(|it| parameter("header", it));
         let inside = self.path.split('/').filter_map(|step| {
             let name = step.strip_prefix('{')?.strip_suffix('}')?;
             Some(
                 json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}),
             )
         });
-        let parameters: Vec<_> = inside.chain(query).collect();
+        let parameters: Vec<_> = inside.chain(query).chain(headers).collect();
         let problem = forms.subschema_for::<Problem>();
+        let content = json!({kind: {"schema": form(forms)}});
         let mut described = json!({
             "summary": self.summary,
             "parameters": parameters,
             "responses": {
                 self.status.to_string(): {
                     "description": "as asked",
-                    "content": {kind: {"schema": form(forms)}},
+                    "content": content,
                 },
                 "default": {
                     "description": "why not (RFC 9457)",
@@ -105,6 +122,10 @@ impl<S> Route<S> {
                 },
             },
         });
+        if let Some((status, when)) = self.also {
+            described["responses"][status.to_string()] =
+                json!({"description": when, "content": content});
+        }
         if let Some((kind, form)) = self.takes {
             described["requestBody"] = json!({"content": {kind: {"schema": form(forms)}}});
         }

@@ -125,6 +125,7 @@ fn routes() -> Vec<Route<Desk>> {
             get(health),
             "Whether it is there; 503 when not",
         )
+        .also(503, "it does not serve")
         .public(),
         Route::new::<Status>("get", "/status", get(status), "How it is, in all"),
         Route::new::<Configuration>(
@@ -155,6 +156,7 @@ fn routes() -> Vec<Route<Desk>> {
             "Events as they happen",
         )
         .query(KINDS)
+        .header("Last-Event-ID", "goes on after this event")
         .kind("text/event-stream"),
         Route::new::<Vec<Attempt>>(
             "get",
@@ -188,7 +190,8 @@ fn routes() -> Vec<Route<Desk>> {
             "/reload",
             post(reload),
             "Reloads; 202 after a minute",
-        ),
+        )
+        .also(202, "it is still under way"),
         Route::new::<Paused>(
             "post",
             "/pause",

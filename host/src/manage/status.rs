@@ -106,6 +106,8 @@ pub struct LastReload {
     pub reasons: Vec<String>,
     /// SHA-256 of the bytes that it was about.
     pub digest: Option<String>,
+    /// Those bytes serve.
+    pub serves: bool,
     /// What serves since then.
     pub generation: u64,
 }

@@ -122,6 +122,7 @@ mod tests {
                 outcome: "rejected".to_owned(),
                 reasons: vec!["config.yaml:3:1: no".to_owned()],
                 digest: Some("cd".to_owned()),
+                serves: false,
                 generation: 1,
             });
         });

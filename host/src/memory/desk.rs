@@ -43,6 +43,8 @@ pub(super) struct Desk {
     since_last_life: Vec<Difference>,
     /// What was told of why keeping stopped.
     told: Option<String>,
+    /// The folder was ours already.
+    held: bool,
 }
 
 struct Open {
@@ -82,6 +84,7 @@ impl Desk {
             tries: 1,
             since_last_life: Vec::new(),
             told: None,
+            held: false,
         };
         desk.catch_up();
         // Also of a folder that can be read and not written.
@@ -240,8 +243,25 @@ impl Desk {
         Ok(())
     }
 
+    /// Numbers what is not written yet anew, if need be, so that it follows the attempt `last`.
+    fn count_on(&mut self, last: u64) {
+        let mut waiting = self.waiting.iter();
+        let first = waiting.next().map(Attempt::id);
+        let first = first.or(self.begun).unwrap_or(self.next_id);
+        let later = (last + 1).saturating_sub(first);
+        for attempt in &mut self.waiting {
+            attempt.count_on(later);
+        }
+        self.begun = self.begun.map(|id| id + later);
+        self.next_id += later;
+    }
+
     fn reopen(&mut self) -> Result<Open, StateError> {
         let hold = self.folder.hold()?;
+        if !std::mem::replace(&mut self.held, true) && self.is_behind() {
+            // Another host may have kept it meanwhile.
+            self.count_on(past(&self.folder, &self.copies).last_id);
+        }
         let whole = |line: &[u8]| Attempt::from_line(line).is_some();
         let (journal, repairs) = Lines::open(&self.folder, BOUNDS, &whole)?;
         if repairs.damaged > 0 {

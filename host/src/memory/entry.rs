@@ -49,6 +49,14 @@ pub enum Attempt {
 }
 
 impl Attempt {
+    /// Gives it the number so much later.
+    pub(super) fn count_on(&mut self, later: u64) {
+        match self {
+            Self::Ended(entry) => entry.id += later,
+            Self::Begun(begun) => begun.id += later,
+        }
+    }
+
     /// The line in the journal.
     pub(super) fn to_line(&self) -> Vec<u8> {
         // Numbers and texts under texts: there is nothing in it that JSON could not hold.

@@ -44,6 +44,8 @@ pub enum RestoreError {
         watched: String,
         /// What was asked for.
         generation: u64,
+        /// SHA-256 of it, in hex.
+        digest: String,
     },
     /// The copy has changed since it was kept.
     #[error(
@@ -131,13 +133,17 @@ pub fn restore(root: &Path, watched: &Path, to: Option<u64>) -> Result<Restored,
         return Err(RestoreError::Same {
             watched: name(),
             generation,
+            digest: copy.digest.clone(),
         });
     }
     let bytes =
         good::read(copy)?.ok_or_else(|| RestoreError::Damaged(copy.path.display().to_string()))?;
     let _hold = folder.hold_for_restore()?;
-    let kept = now.map(|now| keep_overwritten(&folder, &now)).transpose()?;
-    let written = overwrite(watched, &bytes)?;
+    let kept = now
+        .as_deref()
+        .map(|now| keep_overwritten(&folder, now))
+        .transpose()?;
+    let written = overwrite(watched, now.as_deref(), &bytes)?;
     // The file is restored, whether or not the journal will know by whom.
     let _ = writer::leave_note(watched, &folder);
     Ok(Restored {

@@ -26,6 +26,7 @@ mod standing;
 mod tell;
 mod wanted;
 
+pub use calls::Ask;
 pub use check::check_middleware;
 pub use handler::{Change, Difference, DifferenceKind, Proposal, Proposed, Refused, ReloadHandler};
 pub use handlers::Handlers;

@@ -19,7 +19,7 @@ use super::probation::Probation;
 use super::read::read;
 use super::restarts::Restarts;
 use super::revert::Fallback;
-use super::{Handlers, InForce, Memory, Outcome, Phase, Standing, Trigger};
+use super::{Ask, Handlers, InForce, Memory, Outcome, Phase, Standing, Trigger};
 use crate::events::{EventBus, EventKind};
 use crate::gateway::{BackendNotice, Gateway};
 use crate::settings::LiveSettings;
@@ -161,7 +161,7 @@ impl Reloader {
     pub async fn run(
         mut self,
         settled: mpsc::UnboundedReceiver<Settled>,
-        asked: mpsc::Receiver<Trigger>,
+        asked: mpsc::Receiver<Ask>,
         mut notices: mpsc::UnboundedReceiver<BackendNotice>,
         cancel: CancellationToken,
     ) {
@@ -203,7 +203,7 @@ impl Reloader {
         &mut self,
         trigger: Trigger,
         settled: Option<Settled>,
-        calls: Option<&mut Calls>,
+        mut calls: Option<&mut Calls>,
     ) -> Outcome {
         self.retry_at = None;
         self.renew();
@@ -219,9 +219,19 @@ impl Reloader {
         let before = self.gateway.current();
         let missed = before.missing().map(str::to_owned).collect();
         let (ended, digest) = self
-            .attempt(trigger, settled.map(|it| it.digest), &mut course, calls)
+            .attempt(
+                trigger,
+                settled.map(|it| it.digest),
+                &mut course,
+                calls.as_deref_mut(),
+            )
             .await;
         course.enter(Phase::Finish);
+        if let Some(joined) = calls.as_deref_mut().and_then(Calls::joined)
+            && joined.is_forced()
+        {
+            self.watch_again(joined);
+        }
         let Ended {
             outcome,
             applied,
@@ -267,6 +277,12 @@ impl Reloader {
         };
         self.keep(trigger, course, &outcome, digest).await;
         self.stands_still();
+        if let Some(calls) = calls
+            && let Some(last) = &self.standing.borrow().last
+            && !last.superseded
+        {
+            calls.answer(last);
+        }
         outcome
     }
 
@@ -318,14 +334,21 @@ impl Reloader {
         }
         let attempt = self.attempt_at();
         let running = attempt.run(bytes.into(), digest, course);
-        let Some(calls) = calls.filter(|_| self.cuts < MOST_CUTS) else {
+        let Some(calls) = calls else {
             return (running.await, Some(digest));
+        };
+        let cut = async {
+            if self.cuts < MOST_CUTS {
+                return calls.cut(&self.target, digest).await;
+            }
+            calls.stopping().await;
+            Cut::Stopping
         };
         // Who is dropped here has not swapped yet: after the swap nothing is awaited.
         let ended = tokio::select! {
             biased;
             ended = running => ended,
-            cut = calls.cut(&self.target, digest) => abandoned(cut).into(),
+            cut = cut => abandoned(cut).into(),
         };
         (ended, Some(digest))
     }

@@ -63,6 +63,8 @@ pub struct Last {
     pub reasons: Vec<String>,
     /// Of the bytes that it was about.
     pub digest: Option<Digest>,
+    /// They serve.
+    pub serves: bool,
     /// What serves since then.
     pub generation: u64,
 }
@@ -100,6 +102,7 @@ impl Reloader {
             superseded: matches!(outcome, Outcome::Abandoned(_)),
             reasons: outcome.reasons(),
             digest,
+            serves: digest.is_some() && digest == self.applied.as_ref().map(|it| it.digest),
             generation: self.gateway.current().generation,
         };
         let applied = self.serving();

@@ -29,7 +29,7 @@ use crate::manage::{
 };
 use crate::memory;
 use crate::plugin::Library;
-use crate::reload::{Standing, Trigger};
+use crate::reload::{Ask, Standing, Trigger};
 use crate::settings::LiveSettings;
 use crate::state::StateError;
 use crate::target::{LocalFile, Target};
@@ -52,7 +52,7 @@ pub(super) struct Managed {
     pub(super) standing: watch::Receiver<Standing>,
     pub(super) orders: watch::Sender<Option<Orders>>,
     pub(super) gateway: Arc<Gateway>,
-    pub(super) ask: mpsc::Sender<Trigger>,
+    pub(super) ask: mpsc::Sender<Ask>,
     pub(super) bus: EventBus,
     pub(super) end: CancellationToken,
     pub(super) turns: Turns,
@@ -283,22 +283,16 @@ impl Host for Managed {
     }
 
     fn reload(&self) -> BoxFuture<'static, Result<Reloaded, Refused>> {
-        let (ask, mut standing) = (self.ask.clone(), self.standing.clone());
+        let ask = self.ask.clone();
         let running = self.must_run();
         async move {
             running?;
-            let mut after = standing.borrow_and_update().ended;
-            // One that waits already will do.
-            let _ = ask.try_send(Trigger::Api);
+            let stops = || Refused::NotNow("the host stops".to_owned());
+            let (call, ended) = Ask::to_be_told(Trigger::Api);
             let ended = async {
-                loop {
-                    let ended = standing.wait_for(|it| it.ended > after).await;
-                    let ended = ended.map_err(|_| Refused::NotNow("the host stops".to_owned()))?;
-                    after = ended.ended;
-                    if let Some(last) = ended.last.as_ref().filter(|last| !last.superseded) {
-                        return Ok(Reloaded::Ended(last_reload(last)));
-                    }
-                }
+                ask.send(call).await.map_err(|_| stops())?;
+                let last = ended.await.map_err(|_| stops())?;
+                Ok(Reloaded::Ended(last_reload(&last)))
             };
             timeout(RELOAD, ended)
                 .await
@@ -335,7 +329,7 @@ impl Host for Managed {
         }
         if paused || stopped {
             // Whatever was saved meanwhile, and what failed then.
-            let _ = self.ask.try_send(Trigger::Api);
+            let _ = self.ask.try_send(Trigger::Api.into());
         }
         Ok(paused || stopped)
     }

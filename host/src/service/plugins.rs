@@ -62,9 +62,13 @@ impl FollowPlugins {
     pub(super) async fn run(mut self, cancel: CancellationToken) {
         let mut ears = self.listen();
         loop {
-            let Some(heard) = self.look(ears).await else {
-                return;
+            // A folder may hang.
+            let heard = tokio::select! {
+                biased;
+                () = cancel.cancelled() => return,
+                heard = self.look(ears) => heard,
             };
+            let Some(heard) = heard else { return };
             ears = heard;
             self.tell_who_rests();
             let now = Instant::now();

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::key::{Key, check};
+use super::layers::is_same;
 use crate::state::{self, Folder, StateError, write_whole};
 
 /// Bytes of a document; one with everything set has a thousand.
@@ -38,6 +39,13 @@ pub struct Stored {
     /// When it was stored (RFC 3339).
     #[serde(default)]
     pub since: String,
+}
+
+impl Stored {
+    /// Whether the file says by now what it said when this was stored, if it says `value`.
+    pub fn is_over(&self, value: &Value) -> bool {
+        is_same(&self.over, value)
+    }
 }
 
 /// Stored values by their keys.
@@ -396,7 +404,13 @@ mod tests {
                         let put = |document: &mut Document| {
                             document.insert(key.to_owned(), value);
                         };
-                        store.change(put).unwrap();
+                        // Whoever has it may have it for longer than one waits.
+                        loop {
+                            match store.change(put.clone()) {
+                                Err(StoreError::Held { .. }) => {}
+                                done => break drop(done.unwrap()),
+                            }
+                        }
                     }
                 });
             }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::in_file::{NotEdited, edit};
 use super::key::{Key, problems};
 use crate::config::SyncSettings;
-use crate::state::{Folder, StateError, overwrite_unchanged};
+use crate::state::{Folder, StateError, overwrite};
 use crate::target::{FileError, LocalFile, Target};
 
 /// Bytes of a file that is read to be edited; the edit itself has a bound below that.
@@ -74,7 +74,7 @@ pub fn write_in(
             owner_lost: false,
         });
     }
-    let done = overwrite_unchanged(watched, &before, after.as_bytes())?;
+    let done = overwrite(watched, Some(&before), after.as_bytes())?;
     Ok(Written {
         file: done.file,
         changed: true,

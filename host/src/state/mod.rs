@@ -16,5 +16,5 @@ pub use copies::{Copies, Kept};
 pub use error::StateError;
 pub use folder::{Folder, Hold, hold, make};
 pub use lines::{Bounds, Lines, Repairs};
-pub use overwrite::{Overwritten, overwrite, overwrite_unchanged};
+pub use overwrite::{Overwritten, overwrite};
 pub use whole::write_whole;

@@ -24,27 +24,16 @@ pub struct Overwritten {
     pub owner_lost: bool,
 }
 
-/// Writes `bytes` over the file at `path`, or where it is missing makes it. One at a time.
+/// Writes `bytes` over the file at `path`, if it holds `expected` until the last moment; with `None`
+/// it makes the file, if there is none until then. One at a time.
 ///
 /// # Errors
-/// When the system refuses; then the file is as it was.
-pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<Overwritten, StateError> {
-    replace(path, bytes, None)
-}
-
-/// As [`overwrite`], if the file holds `expected` until the last moment.
-///
-/// # Errors
-/// As for [`overwrite`]; also when it holds something else.
-pub fn overwrite_unchanged(
+/// When the system refuses, or the file holds something else; then it is as it was.
+pub fn overwrite(
     path: &Path,
-    expected: &[u8],
+    expected: Option<&[u8]>,
     bytes: &[u8],
 ) -> Result<Overwritten, StateError> {
-    replace(path, bytes, Some(expected))
-}
-
-fn replace(path: &Path, bytes: &[u8], expected: Option<&[u8]>) -> Result<Overwritten, StateError> {
     let refused = |error| StateError::of("write", path)(error);
     let file = end_of_links(path).map_err(refused)?;
     let before = match fs::metadata(&file) {
@@ -61,16 +50,28 @@ fn replace(path: &Path, bytes: &[u8], expected: Option<&[u8]>) -> Result<Overwri
     name.push(BESIDE);
     let beside = file.with_file_name(name);
     let write = || -> io::Result<bool> {
+        // What a killed process has left, or a link that somebody put there, leads nowhere.
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(MODE);
-        let mut new = options.open(&beside)?;
+        let mut new = options
+            .write(true)
+            .create_new(true)
+            .mode(MODE)
+            .open(&beside)?;
         new.write_all(bytes)?;
         let owner_lost = match &before {
             Some(before) => !keep_owner_and_mode(&new, before)?,
             None => false,
         };
         new.sync_all()?;
-        if expected.is_some_and(|expected| fs::read(&file).ok().as_deref() != Some(expected)) {
+        let now = match fs::read(&file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            now => Some(now?),
+        };
+        if now.as_deref() != expected {
             let changed = "somebody has changed it meanwhile; look at it, and try again";
             return Err(io::Error::other(changed));
         }
@@ -128,7 +129,7 @@ mod tests {
         symlink("real.yaml", root.join("link")).unwrap();
         symlink("link", root.join("config.yaml")).unwrap();
 
-        let done = overwrite(&root.join("config.yaml"), b"new").unwrap();
+        let done = overwrite(&root.join("config.yaml"), Some(b"old"), b"new").unwrap();
 
         assert_eq!(done.file, file);
         assert_eq!(fs::read(&file).unwrap(), b"new");
@@ -143,14 +144,34 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.yaml");
         fs::write(&file, "theirs").unwrap();
-        let error = overwrite_unchanged(&file, b"old", b"new").unwrap_err();
+        let error = overwrite(&file, Some(b"old"), b"new").unwrap_err();
         assert!(
             error.to_string().contains("changed it meanwhile"),
             "{error}"
         );
         assert_eq!(fs::read(&file).unwrap(), b"theirs");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        overwrite_unchanged(&file, b"theirs", b"new").unwrap();
+        overwrite(&file, Some(b"theirs"), b"new").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+    }
+
+    #[test]
+    fn one_that_was_made_meanwhile_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.yaml");
+        fs::write(&file, "theirs").unwrap();
+        assert!(overwrite(&file, None, b"new").is_err());
+        assert_eq!(fs::read(&file).unwrap(), b"theirs");
+    }
+
+    #[test]
+    fn a_link_in_the_way_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, theirs] = ["config.yaml", "theirs"].map(|name| folder.path().join(name));
+        fs::write(&theirs, "theirs").unwrap();
+        symlink("theirs", folder.path().join(".config.yaml.restoring")).unwrap();
+        overwrite(&file, None, b"new").unwrap();
+        assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
         assert_eq!(fs::read(&file).unwrap(), b"new");
     }
 
@@ -159,10 +180,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let config = root.join("config.yaml");
-        overwrite(&config, b"1").unwrap();
+        overwrite(&config, None, b"1").unwrap();
         assert_eq!(fs::read(&config).unwrap(), b"1");
         symlink("gone.yaml", root.join("link.yaml")).unwrap();
-        let done = overwrite(&root.join("link.yaml"), b"2").unwrap();
+        let done = overwrite(&root.join("link.yaml"), None, b"2").unwrap();
         assert_eq!(done.file, root.join("gone.yaml"));
         assert_eq!(fs::read(root.join("link.yaml")).unwrap(), b"2");
     }
@@ -174,7 +195,7 @@ mod tests {
         fs::write(&file, "old").unwrap();
         // Only root may give files away; for others the file is theirs before and after.
         let given = std::os::unix::fs::chown(&file, Some(12), Some(34)).is_ok();
-        let done = overwrite(&file, b"new").unwrap();
+        let done = overwrite(&file, Some(b"old"), b"new").unwrap();
         assert!(!done.owner_lost);
         let meta = fs::metadata(&file).unwrap();
         assert!(!given || (meta.uid(), meta.gid()) == (12, 34));
@@ -183,7 +204,9 @@ mod tests {
     #[test]
     fn a_folder_in_its_place_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let error = overwrite(folder.path(), b"new").unwrap_err().to_string();
+        let error = overwrite(folder.path(), None, b"new")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("it is not a regular file"), "{error}");
     }
 
@@ -192,6 +215,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("loop");
         symlink("loop", &path).unwrap();
-        assert!(overwrite(&path, b"new").is_err());
+        assert!(overwrite(&path, None, b"new").is_err());
     }
 }

@@ -64,7 +64,7 @@ mod tests {
         let file = LocalFile::new(&path);
         assert_eq!(file.rest(false), Err(FileError::NotFound));
         std::fs::write(&path, "a: 1").unwrap();
-        assert_eq!(file.rest(true), Ok(Rest::Still(Digest::of(b"a: 1"))));
+        is(&file, Rest::Still(Digest::of(b"a: 1")));
         let writer = OpenOptions::new().append(true).open(&path).unwrap();
         if cfg!(target_os = "linux") {
             let digest = Digest::of(b"a: 1");
@@ -72,6 +72,12 @@ mod tests {
         }
         writer.set_len(0).unwrap();
         drop(writer);
-        assert_eq!(file.rest(false), Ok(Rest::Empty(Digest::of(b""))));
+        is(&file, Rest::Empty(Digest::of(b"")));
+    }
+
+    /// Soon: a child that another test starts has what was open until its `exec`.
+    fn is(file: &LocalFile, rest: Rest) {
+        let soon = (0..1_000_000).any(|_| file.rest(true).as_ref() == Ok(&rest));
+        assert!(soon, "{:?}, not {rest:?}", file.rest(true));
     }
 }

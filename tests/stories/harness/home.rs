@@ -113,7 +113,16 @@ impl Home {
     /// The binary with these arguments, on this config.yaml and state folder.
     pub(crate) fn command(&self, args: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(binary());
+        // What this process was started with is no part of a story.
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            let is_ours = name.starts_with("CONFIG_SYNC_");
+            if is_ours || ["CREDENTIALS_DIRECTORY", "DBUS_SESSION_BUS_ADDRESS"].contains(&&*name) {
+                command.env_remove(&*name);
+            }
+        }
         command
+            .env("NO_PROXY", "*")
             .args(args)
             .arg("--config")
             .arg(self.config())

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::folders;
+use crate::cli::page::print;
 use crate::cli::seconds::Seconds;
 use crate::config::PluginLimits;
 use crate::conformance::Suite;
@@ -104,11 +105,11 @@ impl Conformance {
         };
         if self.json {
             let json = serde_json::to_string_pretty(&report);
-            println!("{}", json.map_err(|error| error.to_string())?);
+            print(&(json.map_err(|error| error.to_string())? + "\n"));
         } else if self.markdown {
-            print!("{}", report.markdown());
+            print(&report.markdown());
         } else {
-            print!("{}", report.text());
+            print(&report.text());
         }
         Ok(report.is_good())
     }

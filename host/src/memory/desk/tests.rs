@@ -80,6 +80,25 @@ fn the_next_life_knows_what_was_applied_and_counts_on() {
 }
 
 #[test]
+fn who_takes_over_from_another_host_counts_on_from_there() {
+    let root = tempfile::tempdir().unwrap();
+    let mut first = live(root.path());
+    first.apply(1, "one");
+    let mut second = live(root.path());
+    assert!(second.said()[0].contains("no memory is kept"));
+    second.apply(2, "two");
+    first.apply(2, "two");
+    first.apply(3, "three");
+    second.desk.began("now", Trigger::Detector);
+    drop(first);
+    second.desk.catch_up();
+    let ended = record(Trigger::Detector, OutcomeKind::Applied);
+    second.desk.ended(&ended);
+    let ids: Vec<_> = second.attempts().iter().map(Attempt::id).collect();
+    assert_eq!(ids, [1, 2, 3, 4, 5]);
+}
+
+#[test]
 fn the_bytes_that_have_just_failed_are_not_tried_as_the_last_good() {
     let root = tempfile::tempdir().unwrap();
     live(root.path()).apply(1, "one");

@@ -31,16 +31,15 @@ impl Managed {
                 let root = self.root.as_deref();
                 let done = write_in(self.watched.path(), root, changes).map_err(not_written)?;
                 written = done.changed;
-                // An edit is newer than what is stored; what stands there already is none.
+                // An edit is newer than what is stored; what stood there already is none.
                 let stored = self.settings.stored();
-                let back = changes.keys().filter_map(|key| {
+                let back = changes.iter().filter_map(|(key, value)| {
                     let key = Key::named(key).ok()?.name;
-                    stored
-                        .contains_key(key)
-                        .then(|| (key.to_owned(), Value::Null))
+                    let stored = stored.get(key)?;
+                    (!written || stored.is_over(value)).then(|| (key.to_owned(), Value::Null))
                 });
                 let back: Map<_, _> = back.collect();
-                if !written && !back.is_empty() {
+                if !back.is_empty() {
                     self.settings.change(&back).map_err(refused)?;
                 }
                 if written {

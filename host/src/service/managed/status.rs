@@ -239,6 +239,7 @@ pub(super) fn last_reload(last: &Last) -> LastReload {
         outcome: last.outcome.to_string(),
         reasons: last.reasons.clone(),
         digest: last.digest.map(|digest| digest.to_string()),
+        serves: last.serves,
         generation: last.generation,
     }
 }

@@ -18,7 +18,7 @@ pub(in crate::tui) fn status() -> Status {
         "reloading": null,
         "last_reload": {"started": "2026-11-24T14:32:05.100+00:00",
                         "ended": "2026-11-24T14:32:05.250+00:00", "trigger": "detector",
-                        "outcome": "applied", "reasons": [], "digest": "9f3ab1c2d4e5",
+                        "outcome": "applied", "reasons": [], "digest": "9f3ab1c2d4e5", "serves": true,
                         "generation": 12},
         "retry_in": null, "settles_in": null,
         "detection": {"wanted": "inotify", "detector": "inotify", "stands_in": false,

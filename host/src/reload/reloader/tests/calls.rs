@@ -198,15 +198,37 @@ async fn a_call_for_the_same_bytes_is_answered_by_the_attempt_that_runs() {
     world.write(&file(&[A, TOLD]));
     world.settle();
     held.entered().await;
+    world.pause();
     world.hang_up();
-    while world.calls_wait() {
-        tokio::task::yield_now().await;
-    }
+    world.heard().await;
+    let told = world.ask();
+    world.heard().await;
     drop(held);
     assert_eq!(world.record().await.outcome, OutcomeKind::Applied);
+    assert_eq!(told.await.unwrap().outcome, OutcomeKind::Applied);
+    assert!(!world.is_paused(), "SIGHUP ends it");
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(world.current().generation, 2);
     assert_eq!(world.fakes.counts()["b"].connects, 1);
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_calls_after_the_file_was_read_is_told_of_the_next_attempt() {
+    let mut world = World::start(&file(&[A])).await;
+    let (deed, mut held) = Held::new();
+    world.will("finished", deed);
+    world.write(&file(&[A, TOLD]));
+    world.settle();
+    held.entered().await;
+    world.write("broken: [");
+    let told = world.ask();
+    drop(held);
+    let told = told.await.unwrap();
+    assert_eq!(told.outcome, OutcomeKind::Rejected);
+    assert!(!told.serves);
+    assert_eq!(world.record().await.outcome, OutcomeKind::Applied);
+    assert_eq!(world.record().await.outcome, OutcomeKind::Rejected);
     world.end().await;
 }
 

@@ -6,9 +6,11 @@ use std::sync::Mutex as StdMutex;
 use std::sync::mpsc as std_mpsc;
 
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::super::super::{
-    Change, Difference, Ending, LastGood, Proposal, Proposed, Record, Refused, ReloadHandler,
+    Ask, Change, Difference, Ending, Last, LastGood, Proposal, Proposed, Record, Refused,
+    ReloadHandler,
 };
 use super::super::*;
 use crate::config::Problem;
@@ -220,7 +222,7 @@ pub(super) struct World {
     events: tokio::sync::broadcast::Receiver<SyncEvent>,
     records: mpsc::UnboundedReceiver<(Record, Option<Vec<u8>>)>,
     settled: mpsc::UnboundedSender<Settled>,
-    asked: mpsc::Sender<Trigger>,
+    asked: mpsc::Sender<Ask>,
     running: tokio::task::JoinHandle<()>,
 }
 
@@ -320,7 +322,7 @@ impl World {
     }
 
     pub(super) fn hang_up(&self) {
-        let _ = self.asked.try_send(Trigger::Hangup);
+        let _ = self.asked.try_send(Trigger::Hangup.into());
     }
 
     /// Somebody wants no edit to be followed.
@@ -335,12 +337,21 @@ impl World {
     }
 
     pub(super) fn call(&self, trigger: Trigger) {
-        self.asked.try_send(trigger).unwrap();
+        self.asked.try_send(trigger.into()).unwrap();
     }
 
-    /// Whether somebody called who has not been heard.
-    pub(super) fn calls_wait(&self) -> bool {
-        self.asked.capacity() == 0
+    /// Calls, and wants to hear how it ends.
+    pub(super) fn ask(&self) -> oneshot::Receiver<Last> {
+        let (ask, hears) = Ask::to_be_told(Trigger::Api);
+        self.asked.try_send(ask).unwrap();
+        hears
+    }
+
+    /// Comes back when nobody called who has not been heard.
+    pub(super) async fn heard(&self) {
+        while self.asked.capacity() == 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Saves the file, and comes back with the record of what followed.
