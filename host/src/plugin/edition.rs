@@ -70,6 +70,7 @@ impl Kind {
     }
 }
 
+#[derive(Clone)]
 pub(super) struct Edition {
     pub(super) name: Arc<str>,
     pub(super) number: u64,
@@ -85,7 +86,7 @@ pub(super) struct Edition {
     pub(super) isolation: Option<Isolation>,
     pub(super) workshop: Arc<Workshop>,
     pub(super) pre: InstancePre<State>,
-    health: Mutex<Health>,
+    health: Arc<Mutex<Health>>,
 }
 
 /// A component that is compiled and linked.
@@ -204,7 +205,7 @@ impl Edition {
             isolation: engine.isolation().cloned(),
             workshop,
             pre,
-            health: Mutex::default(),
+            health: Arc::default(),
         });
         // It must at least be able to say what it is.
         let description = match kind {
@@ -216,6 +217,14 @@ impl Edition {
         edition.description.get_or_init(|| description);
         *edition.health() = Health::default();
         Ok(edition)
+    }
+
+    /// The same, and its faults count against nobody else.
+    pub(super) fn with_own_health(&self) -> Arc<Self> {
+        Arc::new(Self {
+            health: Arc::default(),
+            ..self.clone()
+        })
     }
 
     pub(super) fn health(&self) -> MutexGuard<'_, Health> {

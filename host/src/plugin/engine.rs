@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Cache, CacheConfig, Config, Engine, WasmBacktraceDetails};
@@ -21,12 +21,15 @@ use super::watchdog::Watchdog;
 pub struct PluginEngine {
     shared: Arc<Shared>,
     limits: Limits,
+    /// That of the limits which it was made with: most plugins are of it.
+    _first: Option<Arc<Workshop>>,
 }
 
 struct Shared {
     cache: Option<Cache>,
     isolation: Option<Isolation>,
-    by_stack: Mutex<BTreeMap<usize, Arc<Workshop>>>,
+    /// As long as some plugin is of it.
+    by_stack: Mutex<BTreeMap<usize, Weak<Workshop>>>,
 }
 
 /// One engine, and everything that a plugin may import.
@@ -75,15 +78,16 @@ impl PluginEngine {
                 })
                 .ok()
         });
-        let engine = Self {
+        let mut engine = Self {
             shared: Arc::new(Shared {
                 cache,
                 isolation,
                 by_stack: Mutex::default(),
             }),
             limits,
+            _first: None,
         };
-        engine.workshop(limits.stack)?;
+        engine._first = Some(engine.workshop(limits.stack)?);
         Ok(engine)
     }
 
@@ -91,8 +95,8 @@ impl PluginEngine {
     #[must_use]
     pub fn with_limits(&self, limits: Limits) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
             limits,
+            ..self.clone()
         }
     }
 
@@ -108,8 +112,8 @@ impl PluginEngine {
     pub(super) fn workshop(&self, stack: usize) -> wasmtime::Result<Arc<Workshop>> {
         let by_stack = &self.shared.by_stack;
         let mut by_stack = by_stack.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = by_stack.get(&stack) {
-            return Ok(Arc::clone(known));
+        if let Some(known) = by_stack.get(&stack).and_then(Weak::upgrade) {
+            return Ok(known);
         }
         let mut config = Config::new();
         config
@@ -130,7 +134,8 @@ impl PluginEngine {
             linker: linker(&engine)?,
             engine,
         });
-        by_stack.insert(stack, Arc::clone(&workshop));
+        by_stack.retain(|_, known| known.strong_count() > 0);
+        by_stack.insert(stack, Arc::downgrade(&workshop));
         Ok(workshop)
     }
 }

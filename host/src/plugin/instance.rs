@@ -75,7 +75,12 @@ impl<W: World> Instance<W> {
         health.called();
         if let Err(fault) = &answer {
             health.failed(fault, Instant::now());
+            // One that answers nonsense may be in any state; to refuse is an answer.
+            if fault.kind != FaultKind::Refusal {
+                self.warm = None;
+            }
         }
+        drop(health);
         answer
     }
 

@@ -20,8 +20,10 @@ use super::state::{State, TimeExceeded};
 /// Instructions that stand for a second of a plugin's time: about what an unhurried machine does.
 const FUEL_PER_SECOND: u64 = 1_000_000_000;
 
-/// How much longer than its limit a call may really take, should its instructions be slow ones.
-pub(super) const PATIENCE: u32 = 15;
+/// How much longer than its limit a call may really take, should its instructions be slow ones,
+const PATIENCE: u32 = 15;
+/// and what it may take in any case, should the machine be busy.
+const BUSY: Duration = Duration::from_secs(10);
 
 /// Where every series of random numbers begins, and it has no end.
 const SEED: u8 = 7;
@@ -55,6 +57,16 @@ pub struct Used {
 }
 
 impl Isolation {
+    /// What a call may really take.
+    pub(super) fn patience(limits: Limits) -> Duration {
+        (limits.time * PATIENCE).max(BUSY)
+    }
+
+    /// What its clocks show.
+    pub fn time(&self) -> Duration {
+        self.lock().now
+    }
+
     /// Sets the clocks, in time since the Unix epoch.
     pub fn set_time(&self, now: Duration) {
         self.lock().now = now;

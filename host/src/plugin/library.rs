@@ -206,16 +206,33 @@ impl Library {
     /// # Errors
     /// A built-in one that does not load.
     pub fn handlers(&self) -> Result<Vec<Box<dyn ReloadHandler>>, String> {
+        let handler = |edition| Box::new(WasmHandler::new(edition)) as Box<dyn ReloadHandler>;
+        Ok(self.handler_editions()?.into_iter().map(handler).collect())
+    }
+
+    /// As [`Self::handlers`], for who only asks what they would do: what becomes of that counts
+    /// neither for nor against those that serve.
+    ///
+    /// # Errors
+    /// As for [`Self::handlers`].
+    pub fn handlers_to_plan(&self) -> Result<Vec<Box<dyn ReloadHandler>>, String> {
+        let handler = |edition: Arc<Edition>| {
+            Box::new(WasmHandler::new(edition.with_own_health())) as Box<dyn ReloadHandler>
+        };
+        Ok(self.handler_editions()?.into_iter().map(handler).collect())
+    }
+
+    fn handler_editions(&self) -> Result<Vec<Arc<Edition>>, String> {
         let now = self.read();
         let dropped_in = now.dropped_in.values().filter_map(|it| it.edition.clone());
         let mut all: Vec<_> = dropped_in.filter(|it| it.kind == Kind::Handler).collect();
-        for built_in in &self.handlers {
-            if !now.has(built_in.name) {
-                all.push(built_in.get(&now.engine)?);
-            }
+        let built_in = self.handlers.iter().filter(|it| !now.has(it.name));
+        let (built_in, engine) = (built_in.collect::<Vec<_>>(), now.engine.clone());
+        drop(now);
+        for built_in in built_in {
+            all.push(built_in.get(&engine)?);
         }
-        let handler = |edition| Box::new(WasmHandler::new(edition)) as Box<dyn ReloadHandler>;
-        Ok(all.into_iter().map(handler).collect())
+        Ok(all)
     }
 
     /// Every plugin of its own that the host has, used or not.
@@ -226,6 +243,8 @@ impl Library {
         detectors.chain(handlers).chain(middleware)
     }
 
+    /// Never held while one is held already, nor while a component is compiled: a look at the
+    /// folders may wait to write, and then nobody reads.
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Now> {
         self.now.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -318,6 +337,10 @@ impl Library {
     /// Forgets what is gone and no longer in use.
     fn forget_removed(&self, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Change> {
         let mut changes = Vec::new();
+        // Nobody need wait for this look where nothing is to be forgotten.
+        if !self.read().dropped_in.values().any(|it| it.removed) {
+            return changes;
+        }
         self.write().dropped_in.retain(|name, here| {
             let keep = !here.removed || here.is_needed(is_wanted);
             if !keep {
@@ -370,21 +393,25 @@ impl Now {
         let edition = self.dropped_in.get(name)?.edition.clone();
         edition.filter(|it| it.kind == kind)
     }
+
+    /// The names of all of this kind, with those of `built_in`.
+    fn names(&self, kind: Kind, built_in: &[BuiltIn]) -> Vec<String> {
+        let dropped_in = self.dropped_in.iter().filter_map(|(name, it)| {
+            let edition = it.edition.as_ref()?;
+            (edition.kind == kind).then(|| name.clone())
+        });
+        let built_in = built_in.iter().map(|it| it.name.to_owned());
+        let mut names: Vec<_> = dropped_in.chain(built_in).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
 }
 
 impl Library {
     /// The names of all middleware.
     pub(super) fn middleware_names(&self) -> Vec<String> {
-        let now = self.read();
-        let dropped_in = now.dropped_in.iter().filter_map(|(name, it)| {
-            let edition = it.edition.as_ref()?;
-            (edition.kind == Kind::Middleware).then(|| name.clone())
-        });
-        let built_in = self.middleware.iter().map(|it| it.name.to_owned());
-        let mut names: Vec<_> = dropped_in.chain(built_in).collect();
-        names.sort();
-        names.dedup();
-        names
+        self.read().names(Kind::Middleware, &self.middleware)
     }
 
     /// The middleware of this name.
@@ -396,15 +423,15 @@ impl Library {
         if let Some(edition) = now.dropped_in(name, Kind::Middleware) {
             return Ok(edition);
         }
-        let built_in = self.middleware.iter().find(|it| it.name == name);
-        built_in.map_or_else(
-            || {
-                Err(format!(
-                    "there is no middleware `{name}` among the plugins; known are {}",
-                    self.middleware_names().join(", ")
-                ))
-            },
-            |it| it.get(&now.engine),
-        )
+        let Some(built_in) = self.middleware.iter().find(|it| it.name == name) else {
+            let known = now.names(Kind::Middleware, &self.middleware);
+            return Err(format!(
+                "there is no middleware `{name}` among the plugins; known are {}",
+                known.join(", ")
+            ));
+        };
+        let engine = now.engine.clone();
+        drop(now);
+        built_in.get(&engine)
     }
 }

@@ -16,9 +16,12 @@ impl Library {
         let now = self.read();
         let dropped_in = now.dropped_in.iter();
         let dropped_in = dropped_in.map(|(name, here)| dropped_in_as_listed(name, here));
+        let mut all: Vec<_> = dropped_in.collect();
         let built_in = self.all_built_in().filter(|(_, it)| !now.has(it.name));
-        let built_in = built_in.map(|(kind, it)| {
-            let made = it.get(&now.engine);
+        let (built_in, engine) = (built_in.collect::<Vec<_>>(), now.engine.clone());
+        drop(now);
+        all.extend(built_in.into_iter().map(|(kind, it)| {
+            let made = it.get(&engine);
             // One is held by the library, one here.
             let in_use = made.as_ref().is_ok_and(|it| Arc::strong_count(it) > 2);
             let mut listed = listed(it.name, Some(kind), made.as_deref().ok());
@@ -28,8 +31,8 @@ impl Library {
                 listed.refused = Some(error.clone());
             }
             listed
-        });
-        dropped_in.chain(built_in).collect()
+        }));
+        all
     }
 
     /// The handlers that have failed so often in a row that they are not asked for a time, each

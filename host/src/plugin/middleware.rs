@@ -38,6 +38,9 @@ pub(super) struct WasmMiddleware {
     idle: Mutex<Vec<Instance<MiddlewareWorld>>>,
 }
 
+/// A guest that reads JSON needs some dozens of times its bytes, in the worst of cases.
+const READING: usize = 64;
+
 /// What a guest answers, or why that is none.
 type Judged<T> = Result<T, (FaultKind, String)>;
 
@@ -161,6 +164,10 @@ impl MiddlewarePlugin for WasmMiddleware {
 
     fn ways(&self) -> Ways {
         self.edition.ways()
+    }
+
+    fn is_much(&self, bytes: usize) -> bool {
+        bytes.saturating_mul(READING) > self.edition.limits.memory
     }
 
     fn on_request(&self, call: &Shown) -> Result<Decision, Fault> {

@@ -19,7 +19,7 @@ use super::bindings::detector::config_sync::plugin::{log, target, types};
 use super::bindings::granted::config_sync::plugin::settings;
 use super::edition::Edition;
 use super::http::Http;
-use super::isolation::{Isolation, PATIENCE};
+use super::isolation::Isolation;
 use super::limits::Limits;
 use super::output::{Lines, Output};
 use super::watchdog::Watched;
@@ -138,8 +138,11 @@ impl State {
     pub(super) fn begin(&mut self) {
         self.lines.begin();
         (self.hosts, self.signals) = (Duration::ZERO, 0);
-        let patience = self.isolation().map_or(1, |_| PATIENCE);
-        self.deadline = Instant::now() + self.limits().time * patience;
+        let time = match self.isolation() {
+            Some(_) => Isolation::patience(self.limits()),
+            None => self.limits().time,
+        };
+        self.deadline = Instant::now() + time;
         self.watched = Some(self.edition.workshop.watchdog.watch(self.deadline));
     }
 

@@ -2,22 +2,38 @@
 //! Others may take their place between two reloads.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::{Change, Difference, Ending, Proposed, Refused, ReloadHandler};
 use crate::config::SentinelConfig;
 use crate::events::{Fault, FaultKind};
 use crate::gateway::{Entry, Offer};
 
+/// Each guest ends with its time, a minute at most, and so does what the host does for it. When all
+/// of them have not come back by now, one stands in the host, most likely on a file system that is
+/// gone.
+const LOST: Duration = Duration::from_secs(600);
+
 /// The handlers, in the order in which they are asked.
 #[derive(Clone)]
 pub struct Handlers {
-    all: Arc<Mutex<Vec<Box<dyn ReloadHandler>>>>,
+    now: Arc<Mutex<Now>>,
     /// Those that take over before the next reload.
     next: Arc<Mutex<Option<Next>>>,
     replaced: Arc<Notify>,
+}
+
+/// Those that are asked. Others stand here when they take over, so that nobody waits for one that
+/// is lost.
+#[derive(Clone)]
+struct Now {
+    /// Every section that some of them read.
+    sections: Vec<String>,
+    all: Arc<Mutex<Vec<Box<dyn ReloadHandler>>>>,
 }
 
 struct Next {
@@ -30,7 +46,7 @@ impl Handlers {
     /// These handlers. For the catalog, the first that has an answer is heard.
     pub fn new(all: Vec<Box<dyn ReloadHandler>>) -> Self {
         Self {
-            all: Arc::new(Mutex::new(all)),
+            now: Arc::new(Mutex::new(Now::new(all))),
             next: Arc::default(),
             replaced: Arc::default(),
         }
@@ -59,15 +75,13 @@ impl Handlers {
     /// The sections that concern those handlers which take over now; nothing, where none do.
     pub(super) fn renew(&self) -> Option<Vec<String>> {
         let next = lock(&self.next).take()?;
-        *lock(&self.all) = next.all;
+        *lock(&self.now) = Now::new(next.all);
         Some(next.concerned)
     }
 
     /// Every section that some handler reads.
     pub(super) fn sections(&self) -> Vec<String> {
-        let all = lock(&self.all);
-        let sections = all.iter().flat_map(|handler| handler.sections().to_vec());
-        sections.collect()
+        lock(&self.now).sections.clone()
     }
 
     /// What all of them want for `next`.
@@ -143,18 +157,34 @@ impl Handlers {
         &self,
         ask: impl FnOnce(&mut Vec<Box<dyn ReloadHandler>>) -> Result<T, Refused> + Send + 'static,
     ) -> Result<T, Refused> {
-        let all = Arc::clone(&self.all);
-        let asked = move || ask(&mut lock(&all));
-        tokio::task::spawn_blocking(asked)
-            .await
-            .unwrap_or_else(|error| {
-                Err(Refused::Fault(Fault {
-                    plugin: "handlers".to_owned(),
-                    call: "any",
-                    kind: FaultKind::Trap,
-                    message: error.to_string(),
-                }))
-            })
+        let Now { all, .. } = lock(&self.now).clone();
+        let asked = tokio::task::spawn_blocking(move || ask(&mut lock(&all)));
+        let fault = |kind, message| {
+            Err(Refused::Fault(Fault {
+                plugin: "handlers".to_owned(),
+                call: "any",
+                kind,
+                message,
+            }))
+        };
+        match timeout(LOST, asked).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => fault(FaultKind::Trap, error.to_string()),
+            Err(_elapsed) => fault(
+                FaultKind::Deadline,
+                format!("one has not come back for {} s", LOST.as_secs()),
+            ),
+        }
+    }
+}
+
+impl Now {
+    fn new(all: Vec<Box<dyn ReloadHandler>>) -> Self {
+        let sections = all.iter().flat_map(|handler| handler.sections().to_vec());
+        Self {
+            sections: sections.collect(),
+            all: Arc::new(Mutex::new(all)),
+        }
     }
 }
 
@@ -198,5 +228,48 @@ mod tests {
         let faults = handlers.finished(1, Ending::Applied).await;
         assert_eq!(faults.len(), 1, "{faults:?}");
         assert!(faults[0].message.contains("panicked"), "{faults:?}");
+    }
+
+    /// Stands in the host until somebody sends it a word.
+    struct Stands(Mutex<std::sync::mpsc::Receiver<()>>);
+
+    impl ReloadHandler for Stands {
+        fn name(&self) -> &str {
+            "stands"
+        }
+
+        fn sections(&self) -> &[String] {
+            &[]
+        }
+
+        fn propose(&mut self, _change: &Change) -> Result<Proposal, Refused> {
+            Err(Refused::Problems(Vec::new()))
+        }
+
+        fn compose(&mut self, _: &Value, _: &[Offer]) -> Result<Option<Vec<Entry>>, Refused> {
+            Ok(None)
+        }
+
+        fn finished(&mut self, _generation: u64, _ending: Ending) -> Result<(), Fault> {
+            let _ = lock(&self.0).recv();
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_does_not_come_back_is_given_up_and_others_take_over() {
+        let (end, stands) = std::sync::mpsc::channel();
+        let handlers = Handlers::new(vec![Box::new(Stands(Mutex::new(stands)))]);
+        let (faults, ()) = tokio::join!(
+            handlers.finished(1, Ending::Applied),
+            tokio::time::advance(LOST)
+        );
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert_eq!(faults[0].kind, FaultKind::Deadline);
+        handlers.replace(Vec::new(), Vec::new());
+        assert_eq!(handlers.renew(), Some(Vec::new()));
+        assert_eq!(handlers.sections(), Vec::<String>::new());
+        assert!(handlers.finished(2, Ending::Applied).await.is_empty());
+        drop(end);
     }
 }

@@ -3,8 +3,9 @@
 //! the root of the file system.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File, FileTimes};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
@@ -68,10 +69,7 @@ fn files(map: &mut MapReader<'_>) -> Files {
         return Files::new();
     };
     let each = map.values().filter_map(|(path, value)| {
-        let mut parts = Path::new(path).components();
-        let is_whole = parts.next() == Some(Component::RootDir)
-            && parts.all(|part| matches!(part, Component::Normal(_)));
-        if !is_whole {
+        if !is_whole(Path::new(path)) {
             value.key_error("expected an absolute path, without `..`", None);
             return None;
         }
@@ -82,6 +80,13 @@ fn files(map: &mut MapReader<'_>) -> Files {
         Some((path.into(), text))
     });
     each.collect()
+}
+
+/// Whether it leads to one place below the root, and nowhere else.
+fn is_whole(path: &Path) -> bool {
+    let mut parts = path.components();
+    parts.next() == Some(Component::RootDir)
+        && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn http(value: &Value<'_>) -> Option<HttpAnswer> {
@@ -139,6 +144,12 @@ impl Surroundings {
             surroundings.root = Some(root);
         }
         for folder in &grants.read {
+            if !is_whole(folder) {
+                let folder = folder.display();
+                return Err(format!(
+                    "grants.read: {folder}: expected an absolute path, without `..`"
+                ));
+            }
             let made = fs::create_dir_all(surroundings.place_of(folder));
             made.map_err(|error| format!("{}: {error}", folder.display()))?;
         }
@@ -164,14 +175,14 @@ impl Surroundings {
             self.outside.signals_fail.clone_from(why);
         }
         for (path, text) in &beyond.files {
-            self.lay(path, text.as_deref())
+            self.lay(path, text.as_deref(), isolation.time())
                 .map_err(|error| format!("{}: {error}", path.display()))?;
         }
         isolation.set_outside(self.outside.clone());
         Ok(())
     }
 
-    fn lay(&mut self, path: &Path, text: Option<&str>) -> std::io::Result<()> {
+    fn lay(&mut self, path: &Path, text: Option<&str>, now: Duration) -> std::io::Result<()> {
         if self.root.is_none() {
             let message = "no folder is granted (grants.read), so no file is seen";
             return Err(std::io::Error::other(message));
@@ -181,7 +192,10 @@ impl Surroundings {
             None => fs::remove_file(place),
             Some(text) => {
                 place.parent().map_or(Ok(()), fs::create_dir_all)?;
-                fs::write(place, text)
+                fs::write(&place, text)?;
+                let now = SystemTime::UNIX_EPOCH + now;
+                let times = FileTimes::new().set_accessed(now).set_modified(now);
+                File::options().write(true).open(place)?.set_times(times)
             }
         }
     }

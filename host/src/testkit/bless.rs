@@ -33,9 +33,18 @@ pub fn bless(scenario: &Scenario, run: &Run) -> Result<Option<String>, String> {
     if !written {
         return Ok(None);
     }
-    let text = lines.join("\n") + "\n";
+    let newline = newline(&scenario.text);
+    let text = lines.join(newline) + newline;
     check(scenario, run, &text)?;
     Ok(Some(text))
+}
+
+/// How its lines end.
+fn newline(text: &str) -> &'static str {
+    match text.contains("\r\n") {
+        true => "\r\n",
+        false => "\n",
+    }
 }
 
 fn write(
@@ -53,7 +62,7 @@ fn write(
     let dash = indent(start);
     let indent_of_keys = match start[dash..].strip_prefix('-') {
         Some(rest) if rest.trim_start().starts_with('{') => {
-            let new = in_braces(lines, step, answer);
+            let new = in_braces(lines, newline(&scenario.text), step, answer);
             let (end, text) = new.ok_or_else(|| by_hand(step.line))?;
             lines.splice(first..end, text.lines().map(str::to_owned));
             return Ok(());
@@ -96,16 +105,18 @@ fn write(
 /// The step that starts with a brace, with what is expected now, and the line after it.
 fn in_braces(
     lines: &[String],
+    newline: &str,
     step: &Step,
     answer: &Map<String, Value>,
 ) -> Option<(usize, String)> {
     let first = step.line.checked_sub(1)?;
     let start = lines.get(first)?;
     let end = end_of(lines, first, indent(start) + 1);
-    let text = lines.get(first..end)?.join("\n");
+    let text = lines.get(first..end)?.join(newline);
     let brace = text.find('{')?;
     // What stands before the step is still as it was.
-    let begins: usize = lines.iter().take(first).map(|line| line.len() + 1).sum();
+    let before = lines.iter().take(first);
+    let begins: usize = before.map(|line| line.len() + newline.len()).sum();
     let key = step.expect.as_ref().map(|expect| expect.key.start);
     let key = key.map(|key| key.checked_sub(begins + brace));
     let wanted = wanted(step, answer);
@@ -293,6 +304,18 @@ timeline:
                  - {tick: ,\n     expect: {\"note\":\"b, }\"}}\n"
             )
         );
+    }
+
+    #[test]
+    fn lines_end_as_they_did() {
+        let dos = |text: &str| text.replace('\n', "\r\n");
+        let before = "timeline:\n  - {start: }\n  - {tick: ,\n     expect: {note: a}}\n  - tick:\n";
+        let after = "timeline:\n  - {start: , expect: unchanged}\n  - {tick: ,\n     expect: \
+                     {\"note\":\"b\"}}\n  - tick:\n    expect: unchanged\n";
+        let scenario = Scenario::parse("a.yaml", Path::new(""), dos(before).as_bytes()).unwrap();
+        let answer = |note: &str| Some(json!({ "verdict": "unchanged", "note": note }));
+        let run = run(&scenario, &[answer(""), answer("b"), answer("")]);
+        assert_eq!(bless(&scenario, &run).unwrap(), Some(dos(after)));
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl ReloadHandler for Webhook {
         let status = post(&place, &headers, body.as_bytes())?;
         match status {
             200..300 => Ok(()),
-            status => Err(format!("{} answers {status}", orders.url)),
+            status => Err(format!("{} answers {status}", place.host())),
         }
     }
 }

@@ -23,20 +23,29 @@ impl Place {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
             _ => {
-                return Err(format!(
-                    "`{url}` is no address: it begins with https:// or http://"
-                ));
+                return Err("`url` is no address: it begins with https:// or http://".to_owned());
             }
         };
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if authority.is_empty() {
-            return Err(format!("`{url}` names no host"));
+            return Err("`url` names no host".to_owned());
         }
         Ok(Self {
             tls,
             authority: authority.to_owned(),
             path: if path.is_empty() { "/" } else { path }.to_owned(),
         })
+    }
+}
+
+impl Place {
+    /// Where it goes, as people are told: what else is in an address is often the key to it.
+    pub(crate) fn host(&self) -> &str {
+        let (_, host) = self
+            .authority
+            .rsplit_once('@')
+            .unwrap_or(("", &self.authority));
+        host
     }
 }
 
@@ -61,7 +70,7 @@ pub(crate) fn post(place: &Place, headers: &[(&str, String)], body: &[u8]) -> Re
         .and_then(|()| request.set_scheme(Some(&scheme)))
         .and_then(|()| request.set_authority(Some(&place.authority)))
         .and_then(|()| request.set_path_with_query(Some(&place.path)));
-    is_set.map_err(|()| format!("{} is no address", place.authority))?;
+    is_set.map_err(|()| format!("{} is no address", place.host()))?;
     let outgoing = request.body().map_err(|()| "no body".to_owned())?;
     let answer = handle(request, None).map_err(|error| told(place, &error))?;
     let written = write(outgoing, body);
@@ -70,7 +79,7 @@ pub(crate) fn post(place: &Place, headers: &[(&str, String)], body: &[u8]) -> Re
         // Where no connection came about, nobody took the body either.
         Some(Ok(Ok(response))) => written.map(|()| IncomingResponse::status(&response)),
         Some(Ok(Err(error))) => Err(told(place, &error)),
-        Some(Err(())) | None => Err(format!("{} gave no answer", place.authority)),
+        Some(Err(())) | None => Err(format!("{} gave no answer", place.host())),
     }
 }
 
@@ -86,7 +95,7 @@ fn write(outgoing: OutgoingBody, body: &[u8]) -> Result<(), String> {
 }
 
 fn told(place: &Place, error: &ErrorCode) -> String {
-    let host = &place.authority;
+    let host = place.host();
     match error {
         ErrorCode::HttpRequestDenied => format!("{host} is not granted (grants.http)"),
         ErrorCode::DestinationIpProhibited => {

@@ -14,7 +14,7 @@
 use std::collections::HashMap;
 
 use config_sync_sdk::{
-    Decision, Method, Middleware, MiddlewareDescriptor, Problem, Request, Settings, Ways,
+    Decision, Method, Middleware, MiddlewareDescriptor, Problem, Refusal, Request, Settings, Ways,
 };
 use serde_json::{Map, Value};
 
@@ -30,6 +30,8 @@ pub struct Arguments {
 
 config_sync_sdk::export!(middleware: Arguments);
 
+/// As JSON-RPC has it.
+const INVALID_PARAMS: i32 = -32602;
 const KNOWN: [&str; 2] = ["defaults", "fixed"];
 
 impl Middleware for Arguments {
@@ -100,9 +102,15 @@ impl Middleware for Arguments {
                 }
             })
             .or_insert_with(|| Map::new().into());
-        // Whatever else a client sends there is for the tool to refuse.
         let Value::Object(given) = given else {
-            return Ok(Decision::Pass);
+            // Without a value that stands, it is for the tool to refuse.
+            return Ok(match fixed {
+                None => Decision::Pass,
+                Some(_) => Decision::Refuse(Refusal::new(
+                    INVALID_PARAMS,
+                    "the arguments must be a JSON object",
+                )),
+            });
         };
         for (name, value) in defaults.into_iter().flatten() {
             given.entry(name).or_insert_with(|| value.clone());
@@ -145,7 +153,27 @@ mod tests {
         );
         let filled = json!({"name": "find", "arguments": {"limit": 10, "tenant": "acme"}});
         assert_eq!(sent_on(json!(null)), Some(filled));
-        assert_eq!(sent_on(json!([1])), None);
+    }
+
+    #[test]
+    fn a_fixed_value_is_not_avoided_by_arguments_that_can_hold_none() {
+        let decide = |tool: &str, given: Value| {
+            let settings = json!({
+                "defaults": {"fetch": {"limit": 10}},
+                "fixed": {"search": {"tenant": "acme"}},
+            });
+            let arguments = Arguments::configure(sections(settings)).unwrap();
+            let request = request(tool, json!({"name": tool, "arguments": given}));
+            arguments.on_request(&request).unwrap()
+        };
+        for given in [json!([1]), json!([]), json!(""), json!(7), json!(false)] {
+            let decision = decide("search", given.clone());
+            let Decision::Refuse(refusal) = decision else {
+                panic!("{given}: {decision:?}")
+            };
+            assert_eq!(refusal.code, -32602);
+            assert_eq!(decide("fetch", given), Decision::Pass);
+        }
     }
 
     #[test]

@@ -66,12 +66,46 @@ async fn one_that_cannot_say_what_it_is_is_refused_with_the_reason() {
     }
 }
 
+/// With all the lines that can be set.
+#[tokio::test]
+async fn one_that_never_ends_its_lines_is_ended_however_many_it_may_have() {
+    for (_, component) in KINDS {
+        let component = fs::read(component).unwrap();
+        let yaml = "grants: {clock: true}\nsettings: {describe: log}\n\
+                    limits: {log: 10000, time: 60}\n";
+        let reason = "20001 lines in one call, 10000 are told (limits.log)";
+        is_refused(beside(&component, yaml), reason).await;
+    }
+}
+
 #[tokio::test]
 async fn one_that_wants_more_than_its_tables_may_hold_is_refused() {
+    const MANY: u32 = 5_000_000;
+    // `ref.null func`, `i32.const MANY`, `table.grow 0`, `drop`.
+    let grow = [&[0xd0, 0x70, 0x41][..], &leb(MANY), &[0xfc, 0x0f, 0, 0x1a]].concat();
     for (_, component) in KINDS {
-        let component = with_table(&fs::read(component).unwrap(), 5_000_000);
+        let component = fs::read(component).unwrap();
+        let at_once = with_table(&component, MANY, Some(MANY));
+        let later = with_start(&with_table(&component, 10_000, None), &grow);
+        for component in [at_once, later] {
+            let folder = beside(&component, "grants: {clock: true}\n");
+            let reason = "elements of tables wanted, 20000 allowed (limits.table)";
+            is_refused(folder, reason).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_that_traps_before_it_is_asked_anything_is_refused() {
+    const UNREACHABLE: u8 = 0;
+    for (_, component) in KINDS {
+        let component = with_start(&fs::read(component).unwrap(), &[UNREACHABLE]);
         let folder = beside(&component, "grants: {clock: true}\n");
-        is_refused(folder, "(limits.table)").await;
+        is_refused(
+            folder,
+            "trapped in `describe`: wasm trap: wasm `unreachable`",
+        )
+        .await;
     }
 }
 
@@ -117,38 +151,90 @@ async fn a_gibibyte_for_an_answer_is_not_taken() {
     }
 }
 
-/// The same component, and it wants its table of functions so large.
-fn with_table(component: &[u8], elements: u32) -> Vec<u8> {
-    /// Sections of a component: a core module. Of a module: tables.
-    const MODULE: u8 = 1;
+/// Sections of a module, or of what is in it.
+type Sections = Vec<(u8, Vec<u8>)>;
+
+/// The same component, and its own table has at least and at most so many functions.
+fn with_table(component: &[u8], least: u32, most: Option<u32>) -> Vec<u8> {
     const TABLES: u8 = 4;
-    let tables = |id: u8, inside: &[u8]| {
-        // One table of functions, with its least and its most.
-        let large = [leb(elements), leb(elements)].concat();
-        let own = id == TABLES && inside.starts_with(&[1, 0x70, 1]);
-        own.then(|| [&[1, 0x70, 1][..], &large].concat())
-    };
-    // The first is the guest's own; the others join it to its imports.
+    let bounds = [leb(least), most.map_or_else(Vec::new, leb)].concat();
+    with_module(component, |module| {
+        sections(module, |id, inside| {
+            // One table of functions, with its least and its most.
+            let own = id == TABLES && inside.starts_with(&[1, 0x70, 1]);
+            let head = [1, 0x70, u8::from(most.is_some())];
+            own.then(|| vec![(id, [&head[..], &bounds].concat())])
+        })
+    })
+}
+
+/// The same component, and its own module does this before anything else: in its start section.
+fn with_start(component: &[u8], body: &[u8]) -> Vec<u8> {
+    const TYPES: u8 = 1;
+    const IMPORTS: u8 = 2;
+    const FUNCTIONS: u8 = 3;
+    const EXPORTS: u8 = 7;
+    const START: u8 = 8;
+    const CODE: u8 = 10;
+    let (types, functions) = (Cell::new(0), Cell::new(0));
+    with_module(component, |module| {
+        sections(module, |id, inside| {
+            let (count, all) = number(inside);
+            let and = |last: &[u8]| {
+                let count = leb(count + 1);
+                Some(vec![(id, [&count, all, last].concat())])
+            };
+            match id {
+                TYPES => {
+                    types.set(count);
+                    // A function of nothing that returns nothing.
+                    and(&[0x60, 0, 0])
+                }
+                IMPORTS => {
+                    functions.set(count);
+                    None
+                }
+                FUNCTIONS => {
+                    functions.set(functions.get() + count);
+                    and(&leb(types.get()))
+                }
+                EXPORTS => Some(vec![(id, inside.to_vec()), (START, leb(functions.get()))]),
+                CODE => {
+                    // No variables; its end.
+                    let body = [&[0], body, &[0x0b]].concat();
+                    let length = leb(u32::try_from(body.len()).unwrap());
+                    and(&[length, body].concat())
+                }
+                _ => None,
+            }
+        })
+    })
+}
+
+/// The same component with its own module changed: the first; the others join it to its imports.
+fn with_module(component: &[u8], change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    const MODULE: u8 = 1;
     let first = Cell::new(true);
-    let modules = |id: u8, inside: &[u8]| {
-        (id == MODULE && first.replace(false)).then(|| sections(inside, tables))
-    };
-    let patched = sections(component, modules);
-    assert_ne!(patched, component, "there is a table");
+    let patched = sections(component, |id, inside| {
+        (id == MODULE && first.replace(false)).then(|| vec![(id, change(inside))])
+    });
+    assert_ne!(patched, component, "there is something to change");
     patched
 }
 
 /// The same module or component, with what `change` has in place of its sections.
-fn sections(bytes: &[u8], change: impl Fn(u8, &[u8]) -> Option<Vec<u8>>) -> Vec<u8> {
+fn sections(bytes: &[u8], change: impl Fn(u8, &[u8]) -> Option<Sections>) -> Vec<u8> {
     let (head, mut rest) = bytes.split_at(8);
     let mut out = head.to_vec();
     while let Some((id, after)) = rest.split_first() {
         let (length, after) = number(after);
         let (inside, after) = after.split_at(length as usize);
-        let inside = change(*id, inside).unwrap_or_else(|| inside.to_vec());
-        out.push(*id);
-        out.extend(leb(u32::try_from(inside.len()).unwrap()));
-        out.extend(inside);
+        let here = change(*id, inside).unwrap_or_else(|| vec![(*id, inside.to_vec())]);
+        for (id, inside) in here {
+            out.push(id);
+            out.extend(leb(u32::try_from(inside.len()).unwrap()));
+            out.extend(inside);
+        }
         rest = after;
     }
     out

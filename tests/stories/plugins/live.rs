@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::{GRANTED, LONG, dropped_in, errors, good, text};
-use crate::harness::{Client, Host, digest};
+use crate::harness::{Client, Host, digest, until};
 
 const HANDLER: &str = env!("HOSTILE_HANDLER");
 
@@ -130,17 +130,27 @@ async fn a_component_is_not_taken_before_it_is_whole() {
     let (good, folder) = (good(), host.folder().join("plugins"));
     fs::create_dir(&folder).unwrap();
     let mut slow = fs::File::create(folder.join("slow.wasm")).unwrap();
-    for part in good.chunks(good.len() / 3) {
-        slow.write_all(part).unwrap();
+    let mut rest = good.as_slice();
+    let mut write = |slow: &mut fs::File, bytes: usize| {
+        let (now, later) = rest.split_at(bytes.min(rest.len()));
+        slow.write_all(now).unwrap();
+        rest = later;
+    };
+    for number in 0..3 {
+        write(&mut slow, good.len() / 4);
         // Others that come meanwhile are there, and this one is not told of.
-        let marker = format!("marker{}", slow.metadata().unwrap().len());
+        let marker = format!("marker{number}");
         drop_in(&host, &format!("{marker}.wasm"), &good);
-        host.event("the marker", |it| {
-            assert!(!it.message.contains("slow"), "{it:?}");
-            it.message.contains(&marker)
+        until("the marker", || {
+            // A writer that does nothing for long has forgotten to close it.
+            write(&mut slow, 1);
+            let events = host.events();
+            assert!(events.iter().all(|it| !it.message.contains("slow")));
+            events.iter().any(|it| it.message.contains(&marker))
         })
         .await;
     }
+    write(&mut slow, good.len());
     drop(slow);
     host.event("the plugin", |it| {
         it.message.contains("plugin `slow` (detector) is there")

@@ -118,3 +118,22 @@ async fn a_middleware_that_keeps_failing_rests() {
     host.event("its rest", |it| it.kind == "degraded").await;
     rests(&host, "trapped in `on-request`").await;
 }
+
+#[tokio::test]
+async fn a_plan_on_which_a_handler_traps_counts_against_nobody() {
+    let serving = text("hash", "echo", LONG, "");
+    let mut host = Host::start_in(hostile(env!("HOSTILE_HANDLER")), &serving).await;
+    let command = "hostile: {in: propose, sin: trap}\n";
+    let next = host.folder().join("next.yaml");
+    std::fs::write(&next, text("hash", "add", LONG, command)).unwrap();
+    let next = next.to_str().unwrap();
+    for _ in 0..4 {
+        let (planned, code) = host.home().answer(&["plan", next]);
+        assert_eq!(code, Some(1), "{planned}");
+        let why = planned.to_string();
+        assert!(why.contains("trapped in `propose`: "), "{why}");
+        assert!(!why.contains("it is not asked"), "{why}");
+    }
+    assert_eq!(listed(&host)["strikes"], 0);
+    host.apply(&text("hash", "add", LONG, "")).await;
+}

@@ -31,6 +31,10 @@ const REST: BreakerSettings = BreakerSettings {
 /// many calls; a client waits about a minute for an answer.
 const TURN: Duration = Duration::from_secs(10);
 
+/// A guest ends with its time, a minute at most, and so does what the host does for it. One that
+/// has not answered by now stands in the host, most likely on a file system that is gone.
+pub(super) const LOST: Duration = Duration::from_secs(180);
+
 pub(super) struct Plugged {
     /// The entry's.
     name: String,
@@ -83,14 +87,15 @@ impl Plugged {
         }
     }
 
-    /// What the plugin says; nothing, if it says nothing and calls go on without it.
+    /// What the plugin says of so many bytes; nothing, if it says nothing and calls go on without it.
     async fn ask<T: Send + 'static>(
         &self,
         way: &Way,
         cancelled: &CancellationToken,
+        bytes: usize,
         ask: impl FnOnce(&dyn MiddlewarePlugin) -> Result<T, Fault> + Send + 'static,
     ) -> Result<Option<T>, CallError> {
-        let silence = match self.answer(way, cancelled, ask).await {
+        let silence = match self.answer(way, cancelled, bytes, ask).await {
             Ok(answer) => return Ok(Some(answer)),
             Err(Silence::Cancelled) => return Err(CallError::cancelled()),
             Err(_) if self.fail == OnFault::Open => return Ok(None),
@@ -113,6 +118,7 @@ impl Plugged {
         &self,
         way: &Way,
         cancelled: &CancellationToken,
+        bytes: usize,
         ask: impl FnOnce(&dyn MiddlewarePlugin) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Silence> {
         let asked = way.health().machine.ask(Instant::now());
@@ -134,19 +140,29 @@ impl Plugged {
             let _turn = turn;
             ask(plugin.as_ref())
         });
-        let answer = asked.await.unwrap_or_else(|error| {
-            Err(Fault {
-                kind: FaultKind::Trap,
-                ..astray(self.plugin.as_ref(), way.call, error.to_string())
-            })
-        });
+        let fault = |kind, message| Fault {
+            kind,
+            ..astray(self.plugin.as_ref(), way.call, message)
+        };
+        let answer = match timeout(LOST, asked).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => Err(fault(FaultKind::Trap, error.to_string())),
+            Err(_elapsed) => Err(fault(
+                FaultKind::Deadline,
+                format!("it has not come back for {} s", LOST.as_secs()),
+            )),
+        };
         match answer {
             Ok(answer) => {
                 trial.ended = Ended::Answered;
                 Ok(answer)
             }
             Err(fault) => {
-                trial.ended = Ended::Unanswered;
+                let too_large = fault.kind == FaultKind::Memory && self.plugin.is_much(bytes);
+                // That is the message's doing, and no other call's concern.
+                if !too_large {
+                    trial.ended = Ended::Unanswered;
+                }
                 trial.fault = Some(fault);
                 Err(Silence::Fault)
             }
@@ -234,7 +250,8 @@ impl Middleware for Plugged {
                 let shown = show(&call);
                 let way = &self.there;
                 let name = way.call;
-                let asked = self.ask(way, &cancelled, move |plugin| {
+                let bytes = shown.params.len();
+                let asked = self.ask(way, &cancelled, bytes, move |plugin| {
                     Step::of(plugin.on_request(&shown)?).map_err(|why| astray(plugin, name, why))
                 });
                 match asked.await? {
@@ -251,7 +268,8 @@ impl Middleware for Plugged {
             let told = written(&reply);
             let way = &self.back;
             let name = way.call;
-            let asked = self.ask(way, &cancelled, move |plugin| {
+            let bytes = shown.params.len() + told.as_ref().map_or(0, String::len);
+            let asked = self.ask(way, &cancelled, bytes, move |plugin| {
                 revised(plugin.on_response(&shown, told)?).map_err(|why| astray(plugin, name, why))
             });
             match asked.await? {

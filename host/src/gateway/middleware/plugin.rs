@@ -93,6 +93,11 @@ pub trait MiddlewarePlugin: Send + Sync + 'static {
     /// Which way it is asked about.
     fn ways(&self) -> Ways;
 
+    /// Whether so many bytes of JSON may be more than it can hold, whatever it does with them.
+    fn is_much(&self, _bytes: usize) -> bool {
+        false
+    }
+
     /// Before a call goes on.
     ///
     /// # Errors

@@ -13,8 +13,10 @@ impl Library {
         if let Some(edition) = now.dropped_in(name, Kind::Detector) {
             return Some(Ok(edition));
         }
+        let engine = now.engine.clone();
+        drop(now);
         let built_in = self.detectors.iter().find(|it| it.name == name)?;
-        Some(built_in.get(&now.engine))
+        Some(built_in.get(&engine))
     }
 }
 
@@ -30,7 +32,7 @@ impl Detectors for Library {
                 Some((path, error)) => format!("{} cannot be used: {error}", path.display()),
                 None => format!(
                     "there is no detector `{name}`; known are {}; others go as NAME.wasm into the plugins folder",
-                    self.names().join(", ")
+                    now.names(Kind::Detector, &self.detectors).join(", ")
                 ),
             },
         )
@@ -42,23 +44,12 @@ impl Detectors for Library {
     }
 
     fn last_resort(&self) -> Result<Box<dyn Detector>, String> {
-        let edition = self.last_resort.get(&self.read().engine)?;
+        let engine = self.read().engine.clone();
+        let edition = self.last_resort.get(&engine)?;
         Ok(Box::new(WasmDetector::new(edition)))
     }
 
     fn names(&self) -> Vec<String> {
-        let now = self.read();
-        let handler = |name: &str| now.dropped_in(name, Kind::Handler).is_some();
-        let built_in = self.detectors.iter().map(|it| it.name);
-        let built_in = built_in.filter(|name| !handler(name)).map(str::to_owned);
-        let dropped_in = now.dropped_in.iter();
-        let dropped_in = dropped_in.filter_map(|(name, it)| {
-            let edition = it.edition.as_ref()?;
-            (edition.kind == Kind::Detector).then(|| name.clone())
-        });
-        let mut names: Vec<_> = built_in.chain(dropped_in).collect();
-        names.sort();
-        names.dedup();
-        names
+        self.read().names(Kind::Detector, &self.detectors)
     }
 }

@@ -34,7 +34,7 @@ impl Managed {
                     .map_err(|error| failed(&format!("{}: {error}", path.display())))?,
             };
             let mine = library.clone();
-            let handlers = tokio::task::spawn_blocking(move || mine.handlers())
+            let handlers = tokio::task::spawn_blocking(move || mine.handlers_to_plan())
                 .await
                 .map_err(|error| failed(&error))?
                 .map_err(|error| failed(&error))?;

@@ -49,6 +49,10 @@ impl MiddlewarePlugin for Told {
         }
     }
 
+    fn is_much(&self, bytes: usize) -> bool {
+        bytes > 1000
+    }
+
     fn on_request(&self, call: &Shown) -> Result<Decision, Fault> {
         let params: Value = serde_json::from_str(&call.params).unwrap();
         Ok(match params["arguments"]["text"].as_str().unwrap() {
@@ -61,6 +65,12 @@ impl MiddlewarePlugin for Told {
             "refuse" => Decision::Refuse(Self::refusal()),
             "garbage" => Decision::Change("[1]".to_owned()),
             "trap" => return Err(Self::trap()),
+            large if large.starts_with("large") => {
+                return Err(Fault {
+                    kind: FaultKind::Memory,
+                    ..Self::trap()
+                });
+            }
             "wait" => {
                 let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
                 self.most_inside.fetch_max(inside, Ordering::SeqCst);
@@ -248,4 +258,39 @@ async fn calls_take_turns_and_one_that_is_taken_back_waits_no_longer() {
         assert_eq!(text(call.await.unwrap()), "wait");
     }
     assert_eq!(scene.told.most_inside.load(Ordering::SeqCst), turns);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_more_than_it_can_hold_is_no_other_call_s_concern() {
+    let scene = Scene::new("closed").await;
+    let large = "large".repeat(300);
+    for _ in 0..9 {
+        assert!(message(scene.call("echo", &large).await).contains("did not pass"));
+    }
+    assert_eq!(text(scene.call("echo", "good").await), "good");
+    // What small ones do is its own doing.
+    for _ in 0..3 {
+        assert!(message(scene.call("echo", "large").await).contains("did not pass"));
+    }
+    assert!(message(scene.call("echo", "good").await).contains("try again in 5 s"));
+}
+
+#[tokio::test(start_paused = true)]
+#[expect(
+    clippy::await_holding_lock,
+    reason = "the plugin stands at this lock, on another thread, until the test opens it"
+)]
+async fn one_that_does_not_come_back_is_given_up() {
+    let scene = Scene::new("closed").await;
+    let gate = scene.told.gate.lock().unwrap();
+    let (refused, ()) = tokio::join!(scene.call("echo", "wait"), async {
+        while scene.told.inside.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        advance(super::super::plugged::LOST).await;
+    });
+    assert!(message(refused).contains("did not pass"));
+    let (_, told) = &scene.events()[0];
+    assert!(told.contains("it has not come back for 180 s"), "{told}");
+    drop(gate);
 }
