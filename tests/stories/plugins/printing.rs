@@ -69,6 +69,36 @@ async fn watch_looks_with_a_detector_that_reads_what_it_is_granted() {
     assert!(watching.stop().await.success());
 }
 
+#[tokio::test]
+async fn watch_looks_with_a_detector_that_prints() {
+    let folder = hostile(env!("HOSTILE_DETECTOR"));
+    let (file, plugins) = (
+        folder.path().join("app.conf"),
+        folder.path().join("plugins"),
+    );
+    fs::write(&file, "# sin: say\none").unwrap();
+    let mut watching = Watching::start([
+        file.to_str().unwrap(),
+        "--plugins",
+        plugins.to_str().unwrap(),
+        "--detection",
+        "hostile",
+        "--poll-interval",
+        "0.05",
+        "--debounce",
+        "0",
+    ])
+    .await;
+    for text in ["# sin: say\ntwo", "# sin: say\nthree", "# sin: say\nfour"] {
+        fs::write(&file, text).unwrap();
+        let fired = format!("FIRED {}", digest(text));
+        watching.line("the change", |line| line == fired).await;
+    }
+    let log = watching.log();
+    assert!(!log.iter().any(|it| it.contains("panicked")), "{log:#?}");
+    assert!(watching.stop().await.success());
+}
+
 /// What the binary says to this, where it succeeds.
 fn said(folder: &Path, args: &[&str]) -> String {
     let mut command = Command::new(binary());
