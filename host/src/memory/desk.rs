@@ -60,6 +60,9 @@ struct Copy {
     bytes: Vec<u8>,
 }
 
+/// What readers of JSON that know no integers can still count to (RFC 8259, section 6).
+const MOST: u64 = 1 << 53;
+
 /// What earlier lives have left.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Past {
@@ -289,20 +292,25 @@ fn is_same_retry(last: &Record, record: &Record) -> bool {
         && record.digests == last.digests
 }
 
-/// What the files say of earlier lives, as far as they can be read.
+/// What the files say of earlier lives, as far as they can be read. A number beyond all that was
+/// ever counted is not counted on.
 fn past(folder: &Folder, copies: &Copies) -> Past {
+    let highest = |one: u64, other: u64| match other {
+        ..MOST => one.max(other),
+        _ => one,
+    };
     let mut past = Past::default();
     for line in Lines::read(folder).unwrap_or_default() {
         if let Some(attempt) = Attempt::from_line(&line) {
-            past.last_id = past.last_id.max(attempt.id());
+            past.last_id = highest(past.last_id, attempt.id());
             if let Attempt::Ended(entry) = attempt {
-                past.generation = past.generation.max(entry.record.generation);
+                past.generation = highest(past.generation, entry.record.generation);
             }
         }
     }
-    let copies = copies.list().unwrap_or_default();
-    let newest = copies.iter().map(|copy| copy.generation).max();
-    past.generation = past.generation.max(newest.unwrap_or(0));
+    for copy in copies.list().unwrap_or_default() {
+        past.generation = highest(past.generation, copy.generation);
+    }
     past
 }
 

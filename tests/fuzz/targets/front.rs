@@ -6,13 +6,11 @@
 mod wires;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use config_sync::gateway::Gateway;
 use libfuzzer_sys::fuzz_target;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::runtime::Runtime;
-use wires::Wires;
+use wires::{Wires, say};
 
 const NEW: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
 
@@ -52,19 +50,6 @@ fn post(headers: &str, body: &[u8]) -> Vec<u8> {
     .into_bytes();
     request.extend_from_slice(body);
     request
-}
-
-/// What the host says to these bytes, up to the end of the connection, or until it waits.
-async fn say(gateway: &Arc<Gateway>, bytes: &[u8]) -> Vec<u8> {
-    let (mut ours, theirs) = duplex(1 << 20);
-    let serving = tokio::spawn(Arc::clone(gateway).serve_stream(theirs));
-    let _ = ours.write_all(bytes).await;
-    let mut said = Vec::new();
-    // Time is not real here: it passes when everybody waits.
-    let _ = tokio::time::timeout(Duration::from_secs(5), ours.read_to_end(&mut said)).await;
-    drop(ours);
-    serving.await.unwrap();
-    said
 }
 
 fuzz_target!(|bytes: &[u8]| {

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use config_sync::config::BackendSpec;
+use config_sync::config::{BackendSpec, MiddlewareSpec};
 use config_sync::gateway::{Connector, Gateway, Wanted};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
@@ -38,12 +38,16 @@ impl Wires {
     }
 
     pub async fn gateway(self) -> Arc<Gateway> {
+        self.gateway_behind(Vec::new()).await
+    }
+
+    pub async fn gateway_behind(self, middleware: Vec<MiddlewareSpec>) -> Arc<Gateway> {
         let timeouts = json!({"init": 1, "cap_fetch": 1, "drain": 1});
         let spec = json!({"command": "x", "timeouts": timeouts});
         let spec = BackendSpec::from_json("one", &spec, &|_| None).unwrap();
         let wanted = Wanted {
             backends: vec![("one".to_owned(), spec)],
-            middleware: Vec::new(),
+            middleware,
         };
         let (gateway, _notices) = Gateway::connected_by(Arc::new(self));
         let mut candidate = gateway.build(&wanted, None, true).await.unwrap();
@@ -113,6 +117,19 @@ fn answer(request: &Value) -> Option<Value> {
         }
     };
     Some(json!({"jsonrpc": "2.0", "id": id, "result": result}))
+}
+
+/// What the host says to these bytes, up to the end of the connection, or until it waits.
+pub async fn say(gateway: &Arc<Gateway>, bytes: &[u8]) -> Vec<u8> {
+    let (mut ours, theirs) = duplex(1 << 20);
+    let serving = tokio::spawn(Arc::clone(gateway).serve_stream(theirs));
+    let _ = ours.write_all(bytes).await;
+    let mut said = Vec::new();
+    // Time is not real here: it passes when everybody waits.
+    let _ = tokio::time::timeout(Duration::from_secs(5), ours.read_to_end(&mut said)).await;
+    drop(ours);
+    serving.await.unwrap();
+    said
 }
 
 /// A client on a wire of its own asks these, and leaves; none waits for ever.

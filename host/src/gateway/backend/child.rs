@@ -106,6 +106,7 @@ pub(super) fn spawn(
     let gone = CancellationToken::new();
     let logging = log_errors(name.to_owned(), errors, gone.clone());
     ground.tasks.spawn(logging);
+    let gone = gone.drop_guard();
     let input = input
         .into_owned_fd()
         .and_then(pipe::Sender::from_owned_fd)
@@ -115,7 +116,7 @@ pub(super) fn spawn(
         process: ChildProcess {
             group: group.map(Pid::from_raw),
             child,
-            _gone: gone.drop_guard(),
+            _gone: gone,
         },
         input,
         output: lines(output, MAX_MESSAGE),

@@ -184,7 +184,7 @@ pub(super) async fn ping(peer: &Arc<Peer>, limit: Duration) -> Result<(), String
 }
 
 /// Until it is to be asked. A doubt hurries nothing about one that does not answer anyway: a
-/// question that is refused raises the next.
+/// question that nothing hears is itself a doubt.
 async fn due(machine: &Machine, doubted: &Notify) {
     let next = async {
         match machine.next() {

@@ -37,6 +37,14 @@ struct Subscription {
     uri: String,
 }
 
+impl Subscription {
+    /// As the client knows what was updated, if that is the resource or a part of it.
+    fn shown(&self, updated: &str) -> Option<String> {
+        let rest = part(updated, &self.uri)?;
+        Some(format!("{}{rest}", self.shown_as))
+    }
+}
+
 impl Subscriptions {
     /// Says each time that the set of URIs is another than before.
     pub(super) fn changes(&self) -> watch::Receiver<()> {
@@ -86,10 +94,10 @@ impl Subscriptions {
         };
         forget_subscription_id(&mut params);
         for it in self.all().iter() {
-            let Some(rest) = part(&updated, &it.uri) else {
+            let Some(shown_as) = it.shown(&updated) else {
                 continue;
             };
-            if let Ok(uri) = raw_of(&format!("{}{rest}", it.shown_as)) {
+            if let Ok(uri) = raw_of(&shown_as) {
                 params.set("uri", uri);
             }
             let (method, params) = (notification.method.clone(), Some(params.to_raw()));
@@ -110,5 +118,24 @@ fn forget_subscription_id(params: &mut Members) {
         params.remove(key::META);
     } else {
         params.set(key::META, meta.to_raw());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::fake_client::FakeClient;
+
+    #[test]
+    fn a_part_is_told_under_the_name_that_the_client_knows_the_whole_by() {
+        let subscription = Subscription {
+            client: FakeClient::named("test/1"),
+            shown_as: "file:///shown".to_owned(),
+            uri: "file:///a".to_owned(),
+        };
+        let shown = |updated: &str| subscription.shown(updated);
+        assert_eq!(shown("file:///a").unwrap(), "file:///shown");
+        assert_eq!(shown("file:///a/b?c").unwrap(), "file:///shown/b?c");
+        assert_eq!(shown("file:///ab"), None);
     }
 }

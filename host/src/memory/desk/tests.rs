@@ -99,6 +99,23 @@ fn who_takes_over_from_another_host_counts_on_from_there() {
 }
 
 #[test]
+fn numbers_that_nobody_has_counted_to_are_not_counted_on() {
+    let root = tempfile::tempdir().unwrap();
+    let mut life = live(root.path());
+    life.apply(u64::MAX, "one");
+    life.desk.next_id = u64::MAX;
+    life.desk.put(Attempt::Begun(Begun {
+        id: u64::MAX,
+        begun: "then".to_owned(),
+        trigger: Trigger::Detector,
+    }));
+    life.desk.catch_up();
+    drop(life);
+    let life = live(root.path());
+    assert_eq!((life.past.last_id, life.past.generation), (1, 0));
+}
+
+#[test]
 fn the_bytes_that_have_just_failed_are_not_tried_as_the_last_good() {
     let root = tempfile::tempdir().unwrap();
     live(root.path()).apply(1, "one");

@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
 
 use super::super::hello::Introduction;
 use super::super::peer::Link;
@@ -81,12 +82,8 @@ fn http(peer: &Peer) -> &Http {
     }
 }
 
-fn takes_up(head: &str) -> bool {
-    head.starts_with("get ") && head.contains("last-event-id: 7\r\n")
-}
-
-#[tokio::test]
-async fn the_stream_of_a_call_is_taken_up_again_though_nobody_is_there_at_first() {
+/// A call whose stream has broken off before its answer.
+async fn broken_off() -> (Scene, JoinHandle<Answer>) {
     let scene = Scene::new().await;
     let asking = Arc::clone(&scene.peer);
     let call = tokio::spawn(async move {
@@ -94,6 +91,16 @@ async fn the_stream_of_a_call_is_taken_up_again_though_nobody_is_there_at_first(
         asking.request(ask).await
     });
     scene.answer(&format!("{STREAM}{EVENT}")).await;
+    (scene, call)
+}
+
+fn takes_up(head: &str) -> bool {
+    head.starts_with("get ") && head.contains("last-event-id: 7\r\n")
+}
+
+#[tokio::test]
+async fn the_stream_of_a_call_is_taken_up_again_though_nobody_is_there_at_first() {
+    let (scene, call) = broken_off().await;
     for nothing in [String::new(), refused(503)] {
         assert!(takes_up(&scene.answer(&nothing).await), "{nothing}");
     }
@@ -105,13 +112,7 @@ async fn the_stream_of_a_call_is_taken_up_again_though_nobody_is_there_at_first(
 
 #[tokio::test]
 async fn the_stream_of_a_call_is_not_taken_up_for_ever() {
-    let scene = Scene::new().await;
-    let asking = Arc::clone(&scene.peer);
-    let call = tokio::spawn(async move {
-        let ask = Ask::own("tools/call", Members::default());
-        asking.request(ask).await
-    });
-    scene.answer(&format!("{STREAM}{EVENT}")).await;
+    let (scene, call) = broken_off().await;
     for _ in 0..RESUMPTIONS {
         scene.answer(&refused(503)).await;
     }
