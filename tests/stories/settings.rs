@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::harness::{Client, Home, Host, ask, config, demo, soon};
+use super::harness::{Client, Home, Host, List, ask, config, demo, soon};
 
 fn text(sync: &str) -> String {
     config("mtime", &demo("one", "echo"), "").replace("debounce: 0.05", sync)
@@ -309,7 +309,6 @@ async fn a_value_is_written_into_the_file_and_nothing_else_is_touched() {
         process,
         "no backend was touched"
     );
-    assert_eq!(client.told(0).await, [], "no client was told of anything");
 
     // What stands there already is no edit, but what is stored over it goes.
     api.patch("/settings", &json!({"debounce": 3})).await;
@@ -327,6 +326,10 @@ async fn a_value_is_written_into_the_file_and_nothing_else_is_touched() {
     assert!(said.contains("file"), "{said}");
     let last = next.replace("mtime", "hash");
     assert_eq!(fs::read_to_string(host.config()).unwrap(), last);
+    host.apply(&last.replace("echo", "echo,add")).await;
+    let told = client.told(1).await;
+    assert_eq!(told, [List::Tools], "clients are told of this alone");
+    host.apply(&last).await;
     let home = host.kill().await;
     home.ask(&["settings", "set", "--in-file", "detection", "mtime"])
         .unwrap();
