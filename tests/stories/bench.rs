@@ -295,3 +295,33 @@ async fn what_the_host_tells_of_a_file_stands_in_its_trace() {
         text(&output.stdout)
     );
 }
+
+#[tokio::test]
+async fn after_a_fault_an_instance_is_fresh_and_after_a_refusal_it_is_the_same() {
+    let (_folder, path) = scenario(
+        "\
+file: \"# sin: third\"
+timeline:
+  - start:
+    expect: unchanged
+  - tick:
+    expect: unchanged
+  - write: \"# sin: answer\"
+  - tick:
+    expect: {fault: output}
+  - write: \"# sin: third\"
+  - tick:
+    expect: changed
+  - tick:
+    expect: unchanged
+  - write: \"# sin: refuse\"
+  - tick:
+    expect: {fault: refusal}
+  - write: \"# sin: third\"
+  - tick:
+    expect: {fault: trap}
+",
+    );
+    let played = test(&component("hostile-detector"), &[path], &["--steps"]).await;
+    assert!(played.status.success(), "{}", text(&played.stdout));
+}

@@ -67,7 +67,9 @@ impl BuiltIn {
             return known.edition.clone();
         }
         let file = PluginFile::default();
-        let edition = apart(|| Ok(Edition::new(self.name, engine, self.bytes, &file, limits)));
+        let edition = apart(false, || {
+            Ok(Edition::new(self.name, engine, self.bytes, &file, limits))
+        });
         let edition = edition
             .unwrap_or_else(|error| Err(error.to_string()))
             .map_err(|error| format!("built-in plugin `{}`: {error}", self.name));

@@ -227,6 +227,12 @@ impl Edition {
         })
     }
 
+    /// Whether what it is granted may make the host enter tokio; to print does not.
+    pub(super) fn enters_tokio(&self) -> bool {
+        let grants = &self.grants;
+        !(grants.http.is_empty() && grants.read.is_empty() && grants.signal.is_empty())
+    }
+
     pub(super) fn health(&self) -> MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -176,3 +176,28 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     linker.allow_shadowing(false);
     Ok(linker)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PluginLimits;
+
+    #[test]
+    fn an_engine_that_no_plugin_is_of_is_forgotten() {
+        let limits = Limits::from(PluginLimits::default());
+        let engine = PluginEngine::new(limits, None).unwrap();
+        let used = engine.workshop(100_000).unwrap();
+        for stack in [110_000, 120_000, 130_000] {
+            let unused = Arc::downgrade(&engine.workshop(stack).unwrap());
+            assert!(unused.upgrade().is_none());
+        }
+        for (stack, same) in [
+            (100_000, &used),
+            (limits.stack, &engine.workshop(limits.stack).unwrap()),
+        ] {
+            assert!(Arc::ptr_eq(&engine.workshop(stack).unwrap(), same));
+        }
+        let known = engine.shared.by_stack.lock().unwrap().len();
+        assert!(known <= 3, "{known} are known");
+    }
+}

@@ -116,7 +116,7 @@ impl<W: World> Instance<W> {
         let isolation = self.edition.isolation.as_ref();
         store.data_mut().begin();
         let begun = isolation.map_or(Ok(()), |it| it.begin(store, self.edition.limits));
-        let done = begun.and_then(|()| apart(|| work(store)));
+        let done = begun.and_then(|()| apart(self.edition.enters_tokio(), || work(store)));
         store.data_mut().end();
         if let Some(isolation) = isolation {
             isolation.end(store);

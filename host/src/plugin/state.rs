@@ -285,6 +285,7 @@ fn world(
         wasi.preopened_dir(place, shown.as_ref(), FsPerms::ReadOnly)
             .map_err(|error| error.context(format!("{shown} (grants.read) cannot be opened")))?;
     }
+    wasi.max_random_size(MAX_READ.into());
     // A file is read on this very thread: no call may wait for anything else meanwhile.
     wasi.allow_blocking_current_thread(true);
     Ok(wasi.build())

@@ -2,14 +2,16 @@
 //! to wait for: it answers, and is asked again. Only who may use HTTP waits for answers, and what a
 //! stream takes or gives is waited for, each as long as the call's time lasts.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use wasmtime::component::{Linker, Resource, ResourceTable};
-use wasmtime_wasi::p2::bindings::io::poll::Host as _;
+use wasmtime::component::{Linker, Resource, ResourceTable, ResourceType};
+use wasmtime_wasi::p2::bindings::io::poll::{Host as _, HostPollable as _};
 use wasmtime_wasi::p2::bindings::io::streams::{
-    Host as _, HostInputStream as _, HostOutputStream as _, StreamError,
+    Host as _, HostInputStream, HostOutputStream, StreamError,
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamResult};
+use wasmtime_wasi::runtime::{in_tokio, poll_noop, with_ambient_tokio_runtime};
 
 use super::state::{State, TimeExceeded};
 
@@ -43,7 +45,28 @@ pub(super) fn bound(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             Ok(())
         },
     )?;
+    poll.func_wrap(
+        "[method]pollable.ready",
+        |mut store, (pollable,): (Resource<DynPollable>,)| -> wasmtime::Result<(bool,)> {
+            let ready = within(store.data_mut(), async move |table| {
+                table.ready(pollable).await
+            });
+            Ok((ready??,))
+        },
+    )?;
     let mut streams = linker.instance(STREAMS)?;
+    let dropped = ResourceType::host::<DynOutputStream>();
+    streams.resource("output-stream", dropped, |mut store, stream| {
+        within(store.data_mut(), async move |table| {
+            HostOutputStream::drop(table, Resource::new_own(stream)).await
+        })?
+    })?;
+    let dropped = ResourceType::host::<DynInputStream>();
+    streams.resource("input-stream", dropped, |mut store, stream| {
+        within(store.data_mut(), async move |table| {
+            HostInputStream::drop(table, Resource::new_own(stream)).await
+        })?
+    })?;
     streams.func_wrap(
         "[method]output-stream.blocking-write-and-flush",
         |mut store, (to, bytes): (Output, Vec<u8>)| -> Streamed<()> {
@@ -117,10 +140,14 @@ fn within<T>(
     wait: impl AsyncFnOnce(&mut ResourceTable) -> T,
 ) -> Result<T, TimeExceeded> {
     let (left, limit) = (state.left(), state.limits().time);
-    let table = state.table();
-    wasmtime_wasi::runtime::in_tokio(async {
+    let mut waiting = pin!(wait(state.table()));
+    // What need not be waited for needs no runtime, which this thread may drive.
+    if let Some(done) = with_ambient_tokio_runtime(|| poll_noop(waiting.as_mut())) {
+        return Ok(done);
+    }
+    in_tokio(async {
         // The timer needs the runtime that this enters.
-        tokio::time::timeout(left.max(Duration::from_millis(1)), wait(table)).await
+        tokio::time::timeout(left.max(Duration::from_millis(1)), waiting).await
     })
     .map_err(|_elapsed| TimeExceeded(limit))
 }

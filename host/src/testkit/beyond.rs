@@ -205,3 +205,42 @@ impl Surroundings {
         root.join(path.strip_prefix("/").unwrap_or(path))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(folder: &str) -> PluginGrants {
+        PluginGrants {
+            read: vec![folder.into()],
+            ..PluginGrants::default()
+        }
+    }
+
+    #[test]
+    fn no_folder_that_is_granted_leads_out_of_the_bench() {
+        let outside = TempDir::new().unwrap();
+        let up = "/..".repeat(32);
+        let made = outside.path().join("made");
+        let folder = format!("{up}{}", made.display());
+        let surroundings =
+            Surroundings::new(&Isolation::default(), &Beyond::default(), &granted(&folder));
+        let refused = surroundings.map(|_| ()).unwrap_err();
+        assert!(refused.ends_with("without `..`"), "{refused}");
+        assert!(!made.exists());
+    }
+
+    #[test]
+    fn files_are_as_old_as_the_clock_of_the_bench_says() {
+        let isolation = Isolation::default();
+        let now = Duration::from_secs(1_000_000);
+        isolation.set_time(now);
+        let beyond = Beyond {
+            files: [("/srv/a".into(), Some("text".to_owned()))].into(),
+            ..Beyond::default()
+        };
+        let surroundings = Surroundings::new(&isolation, &beyond, &granted("/srv")).unwrap();
+        let file = fs::metadata(surroundings.place_of(Path::new("/srv/a"))).unwrap();
+        assert_eq!(file.modified().unwrap(), SystemTime::UNIX_EPOCH + now);
+    }
+}

@@ -10,6 +10,7 @@
 //!
 //! Tools are named as clients know them. It is a tool's schema that says which arguments there
 //! are; nothing here checks it.
+//! Where a value stands, arguments that can hold none are refused.
 
 use std::collections::HashMap;
 

@@ -247,3 +247,21 @@ async fn a_middleware_that_traps_in_the_third_call_refuses_that_call_and_no_othe
     assert!(host.events().iter().all(|it| it.kind != "degraded"));
     assert!(host.stop().await.success());
 }
+
+#[tokio::test]
+async fn a_message_that_it_cannot_hold_is_refused_and_every_other_call_passes() {
+    let host = Host::start_in(hostile(MIDDLEWARE), &with("hostile", LONG)).await;
+    let client = Client::connect(host.url()).await;
+    // 3 MB of JSON, and dozens of times as much once it is read.
+    let much = json!({"text": "x", "much": vec![json!([]); 1_000_000]});
+    for _ in 0..4 {
+        let refused = client.call("echo", much.clone()).await.unwrap_err();
+        assert!(refused.contains("so this call did not pass"), "{refused}");
+    }
+    let passed = client.call("echo", json!({"text": "x"})).await;
+    assert_eq!(passed.as_deref(), Ok("x"));
+    let told = host.events();
+    let fault = "asked for more memory than its limit in `on-request`";
+    assert!(told.iter().any(|it| it.message.contains(fault)));
+    assert!(host.stop().await.success());
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::effects::{git, with_plugin};
 use super::{GRANTED, LONG, dropped_in, errors, hostile, text};
@@ -69,6 +70,40 @@ async fn watch_looks_with_a_detector_that_reads_what_it_is_granted() {
     assert!(watching.stop().await.success());
 }
 
+/// A folder with a detector that prints while it says what it is.
+fn says() -> TempDir {
+    let yaml = [GRANTED, b"settings: {describe: say}\n"].concat();
+    let component = fs::read(env!("HOSTILE_DETECTOR")).unwrap();
+    dropped_in(&[("mine.yaml", &yaml), ("mine.wasm", &component)])
+}
+
+/// On the only thread that there is.
+#[tokio::test]
+async fn watch_looks_with_a_detector_that_prints_while_it_says_what_it_is() {
+    let folder = says();
+    let (file, plugins) = (
+        folder.path().join("app.conf"),
+        folder.path().join("plugins"),
+    );
+    fs::write(&file, "one").unwrap();
+    let mut watching = Watching::start([
+        file.to_str().unwrap(),
+        "--plugins",
+        plugins.to_str().unwrap(),
+        "--detection",
+        "mine",
+        "--poll-interval",
+        "0.05",
+        "--debounce",
+        "0",
+    ])
+    .await;
+    fs::write(&file, "two").unwrap();
+    let fired = format!("FIRED {}", digest("two"));
+    watching.line("the change", |line| line == fired).await;
+    assert!(watching.stop().await.success());
+}
+
 /// What the binary says to this, where it succeeds.
 fn said(folder: &Path, args: &[&str]) -> String {
     let mut command = Command::new(binary());
@@ -82,9 +117,7 @@ fn said(folder: &Path, args: &[&str]) -> String {
 
 #[test]
 fn one_that_prints_while_it_says_what_it_is_can_be_inspected_and_judged() {
-    let yaml = [GRANTED, b"settings: {describe: say}\n"].concat();
-    let component = fs::read(env!("HOSTILE_DETECTOR")).unwrap();
-    let folder = dropped_in(&[("mine.yaml", &yaml), ("mine.wasm", &component)]);
+    let folder = says();
     let plugins = folder.path().join("plugins");
     let inspected = said(&plugins, &["plugin", "inspect", "mine.wasm"]);
     assert!(inspected.contains("usable     yes"), "{inspected}");
