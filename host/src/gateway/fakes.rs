@@ -1,6 +1,7 @@
 //! Backends that do as they are told, in this process: behind the port [`Connector`], for tests
-//! and benches. What one does stands in its `args`: how it behaves, then the tools it has. One
-//! whose name begins with `slow` takes its time, one with `asks` asks before it answers. It counts what is asked of it, so that a test can say who was left in peace.
+//! and benches. What one does stands in its `args`: how it behaves, then the tools it has. A tool
+//! whose name begins with `slow` takes its time, one with `asks` asks before it answers. It counts
+//! what is asked of it, so that a test can say who was left in peace.
 
 #![allow(unreachable_pub, reason = "benches include this file")]
 
