@@ -25,7 +25,7 @@ use super::terminal::{self, Screen, Taken};
 use crate::manage::Place;
 
 /// Between two frames: 25 a second.
-const FRAME: Duration = Duration::from_millis(40);
+pub(super) const FRAME: Duration = Duration::from_millis(40);
 /// What is heard in one bite, between two looks at the keys.
 const BITE: usize = 128;
 /// What may wait to be heard. Beyond it, the link waits, and the host counts.
@@ -113,7 +113,13 @@ impl Motor<ratatui::backend::CrosstermBackend<io::Stdout>> {
                 }
             };
             match effect {
-                Effect::Suspend => terminal::sleep()?,
+                Effect::Suspend => {
+                    terminal::sleep()?;
+                    // Nothing is drawn before the terminal is ours again.
+                    continued.recv().await;
+                    terminal::continued(self.screen())?;
+                    self.dirty = true;
+                }
                 Effect::Copy(text) => terminal::copy(&text)?,
                 Effect::Turn(file) => match place_of(&file) {
                     Ok(place) => self.ask(Ask::Turn(file, place)),
