@@ -21,8 +21,6 @@ pub struct Standing {
     pub applied: Option<Serving>,
     /// What asked for the attempt that runs.
     pub under_way: Option<Trigger>,
-    /// How many attempts have ended.
-    pub ended: u64,
     /// The one that ended last.
     pub last: Option<Last>,
     /// When what failed is tried again.
@@ -118,7 +116,6 @@ impl Reloader {
         self.standing.send_modify(|standing| {
             standing.applied = applied;
             standing.under_way = None;
-            standing.ended += 1;
             standing.retry_at = self.retry_at;
         });
     }
