@@ -47,18 +47,7 @@ async fn watch_looks_with_a_detector_that_reads_what_it_is_granted() {
     git(at, &["add", "app.conf"]);
     git(at, &["commit", "--quiet", "-m", "one"]);
     let plugins = at.join("plugins");
-    let mut watching = Watching::start([
-        file.to_str().unwrap(),
-        "--plugins",
-        plugins.to_str().unwrap(),
-        "--detection",
-        "git",
-        "--poll-interval",
-        "0.05",
-        "--debounce",
-        "0",
-    ])
-    .await;
+    let mut watching = watch(&file, &plugins, "git").await;
     for text in ["two", "three", "four"] {
         fs::write(&file, text).unwrap();
         git(at, &["commit", "--quiet", "-am", text]);
@@ -68,6 +57,22 @@ async fn watch_looks_with_a_detector_that_reads_what_it_is_granted() {
     let log = watching.log();
     assert!(!log.iter().any(|it| it.contains("panicked")), "{log:#?}");
     assert!(watching.stop().await.success());
+}
+
+/// Follows the file with this detector.
+async fn watch(file: &Path, plugins: &Path, detector: &str) -> Watching {
+    Watching::start([
+        file.to_str().unwrap(),
+        "--plugins",
+        plugins.to_str().unwrap(),
+        "--detection",
+        detector,
+        "--poll-interval",
+        "0.05",
+        "--debounce",
+        "0",
+    ])
+    .await
 }
 
 /// A folder with a detector that prints while it says what it is.
@@ -86,18 +91,7 @@ async fn watch_looks_with_a_detector_that_prints_while_it_says_what_it_is() {
         folder.path().join("plugins"),
     );
     fs::write(&file, "one").unwrap();
-    let mut watching = Watching::start([
-        file.to_str().unwrap(),
-        "--plugins",
-        plugins.to_str().unwrap(),
-        "--detection",
-        "mine",
-        "--poll-interval",
-        "0.05",
-        "--debounce",
-        "0",
-    ])
-    .await;
+    let mut watching = watch(&file, &plugins, "mine").await;
     fs::write(&file, "two").unwrap();
     let fired = format!("FIRED {}", digest("two"));
     watching.line("the change", |line| line == fired).await;
