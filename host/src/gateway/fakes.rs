@@ -56,7 +56,7 @@ struct State {
 #[derive(Debug, Clone)]
 enum Word {
     Die,
-    FallSilent,
+    Behave(String),
     Offer(Vec<String>),
     Say(Value),
 }
@@ -75,7 +75,8 @@ impl Fakes {
     }
 
     /// From now on a backend of this name whose `args` say `told` behaves like this when it is
-    /// started: `well`, `refuses`, `hangs`, `mute` (says hello, then nothing), `wrong`.
+    /// started: `well`, `refuses`, `hangs`, `mute` (says hello, then nothing), `wrong`,
+    /// `restless` (says that its tools changed whenever it is asked for them).
     pub fn tell(&self, name: &str, behaviour: &str) {
         let mut state = locked(&self.state);
         state.told.insert(name.to_owned(), behaviour.to_owned());
@@ -93,7 +94,12 @@ impl Fakes {
 
     /// The one of this name that was connected last answers nothing any more.
     pub fn strike_dumb(&self, name: &str) {
-        self.send_newest(name, Word::FallSilent);
+        self.behave(name, "hangs");
+    }
+
+    /// The one of this name that was connected last behaves like this from now on.
+    pub fn behave(&self, name: &str, behaviour: &str) {
+        self.send_newest(name, Word::Behave(behaviour.to_owned()));
     }
 
     fn send_newest(&self, name: &str, word: Word) {
@@ -217,10 +223,10 @@ async fn serve(
             word = words.recv() => match word {
                 Some(Word::Offer(offered)) => {
                     tools = offered;
-                    json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+                    tools_changed()
                 }
-                Some(Word::FallSilent) => {
-                    "hangs".clone_into(&mut behaviour);
+                Some(Word::Behave(next)) => {
+                    behaviour = next;
                     continue;
                 }
                 Some(Word::Say(answer)) => answer,
@@ -231,6 +237,9 @@ async fn serve(
                 let request: Value = serde_json::from_str(&line).unwrap_or_default();
                 if request["method"] == "tools/list" {
                     count(|counts| counts.lists += 1);
+                    if behaviour == "restless" {
+                        let _ = wire.send(Word::Say(tools_changed()));
+                    }
                 }
                 if request["method"] == "tools/call" {
                     let params = request["params"].clone();
@@ -304,6 +313,10 @@ impl Questions {
         let answer = json!({"jsonrpc": "2.0", "id": call["id"], "result": {"content": content}});
         Some(vec![progress(&call, 2), answer])
     }
+}
+
+fn tools_changed() -> Value {
+    json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
 }
 
 /// The answer to a call of a tool that takes its time: its name begins with `slow`.

@@ -119,9 +119,11 @@ impl Gateway {
         (candidate, mended)
     }
 
-    /// Asks the backend of this name again what it offers; `None` if there is none.
+    /// Asks the backend of this name again what it offers; `None` if there is none that lives.
     pub fn refresh(&self, name: &str) -> Option<BoxFuture<'static, Result<(), String>>> {
-        let backend = Arc::clone(self.current().backend(name)?);
+        let current = self.current();
+        let backend = current.backend(name).filter(|it| !it.has_ended())?;
+        let backend = Arc::clone(backend);
         Some(async move { backend.refresh().await }.boxed())
     }
 

@@ -80,12 +80,9 @@ impl Reloader {
         self.restarts
             .hurry(Instant::now(), |name| wanted.contains(name));
         for backend in changed.difference(&ended) {
-            if let Some(refresh) = self.gateway.refresh(backend) {
-                let name = backend.clone();
-                self.jobs
-                    .spawn(async move { Job::Refreshed(name, refresh.await) });
-            }
+            self.refreshes.changed(backend, Instant::now());
         }
+        self.refresh_due();
     }
 
     /// A backend that serves does not answer any more, or does again.
@@ -118,8 +115,31 @@ impl Reloader {
         }
     }
 
-    /// Starts those whose time has come.
-    pub(super) fn restart_due(&mut self) {
+    /// When a backend is to be started again, or to be asked again what it offers.
+    pub(super) fn next_job(&self) -> Option<Instant> {
+        let next = [self.restarts.next(), self.refreshes.next()];
+        next.into_iter().flatten().min()
+    }
+
+    /// Begins with those whose time has come.
+    pub(super) fn begin_jobs(&mut self) {
+        self.restart_due();
+        self.refresh_due();
+    }
+
+    fn refresh_due(&mut self) {
+        for name in self.refreshes.take_due(Instant::now()) {
+            match self.gateway.refresh(&name) {
+                Some(refresh) => {
+                    self.jobs
+                        .spawn(async move { Job::Refreshed(name, refresh.await) });
+                }
+                None => self.refreshes.gone(&name),
+            }
+        }
+    }
+
+    fn restart_due(&mut self) {
         self.attend(false);
         for name in self.restarts.take_due(Instant::now()) {
             if let Some(restart) = self.gateway.restart(&name) {
@@ -155,11 +175,20 @@ impl Reloader {
         for job in jobs {
             match job {
                 Ok(Job::Restarted(it)) => restarted.push(it),
-                Ok(Job::Refreshed(name, Ok(()))) => refreshed.push(name),
-                Ok(Job::Refreshed(name, Err(error))) => self.bus.publish(
-                    EventKind::Error,
-                    format!("backend `{name}`: {error}; the catalog stays"),
-                ),
+                Ok(Job::Refreshed(name, result)) => {
+                    let now = Instant::now();
+                    let is_news = self.refreshes.ended(&name, result.is_ok(), now);
+                    match result {
+                        Ok(()) => refreshed.push(name),
+                        Err(error) if is_news => self.bus.publish(
+                            EventKind::Error,
+                            format!(
+                                "backend `{name}`: {error}; the catalog stays, and it is asked again"
+                            ),
+                        ),
+                        Err(error) => tracing::debug!(backend = name, error, "asked in vain again"),
+                    }
+                }
                 // What is said of another probation concerns backends that are replaced by now.
                 Ok(Job::Probed(generation, name, Err(illness)))
                     if self.is_on_probation(generation) && self.condemns(&name) =>
@@ -172,6 +201,7 @@ impl Reloader {
                 Err(error) => {
                     tracing::error!(%error, "a defect of the host: something beside the reloads was lost");
                     self.restarts.lost(self.shortest_wait(), Instant::now());
+                    self.refreshes.lost(Instant::now());
                 }
             }
         }

@@ -19,6 +19,7 @@ mod plan;
 mod probation;
 mod read;
 mod record;
+mod refreshes;
 mod reloader;
 mod restarts;
 mod revert;

@@ -17,6 +17,7 @@ use super::course::Course;
 use super::keeper::Keeper;
 use super::probation::Probation;
 use super::read::read;
+use super::refreshes::Refreshes;
 use super::restarts::Restarts;
 use super::revert::Fallback;
 use super::{Ask, Handlers, InForce, Memory, Outcome, Phase, Standing, Trigger};
@@ -76,6 +77,7 @@ pub struct Reloader {
     /// Attempts cut short in a row.
     cuts: u32,
     pub(super) restarts: Restarts,
+    pub(super) refreshes: Refreshes,
     pub(super) jobs: JoinSet<Job>,
     pub(super) probation: Option<Probation<Fallback>>,
     pub(super) in_force: watch::Sender<InForce>,
@@ -129,6 +131,7 @@ impl Reloader {
             retry_at: None,
             cuts: 0,
             restarts: Restarts::new(seed),
+            refreshes: Refreshes::default(),
             jobs: JoinSet::new(),
             probation: None,
             in_force,
@@ -167,10 +170,7 @@ impl Reloader {
     ) {
         let mut calls = Calls::new(settled, asked, cancel.clone());
         loop {
-            let (retry_at, restart_at) = (
-                self.retry_at.filter(|_| !self.is_paused()),
-                self.restarts.next(),
-            );
+            let (retry_at, job_at) = (self.retry_at.filter(|_| !self.is_paused()), self.next_job());
             let probation_at = self.probation.as_ref().map(Probation::next);
             tokio::select! {
                 biased;
@@ -189,7 +189,7 @@ impl Reloader {
                 Some(ended) = self.jobs.join_next() => self.take(ended).await,
                 () = self.handlers.replaced() => self.follow_plugins(&mut calls).await,
                 () = at(probation_at) => self.watch_probation(),
-                () = at(restart_at) => self.restart_due(),
+                () = at(job_at) => self.begin_jobs(),
                 // Somebody may have paused it while it waited.
                 () = at(retry_at) => if !self.is_paused() {
                     self.reload(Trigger::Retry, None, Some(&mut calls)).await;

@@ -190,3 +190,32 @@ async fn one_that_offers_something_else_is_followed() {
     assert_eq!(world.fakes.counts()["a"].lists, 1);
     world.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_tools_change_without_pause_is_asked_for_them_ever_more_rarely() {
+    let mut world = World::start(&file(&[A, &B.replace("told", "restless")])).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let lists = world.fakes.counts()["b"].lists;
+    assert!((5..25).contains(&lists), "{lists}");
+    world.fakes.offer("b", &["b1", "b2"]);
+    world
+        .event("the catalog follows backend `b`: 3 tools")
+        .await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_does_not_say_what_it_offers_now_is_asked_again() {
+    let mut world = World::start(&file(&[A, B])).await;
+    world.fakes.behave("b", "wrong");
+    world.fakes.offer("b", &["b1", "b2"]);
+    world
+        .event("the catalog stays, and it is asked again")
+        .await;
+    assert_eq!(world.tools(), ["a1", "b1"]);
+    world.fakes.behave("b", "well");
+    world
+        .event("the catalog follows backend `b`: 3 tools")
+        .await;
+    world.end().await;
+}
