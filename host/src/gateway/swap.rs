@@ -277,6 +277,13 @@ impl Gateway {
             .collect();
         self.ground.serves(&next);
         self.current.store(next);
+        let now = self.current();
+        let is_new = |it: &&Arc<Backend>| !before.backends.iter().any(|old| Arc::ptr_eq(old, it));
+        // What one said before it served is nothing that anybody could follow.
+        now.backends
+            .iter()
+            .filter(is_new)
+            .for_each(|it| it.says_again());
         let before = Before {
             snapshot: before,
             gateway: Arc::downgrade(self),

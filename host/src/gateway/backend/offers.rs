@@ -53,6 +53,11 @@ impl Backend {
         Ok(())
     }
 
+    /// That its lists changed, if it said so and was not asked since.
+    pub(in crate::gateway) fn says_again(&self) {
+        self.peer.says_again();
+    }
+
     /// Notes down what tools want repeated in headers, and leaves out those that say so wrongly,
     /// as 2026-07-28 wants it of clients over HTTP.
     fn mirror(&self, mut offers: Vec<Offer>) -> Vec<Offer> {

@@ -359,6 +359,13 @@ impl Peer {
         }
     }
 
+    /// Whoever heard that its lists changed may have asked another one of its name.
+    pub(super) fn says_again(&self) {
+        if self.offers_changed.load(Ordering::Acquire) {
+            self.tell_gateway(NoticeKind::OffersChanged);
+        }
+    }
+
     /// It is being asked for its lists.
     pub(super) fn asks_for_offers(&self) {
         self.offers_changed.store(false, Ordering::Release);

@@ -219,3 +219,16 @@ async fn one_that_does_not_say_what_it_offers_now_is_asked_again() {
         .await;
     world.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_offers_something_else_while_it_is_started_again_is_followed() {
+    let mut world = World::start(&file(&[A, B])).await;
+    world.fakes.tell("b", "restless");
+    world.fakes.kill("b");
+    world.event("backend `b` serves again").await;
+    world.fakes.offer("b", &["b1", "b2"]);
+    let follows = world.event("the catalog follows backend `b`: 3 tools");
+    let follows = tokio::time::timeout(Duration::from_secs(60), follows).await;
+    assert!(follows.is_ok(), "nobody heard it");
+    world.end().await;
+}

@@ -169,3 +169,18 @@ async fn what_one_probation_keeps_warm_the_end_of_another_does_not_cool() {
     assert_eq!(world.fakes.counts()["a"].connects, 1);
     world.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_one_that_is_kept_warm_says_of_its_tools_holds_when_it_serves_again() {
+    let mut world = World::start(&text(&[A, OLD])).await;
+    world.save(&text(&[A, NEW])).await;
+    // Both of the name b.
+    world.fakes.offer("b", &["old", "more"]);
+    world.event("the catalog follows backend `b`").await;
+    world.fakes.kill_newest("b");
+    assert_eq!(world.record().await.outcome, OutcomeKind::Reverted);
+    let follows = world.event("the catalog follows backend `b`: 3 tools");
+    let follows = tokio::time::timeout(Duration::from_secs(60), follows).await;
+    assert!(follows.is_ok(), "nobody heard it");
+    world.end().await;
+}
