@@ -12,6 +12,10 @@ use crate::mcp::{Members, Raw, Request, RpcError, Version, key, raw_of};
 /// remember them.
 const LONGEST_NAME: usize = 100;
 
+/// Bytes of all that a client says of itself: it is kept as long as its session is, as it came. Icons
+/// may stand in it as `data:` URIs (2025-11-25, `Implementation`).
+const LONGEST: usize = 256 * 1024;
+
 impl Profile {
     /// From the parameters of `initialize`. A client that wants a version that is not spoken here,
     /// or one that has no `initialize`, is offered the newest that has.
@@ -25,11 +29,11 @@ impl Profile {
             RpcError::new(RpcError::INVALID_PARAMS, say)
         })?;
         let version = Version::named(&wanted).filter(|it| it.has_sessions());
-        Ok(Self::new(
+        Self::new(
             version.unwrap_or(Version::LAST_WITH_SESSIONS),
             params.get("clientInfo").map(ToOwned::to_owned),
             params.object("capabilities").unwrap_or_default(),
-        ))
+        )
     }
 
     /// From the `_meta` of a request of the new era.
@@ -51,22 +55,31 @@ impl Profile {
             .object(key::CLIENT_CAPABILITIES)
             .ok_or_else(|| missing(key::CLIENT_CAPABILITIES))?;
         let info = meta.get(key::CLIENT_INFO).map(ToOwned::to_owned);
-        Ok(Self::new(version, info, capabilities))
+        Self::new(version, info, capabilities)
     }
 
-    fn new(version: Version, info: Option<Raw>, capabilities: Members) -> Self {
+    fn new(version: Version, info: Option<Raw>, capabilities: Members) -> Result<Self, RpcError> {
+        let bytes =
+            info.as_deref().map_or(0, |it| it.get().len()) + capabilities.to_raw().get().len();
+        if bytes > LONGEST {
+            let say = format!(
+                "what the client says of itself (its info and its capabilities) has {bytes} bytes; \
+                 at most {LONGEST} are kept"
+            );
+            return Err(RpcError::new(RpcError::INVALID_PARAMS, say));
+        }
         let known = info.as_deref().and_then(Members::of).unwrap_or_default();
         let text = |key: &str| {
             let mut text = known.text(key).unwrap_or_default();
             text.truncate(text.floor_char_boundary(LONGEST_NAME));
             text
         };
-        Self {
+        Ok(Self {
             name: format!("{}/{}", text("name"), text("version")),
             version,
             info,
             capabilities,
-        }
+        })
     }
 }
 
@@ -137,11 +150,27 @@ mod tests {
 
     #[test]
     fn whatever_a_client_calls_itself_is_short() {
-        let long = "é".repeat(1 << 20);
+        let long = "é".repeat(1 << 15);
         let info = raw_of(&json!({"name": long, "version": long, "odd": 1})).unwrap();
-        let profile = Profile::new(Version::LATEST, Some(info.clone()), Members::default());
+        let profile =
+            Profile::new(Version::LATEST, Some(info.clone()), Members::default()).unwrap();
         let short = "é".repeat(LONGEST_NAME / 2);
         assert_eq!(profile.name, format!("{short}/{short}"));
         assert_eq!(profile.info.unwrap().get(), info.get());
+    }
+
+    #[test]
+    fn a_client_that_says_too_much_of_itself_is_refused() {
+        let long = raw_of(&json!({"name": "x".repeat(LONGEST)})).unwrap();
+        let capabilities: Members = [("odd".to_owned(), long.clone())].into_iter().collect();
+        for (info, capabilities) in [(Some(long), Members::default()), (None, capabilities)] {
+            let refused = Profile::new(Version::LATEST, info, capabilities).unwrap_err();
+            assert_eq!(refused.code, RpcError::INVALID_PARAMS);
+            assert!(
+                refused.message.contains("at most 262144"),
+                "{}",
+                refused.message
+            );
+        }
     }
 }
