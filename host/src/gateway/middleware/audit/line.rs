@@ -154,15 +154,19 @@ mod tests {
     use crate::mcp::{Members, raw_of};
     use serde_json::json;
 
-    fn line(arguments: bool, params: Value) -> Line {
-        let settings = AuditSettings {
+    fn settings(arguments: bool) -> AuditSettings {
+        AuditSettings {
             file: "a".into(),
             max_size: 1,
             files: 1,
             arguments,
             redact: None,
             fail: OnFault::Open,
-        };
+        }
+    }
+
+    fn line(arguments: bool, params: Value) -> Line {
+        let settings = settings(arguments);
         let mut call = call("read");
         call.params = Members::of(&raw_of(&params).unwrap()).unwrap();
         Line::of(&call, &settings)
@@ -183,6 +187,18 @@ mod tests {
             line(true, long).arguments,
             Some(json!("[longer than 8192 bytes]"))
         );
+    }
+
+    #[test]
+    fn whatever_a_client_calls_a_resource_is_short_in_a_line() {
+        let settings = settings(false);
+        let called = |bytes: usize| {
+            Line::of(&call(&"é".repeat(bytes / 2)), &settings)
+                .name
+                .len()
+        };
+        assert_eq!(called(1 << 20), LONGEST_NAME);
+        assert_eq!(called(LONGEST_NAME), LONGEST_NAME);
     }
 
     #[test]
