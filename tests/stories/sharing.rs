@@ -132,13 +132,18 @@ async fn what_is_said_and_asked_beside_calls_is_for_the_client_whose_connection_
             break;
         }
     }
-    // What it follows it follows again with its first call after the connection was replaced.
+    // What it follows it goes on following when the connection is replaced, without a call.
     first
         .ask("resources/subscribe", r#""uri":"raw://thing""#, "")
         .await;
     host.apply(&raw("per-client", 2)).await;
-    first.ask("tools/call", r#""name":"golden""#, "").await;
-    beside(&mut first, "announce", "notifications/resources/updated").await;
+    let told = "notifications/resources/updated";
+    while !first
+        .hear("that it is to be read again")
+        .await
+        .contains(told)
+    {}
+    beside(&mut first, "announce", told).await;
     // The other one has heard of none of it.
     let (before, _) = second.ask("ping", "", "").await;
     assert_eq!(before, [""; 0]);
@@ -187,4 +192,19 @@ async fn a_log_level_reaches_backends_before_it_is_confirmed() {
     let (_, heard) = second.ask("tools/call", r#""name":"heard""#, "").await;
     let told = r#""method":"logging/setLevel","params":{"level":"warning"}"#;
     assert!(heard.contains(told), "{heard}");
+}
+
+#[tokio::test]
+async fn on_a_shared_connection_roots_are_asked_of_the_client_that_said_they_changed() {
+    let host = Host::start(&raw("shared", 1)).await;
+    let mut first = Wire::to(host.url(), Way::Session).await;
+    let mut second = Wire::to(host.url(), Way::Session).await;
+    let call = first.request("tools/call", r#""name":"ask""#, "").await;
+    answers(&mut first, &call, "first").await;
+    first
+        .say(r#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#)
+        .await;
+    second.ask("tools/call", r#""name":"beside""#, "").await;
+    let asked = first.hear("a question").await;
+    assert!(asked.contains(r#""method":"roots/list""#), "{asked}");
 }

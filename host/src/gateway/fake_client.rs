@@ -1,9 +1,10 @@
-//! A client that hears nothing and answers nothing: for tests.
+//! A client that answers nothing, and may be asked what it was told: for tests.
 
 use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, ClientId, LogLevel, Profile, Question};
@@ -12,12 +13,21 @@ use crate::mcp::{Id, Members, Notification, Raw, RpcError, Version};
 pub(super) struct FakeClient {
     id: ClientId,
     profile: Profile,
+    told: mpsc::UnboundedSender<Notification>,
     gone: CancellationToken,
 }
 
 impl FakeClient {
     pub(super) fn named(name: &str) -> Arc<dyn Client> {
-        Arc::new(Self {
+        Self::listening(name).0
+    }
+
+    /// What it is told comes out of the receiver.
+    pub(super) fn listening(
+        name: &str,
+    ) -> (Arc<dyn Client>, mpsc::UnboundedReceiver<Notification>) {
+        let (told, heard) = mpsc::unbounded_channel();
+        let client = Arc::new(Self {
             id: ClientId::next(),
             profile: Profile {
                 name: name.to_owned(),
@@ -25,8 +35,10 @@ impl FakeClient {
                 info: None,
                 capabilities: Members::default(),
             },
+            told,
             gone: CancellationToken::new(),
-        })
+        });
+        (client, heard)
     }
 }
 
@@ -43,7 +55,10 @@ impl Client for FakeClient {
         None
     }
 
-    fn tell(&self, _about: Option<&Id>, _notification: Notification) {}
+    fn tell(&self, _about: Option<&Id>, notification: Notification) {
+        // Most tests do not listen.
+        let _ = self.told.send(notification);
+    }
 
     fn ask(
         &self,

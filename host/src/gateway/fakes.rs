@@ -1,7 +1,8 @@
 //! Backends that do as they are told, in this process: behind the port [`Connector`], for tests
 //! and benches. What one does stands in its `args`: how it behaves, then the tools it has. A tool
-//! whose name begins with `slow` takes its time, one with `asks` asks before it answers. It counts
-//! what is asked of it, so that a test can say who was left in peace.
+//! whose name begins with `slow` takes its time, one with `asks` asks before it answers; a name with
+//! `://` is that of a resource. It counts what is asked of it, so that a test can say who was left in
+//! peace.
 
 #![allow(unreachable_pub, reason = "benches include this file")]
 
@@ -46,6 +47,8 @@ struct State {
     told: HashMap<String, String>,
     /// The parameters of every call, with the name of who got it.
     calls: Vec<(String, Value)>,
+    /// What each was asked to tell of (true), and to tell of no more, with the name of who was.
+    followed: Vec<(String, String, bool)>,
     /// Wires to those that are connected, by name.
     wires: HashMap<String, Vec<mpsc::UnboundedSender<Word>>>,
     connecting: usize,
@@ -85,6 +88,14 @@ impl Fakes {
     /// All of this name that are connected end.
     pub fn kill(&self, name: &str) {
         self.send(name, &Word::Die);
+    }
+
+    /// The one of this name that was connected first ends.
+    pub fn kill_oldest(&self, name: &str) {
+        let state = locked(&self.state);
+        if let Some(wire) = state.wires.get(name).and_then(|wires| wires.first()) {
+            let _ = wire.send(Word::Die);
+        }
     }
 
     /// The one of this name that was connected last ends.
@@ -131,6 +142,18 @@ impl Fakes {
     /// The parameters of every call, with the name of who got it.
     pub fn calls(&self) -> Vec<(String, Value)> {
         locked(&self.state).calls.clone()
+    }
+
+    /// What each was asked to tell of (true), and to tell of no more, with the name of who was.
+    pub fn followed(&self) -> Vec<(String, String, bool)> {
+        locked(&self.state).followed.clone()
+    }
+
+    /// The one of this name that was connected last tells that this resource changed.
+    pub fn update(&self, name: &str, uri: &str) {
+        let params = json!({"uri": uri});
+        let said = json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": params});
+        self.send_newest(name, Word::Say(said));
     }
 
     /// Names of those that are connected, as often as they are.
@@ -245,6 +268,11 @@ async fn serve(
                     let params = request["params"].clone();
                     locked(&state).calls.push((name.clone(), params));
                 }
+                if let Some(is_more) = follows(&request) {
+                    let uri = request["params"]["uri"].as_str().unwrap_or_default();
+                    let followed = &mut locked(&state).followed;
+                    followed.push((name.clone(), uri.to_owned(), is_more));
+                }
                 if let Some(said) = questions.hear(&request) {
                     for message in said {
                         let _ = wire.send(Word::Say(message));
@@ -327,6 +355,15 @@ fn slow_answer(request: &Value, behaviour: &str) -> Option<Value> {
     Some(json!({"jsonrpc": "2.0", "id": id, "result": called(&request["params"])}))
 }
 
+/// Whether it is to tell of a resource, or to tell of it no more.
+fn follows(request: &Value) -> Option<bool> {
+    match request["method"].as_str()? {
+        "resources/subscribe" => Some(true),
+        "resources/unsubscribe" => Some(false),
+        _ => None,
+    }
+}
+
 /// A call answers with its arguments; one without a `text` in them says that it cannot.
 fn called(params: &Value) -> Value {
     let text = params["arguments"]["text"].as_str();
@@ -336,13 +373,20 @@ fn called(params: &Value) -> Value {
 
 fn answer(request: &Value, behaviour: &str, tools: &[String]) -> Option<Value> {
     let id = request.get("id")?;
+    let (resources, tools): (Vec<_>, Vec<_>) = tools.iter().partition(|it| it.contains("://"));
     let result = match request["method"].as_str()? {
         _ if behaviour == "hangs" => return None,
-        "initialize" => json!({
-            "protocolVersion": request["params"]["protocolVersion"],
-            "capabilities": {"tools": {"listChanged": true}},
-            "serverInfo": {"name": "fake", "version": "1"},
-        }),
+        "initialize" => {
+            let mut capabilities = json!({"tools": {"listChanged": true}});
+            if !resources.is_empty() {
+                capabilities["resources"] = json!({"subscribe": true});
+            }
+            json!({
+                "protocolVersion": request["params"]["protocolVersion"],
+                "capabilities": capabilities,
+                "serverInfo": {"name": "fake", "version": "1"},
+            })
+        }
         _ if behaviour == "mute" => return None,
         "ping" => json!({}),
         "tools/list" if behaviour == "wrong" => json!({"tools": "none"}),
@@ -357,6 +401,12 @@ fn answer(request: &Value, behaviour: &str, tools: &[String]) -> Option<Value> {
             json!({"tools": tools.collect::<Vec<_>>()})
         }
         "tools/call" => called(&request["params"]),
+        "resources/list" if !resources.is_empty() => {
+            let resources = resources.iter().map(|uri| json!({"name": uri, "uri": uri}));
+            json!({"resources": resources.collect::<Vec<_>>()})
+        }
+        "resources/read" => json!({"contents": []}),
+        _ if follows(request).is_some() && !resources.is_empty() => json!({}),
         _ => {
             let error = json!({"code": -32601, "message": "no such method"});
             return Some(json!({"jsonrpc": "2.0", "id": id, "error": error}));

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::backend::{AllSubscriptions, Backend, BackendNotice, Life, Lives};
 use super::candidate::Stock;
+use super::catalog::Capability;
 use super::client::Client;
 use super::clients::{Clients, Connected};
 use super::connector::Connector;
@@ -276,14 +277,7 @@ impl Gateway {
             .map(|old| old.name().to_owned())
             .collect();
         self.ground.serves(&next);
-        self.current.store(next);
-        let now = self.current();
-        let is_new = |it: &&Arc<Backend>| !before.backends.iter().any(|old| Arc::ptr_eq(old, it));
-        // What one said before it served is nothing that anybody could follow.
-        now.backends
-            .iter()
-            .filter(is_new)
-            .for_each(|it| it.says_again());
+        self.current.store(Arc::clone(&next));
         let before = Before {
             snapshot: before,
             gateway: Arc::downgrade(self),
@@ -291,6 +285,22 @@ impl Gateway {
         };
         if changes != Changes::default() {
             self.ground.clients.tell(changes);
+        }
+        let follow = |shown_as: &str| {
+            let to = next.route(Capability::Resource, shown_as)?;
+            Some((to.backend, to.name))
+        };
+        let moved_to = self.ground.subscriptions.follow_routes(follow);
+        for backend in &next.backends {
+            let before = before.snapshot.backend(backend.name());
+            let is_new = !before.is_some_and(|before| Arc::ptr_eq(before, backend));
+            if is_new {
+                // What it said before it served is nothing that anybody could follow.
+                backend.says_again();
+            }
+            if is_new || moved_to.contains(backend.name()) {
+                backend.takes_over(before.filter(|_| is_new).cloned());
+            }
         }
         let swapped = Swapped {
             generation,

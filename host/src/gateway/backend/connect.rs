@@ -71,7 +71,7 @@ pub(super) async fn connect(
         .map_err(|unwelcome| no_mcp(&spec.connection, &unwelcome.into_reason()))?;
     let _ = connected.peer.hello.set(hello);
     listen::begin(&connected.peer);
-    connected.peer.subscribe_again();
+    connected.peer.follow();
     let peer = Arc::clone(&connected.peer);
     ground
         .tasks

@@ -2,59 +2,45 @@
 //! (`sharing: per-client`), for backends that keep state by connection or ask things of their
 //! client; and one for all clients of the old era, where a remote backend speaks both, so that
 //! each client hears it as if it were connected itself. Each is opened at the first call, and goes
-//! on being opened when that call is given up.
+//! on being opened when that call is given up; it outlives the one that all share, if that ends by
+//! itself.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connect::{self, Connected};
+use super::health;
 use super::hello::Introduction;
+use super::owner::{Owner, Whose};
 use super::peer::Peer;
 use crate::config::BackendSpec;
 use crate::gateway::CallError;
-use crate::gateway::client::{Client, ClientId};
 use crate::gateway::swap::Ground;
 
 /// So many connections there may be to one backend at the same time: each may be a process.
 const MOST: usize = 100;
-
-/// Whose a connection is.
-#[derive(Debug, Clone)]
-pub(super) enum Owner {
-    Client(Arc<dyn Client>),
-    /// All clients of the old era.
-    OldEra,
-}
-
-impl Owner {
-    fn id(&self) -> Option<ClientId> {
-        match self {
-            Self::Client(client) => Some(client.id()),
-            Self::OldEra => None,
-        }
-    }
-
-    /// Ends when it has left.
-    async fn gone(&self) {
-        match self {
-            Self::Client(client) => client.gone().cancelled().await,
-            Self::OldEra => std::future::pending().await,
-        }
-    }
-}
+/// How long to wait before one that ended by itself is opened again, the first time; doubled each
+/// time.
+const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What became of the opening; nothing yet, while it is under way.
 type Opened = Option<Result<Arc<Peer>, String>>;
 type Slot = watch::Receiver<Opened>;
-type Slots = HashMap<Option<ClientId>, Slot>;
+type Slots = HashMap<Whose, Slot>;
 
+#[derive(Clone)]
 pub(super) struct Connections {
     open: Arc<Mutex<Slots>>,
     /// Cancelled when nobody uses the backend any more, or its drain time is over.
     end: CancellationToken,
+    /// Whoever holds this keeps them.
+    hold: Weak<DropGuard>,
 }
 
 fn locked(open: &Mutex<Slots>) -> MutexGuard<'_, Slots> {
@@ -62,29 +48,40 @@ fn locked(open: &Mutex<Slots>) -> MutexGuard<'_, Slots> {
 }
 
 impl Connections {
-    pub(super) fn new(end: CancellationToken) -> Self {
-        Self {
+    /// None yet. They end when nobody holds them any more.
+    pub(super) fn new() -> (Self, Arc<DropGuard>) {
+        let end = CancellationToken::new();
+        let hold = Arc::new(end.clone().drop_guard());
+        let connections = Self {
             open: Arc::default(),
             end,
-        }
+            hold: Arc::downgrade(&hold),
+        };
+        (connections, hold)
     }
 
-    /// The connection of this owner; opened, if there is none that lives.
+    /// Those of a backend that has ended, for the same one started anew: they go on.
+    pub(super) fn adopted(&self) -> Option<(Self, Arc<DropGuard>)> {
+        Some((self.clone(), self.hold.upgrade()?))
+    }
+
+    /// The connection of this owner, and whether it was opened for this, as none was there that
+    /// lives.
     pub(super) async fn of(
         &self,
         owner: Owner,
         me: Introduction,
         spec: &BackendSpec,
         shared: &Peer,
-    ) -> Result<Arc<Peer>, CallError> {
+    ) -> Result<(Arc<Peer>, bool), CallError> {
         let (name, ground): (&str, &Arc<Ground>) = (&shared.backend, &shared.ground);
-        let (mut slot, begun) = self.slot(owner.id(), name)?;
+        let (mut slot, begun) = self.slot(owner.whose(), name)?;
+        let is_new = begun.is_some();
         if let Some(begun) = begun {
             let kept = Kept {
                 owner,
                 slot: slot.clone(),
-                open: Arc::clone(&self.open),
-                end: self.end.clone(),
+                all: self.clone(),
             };
             let (name, spec, ground) = (name.to_owned(), spec.clone(), Arc::clone(ground));
             let tasks = ground.tasks.clone();
@@ -94,17 +91,18 @@ impl Connections {
         let peer = opened
             .ok()
             .and_then(|it| it.as_ref()?.as_ref().ok().cloned());
-        peer.ok_or_else(|| {
+        let peer = peer.ok_or_else(|| {
             CallError::no_answer(format!(
                 "backend `{name}` did not answer: it does not start for this client"
             ))
-        })
+        })?;
+        Ok((peer, is_new))
     }
 
-    /// The connection of this client, or that of the old era, if it is open.
-    pub(super) fn open_of(&self, client: Option<ClientId>) -> Option<Arc<Peer>> {
+    /// The connection of these, if it is open.
+    pub(super) fn open_of(&self, whose: Whose) -> Option<Arc<Peer>> {
         locked(&self.open)
-            .get(&client)?
+            .get(&whose)?
             .borrow()
             .as_ref()?
             .as_ref()
@@ -115,7 +113,7 @@ impl Connections {
     /// That of this owner, and where to say what became of it if it is to be opened.
     fn slot(
         &self,
-        id: Option<ClientId>,
+        whose: Whose,
         name: &str,
     ) -> Result<(Slot, Option<watch::Sender<Opened>>), CallError> {
         let mut open = locked(&self.open);
@@ -125,7 +123,7 @@ impl Connections {
             Some(Ok(peer)) => !peer.ended.is_cancelled(),
             Some(Err(_)) => false,
         });
-        if let Some(slot) = open.get(&id) {
+        if let Some(slot) = open.get(&whose) {
             return Ok((slot.clone(), None));
         }
         if open.len() >= MOST {
@@ -133,7 +131,7 @@ impl Connections {
             return Err(CallError::try_later(say, None));
         }
         let (begun, slot) = watch::channel(None);
-        open.insert(id, slot.clone());
+        open.insert(whose, slot.clone());
         Ok((slot, Some(begun)))
     }
 }
@@ -142,57 +140,92 @@ impl Connections {
 struct Kept {
     owner: Owner,
     slot: Slot,
-    open: Arc<Mutex<Slots>>,
-    end: CancellationToken,
+    all: Connections,
 }
 
 impl Kept {
-    /// Opens it, says what became of that, and keeps it.
+    /// Opens it, says what became of that, and keeps it. One that ends by itself while resources
+    /// are followed on it is opened again.
     async fn open(
-        self,
+        mut self,
         name: &str,
         me: &Introduction,
         spec: &BackendSpec,
         ground: &Arc<Ground>,
-        begun: watch::Sender<Opened>,
+        mut begun: watch::Sender<Opened>,
     ) {
-        let whose = match &self.owner {
-            Owner::Client(client) => format!("{name} of client {}", client.id()),
-            Owner::OldEra => format!("{name} (old era)"),
-        };
-        let subscriptions = ground.subscriptions.of(&whose);
-        let connected = tokio::select! {
-            connected = connect::connect(name, spec, ground, me, &subscriptions) => connected,
-            () = self.owner.gone() => Err("it has left".to_owned()),
-            () = self.end.cancelled() => Err("the backend is stopped".to_owned()),
-        };
-        match connected {
-            Ok(connected) => {
-                begun.send_replace(Some(Ok(Arc::clone(&connected.peer))));
-                self.keep(connected).await;
+        let subscriptions = ground.subscriptions.of(name, self.owner.whose());
+        let mut pause = PAUSE;
+        loop {
+            let connected = tokio::select! {
+                connected = connect::connect(name, spec, ground, me, &subscriptions) => connected,
+                () = self.over() => Err("nobody needs it any more".to_owned()),
+            };
+            match connected {
+                Ok(connected) => {
+                    let peer = Arc::clone(&connected.peer);
+                    begun.send_replace(Some(Ok(Arc::clone(&peer))));
+                    ground.tasks.spawn(health::watch(
+                        Arc::clone(&peer),
+                        spec.health,
+                        spec.timeouts.cap_fetch,
+                        self.all.end.clone(),
+                        None,
+                    ));
+                    let since = Instant::now();
+                    tokio::join!(
+                        peer.takes_over(spec.timeouts.cap_fetch),
+                        self.keep(connected)
+                    );
+                    if since.elapsed() > LONGEST_PAUSE {
+                        pause = PAUSE;
+                    }
+                }
+                Err(why) => {
+                    tracing::warn!(backend = name, why, "no connection for a client");
+                    begun.send_replace(Some(Err(why)));
+                }
             }
-            Err(why) => {
-                tracing::warn!(backend = name, why, "no connection for a client");
-                begun.send_replace(Some(Err(why)));
+            if subscriptions.uris().is_empty() {
+                return;
             }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.over() => return,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            // Unless a call has opened it meanwhile.
+            let Ok((slot, Some(next))) = self.all.slot(self.owner.whose(), name) else {
+                return;
+            };
+            (self.slot, begun) = (slot, next);
         }
     }
 
-    async fn keep(self, mut connected: Connected) {
+    /// Ends when nobody is left for whom it could be kept.
+    async fn over(&self) {
         tokio::select! {
-            _ = connect::ended(&mut connected) => {}
             () = self.owner.gone() => {}
-            () = self.end.cancelled() => {}
+            () = self.all.end.cancelled() => {}
+        }
+    }
+
+    async fn keep(&self, mut connected: Connected) {
+        tokio::select! {
+            why = connect::ended(&mut connected) => {
+                tracing::warn!(backend = connected.peer.backend, why, "a client's connection ended");
+            }
+            () = self.over() => {}
         }
         connected.peer.end();
         {
-            let mut open = locked(&self.open);
-            let id = self.owner.id();
+            let mut open = locked(&self.all.open);
+            let whose = self.owner.whose();
             if open
-                .get(&id)
+                .get(&whose)
                 .is_some_and(|slot| slot.same_channel(&self.slot))
             {
-                open.remove(&id);
+                open.remove(&whose);
             }
         }
         connect::leave(connected).await;
@@ -201,10 +234,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use serde_json::json;
-    use tokio::time::Instant;
 
     use crate::config::{BackendSpec, MiddlewareSpec};
     use crate::gateway::fake_client::FakeClient;

@@ -119,13 +119,14 @@ impl Machine {
     }
 }
 
-/// Asks the backend how it is, until its connection ends, or it is `retired`.
+/// Asks the backend how it is, until its connection ends, or it is `retired`. How it is stands in
+/// its `life`, if this is the connection that all share.
 pub(super) async fn watch(
     peer: Arc<Peer>,
     settings: HealthSettings,
     patience: Duration,
     retired: CancellationToken,
-    life: Arc<Life>,
+    life: Option<Arc<Life>>,
 ) {
     let mut machine = Machine::new(settings, Instant::now());
     loop {
@@ -146,7 +147,9 @@ pub(super) async fn watch(
             _ => None,
         };
         let reason = health.reason().map(str::to_owned);
-        if life.becomes(health) {
+        if let Some(life) = &life
+            && life.becomes(health)
+        {
             let health = &life.condition().health;
             tracing::info!(backend = peer.backend, %health, reason, "its health");
             if down.is_none() {

@@ -55,7 +55,11 @@ impl Peer {
             "notifications/tools/list_changed"
             | "notifications/prompts/list_changed"
             | "notifications/resources/list_changed" => self.offers_changed(),
-            "notifications/resources/updated" => self.subscriptions.updated(&notification),
+            "notifications/resources/updated" => {
+                if let Some(vain) = self.subscriptions.updated(&notification) {
+                    self.tells_in_vain(vain);
+                }
+            }
             "notifications/cancelled" => {
                 let words = notification.members().unwrap_or_default();
                 let Some(id) = words.get("requestId").and_then(Id::of) else {

@@ -169,7 +169,7 @@ impl Http {
         let why = match tokio::time::timeout(self.init, greeting).await {
             Ok(Ok(hello)) if Some(hello.version) == before => {
                 tracing::info!(backend = peer.backend, "it had forgotten its session");
-                peer.is_another_now();
+                peer.is_another_now(self.init);
                 return Ok(());
             }
             Ok(Ok(_)) => "another server stands there now".to_owned(),

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use super::failure::Failure;
+use super::follow::Confirmed;
 use super::peer::{Ask, Link, Peer};
 use crate::mcp::{Members, Raw, raw_of};
 
@@ -21,36 +22,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const URIS: &str = "resourceSubscriptions";
 
-/// Which resources a backend was asked to tell of, and of which it agreed to.
-#[derive(Debug, Default)]
-pub(super) struct Confirmed {
-    asked: BTreeSet<String>,
-    agreed: BTreeSet<String>,
-    /// It lets nobody listen.
-    never: bool,
-}
-
 impl Confirmed {
     /// As `notifications/subscriptions/acknowledged` has it.
     fn of(asked: BTreeSet<String>, acknowledged: &Members) -> Self {
         let agreed = acknowledged.object("notifications");
-        let agreed = agreed.and_then(|it| it.read(URIS)).unwrap_or_default();
+        let agreed: BTreeSet<String> = agreed.and_then(|it| it.read(URIS)).unwrap_or_default();
+        let said = asked.into_iter().map(|uri| {
+            let tells = agreed.contains(&uri);
+            (uri, Some(tells))
+        });
         Self {
-            asked,
-            agreed,
+            said: said.collect(),
             never: false,
-        }
-    }
-}
-
-impl Peer {
-    /// Whether the backend tells of this resource, once it has said so.
-    pub(super) async fn tells_of(&self, uri: &str) -> bool {
-        let mut confirmed = self.confirmed.subscribe();
-        let said = confirmed.wait_for(|it| it.never || it.asked.contains(uri));
-        tokio::select! {
-            said = said => said.is_ok_and(|it| it.agreed.contains(uri)),
-            () = self.ended.cancelled() => false,
         }
     }
 }
@@ -90,7 +73,7 @@ enum Then {
 
 async fn subscribe(peer: &Arc<Peer>) {
     let mut changes = peer.subscriptions.changes();
-    let (mut pause, mut before) = (PAUSE, None);
+    let (mut pause, mut before, mut missed) = (PAUSE, None, false);
     loop {
         changes.borrow_and_update();
         let uris = peer.subscriptions.uris();
@@ -118,6 +101,9 @@ async fn subscribe(peer: &Arc<Peer>) {
                 Ok(said) = &mut acknowledgement, if !in_force => {
                     peer.confirmed.send_replace(Confirmed::of(uris.clone(), &said));
                     (in_force, before, pause) = (true, None, PAUSE);
+                    if std::mem::take(&mut missed) {
+                        peer.subscriptions.read_again();
+                    }
                 }
                 answer = &mut next => break Then::Ended(answer),
                 Some(_) = previous => before = None,
@@ -147,8 +133,9 @@ async fn subscribe(peer: &Arc<Peer>) {
         peer.confirmed.send_replace(Confirmed::default());
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
-        // While nobody listened it may have changed.
+        // While nobody listened it may have changed, and what is followed as well.
         peer.offers_changed();
+        missed = true;
     }
 }
 
@@ -174,3 +161,6 @@ fn wanted(peer: &Peer, uris: &BTreeSet<String>) -> Map<String, Value> {
     }
     wanted
 }
+
+#[cfg(test)]
+mod tests;

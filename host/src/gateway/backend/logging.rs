@@ -42,7 +42,8 @@ impl LogsFrom {
 }
 
 impl Peer {
-    /// Sees to it that a backend of the old era sends log messages from this level on.
+    /// Sees to it that a backend of the old era sends log messages from this level on. It is told
+    /// though whoever wanted it does not wait.
     pub(super) async fn log_from(self: &Arc<Self>, level: LogLevel) {
         let sends = |hello: &Hello| {
             hello.version.has_sessions() && hello.capabilities.get("logging").is_some()
@@ -58,14 +59,20 @@ impl Peer {
         if !is_new {
             return;
         }
-        let level = raw_of(&level.as_str()).unwrap_or_default();
-        let params = Members::from_iter([("level".to_owned(), level)]);
-        let set = self.request(Ask::own("logging/setLevel", params));
-        match tokio::time::timeout(PATIENCE, set).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(why)) => tracing::debug!(backend = self.backend, %why, "no such level"),
-            Err(_elapsed) => tracing::debug!(backend = self.backend, "no word on its log level"),
-        }
+        let peer = Arc::clone(self);
+        let told = self.ground.tasks.spawn(async move {
+            let level = raw_of(&level.as_str()).unwrap_or_default();
+            let params = Members::from_iter([("level".to_owned(), level)]);
+            let set = peer.request(Ask::own("logging/setLevel", params));
+            let backend = &peer.backend;
+            match tokio::time::timeout(PATIENCE, set).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(why)) => tracing::debug!(backend, %why, "no such level"),
+                Err(_elapsed) => tracing::debug!(backend, "no word on its log level"),
+            }
+        });
+        // It ends within its patience, and fails in no other way.
+        let _ = told.await;
     }
 
     /// What clients have wanted before this connection was there.

@@ -8,6 +8,7 @@ mod connect;
 mod connections;
 mod era;
 mod failure;
+mod follow;
 mod health;
 mod hear;
 mod hello;
@@ -19,12 +20,14 @@ mod logging;
 mod mirrored;
 mod offers;
 mod outbox;
+mod owner;
 mod peer;
 mod questions;
 mod subscriptions;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,14 +35,14 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::client::{ClientId, LogLevel};
+use super::client::{Client, ClientId, LogLevel};
 use super::meter::Meter;
 use super::swap::Ground;
 use super::{Call, CallError, Method, Origin, Reply};
 use crate::config::{BackendSpec, Sharing};
-use crate::mcp::{Members, Notification, RpcError, Version, raw_of};
+use crate::mcp::{Members, Notification, RpcError, Version};
 use connect::Connected;
-use connections::{Connections, Owner};
+use connections::Connections;
 use failure::Failure;
 pub use health::Health;
 use hello::{Hello, Introduction};
@@ -47,6 +50,7 @@ pub(super) use life::Lives;
 pub use life::{Condition, Life};
 use mirrored::Mirrored;
 use offers::Offers;
+use owner::{Owner, Whose};
 use peer::{Ask, Link, Peer};
 pub(super) use subscriptions::AllSubscriptions;
 
@@ -109,19 +113,26 @@ impl Backend {
         spec: &BackendSpec,
         ground: &Arc<Ground>,
     ) -> Result<Arc<Self>, String> {
-        let (me, subscriptions) = (Introduction::own(), ground.subscriptions.of(name));
+        let (me, subscriptions) = (
+            Introduction::own(),
+            ground.subscriptions.of(name, Whose::All),
+        );
         let life = ground.lives.begin(name);
         let connected = connect::connect(name, spec, ground, &me, &subscriptions).await?;
         life.has_process(connected.child.as_ref().and_then(|it| it.process()));
         let peer = Arc::clone(&connected.peer);
         let hello = peer.hello.get().cloned();
-        let (unused, end) = (CancellationToken::new(), CancellationToken::new());
+        let unused = CancellationToken::new();
+        let before = ground.backend(name);
+        let before = before.filter(|it| it.has_ended() && it.spec.connects_like(spec));
+        let adopted = before.and_then(|it| it.connections.adopted());
+        let (connections, hold) = adopted.unwrap_or_else(Connections::new);
         let backend = Arc::new(Self {
             spec: spec.clone(),
             life: Arc::clone(&life),
             hello: hello.ok_or("it did not introduce itself")?,
             peer,
-            connections: Connections::new(end.clone()),
+            connections,
             offers: ArcSwap::default(),
             mirrored: ArcSwap::default(),
             meter: ground.meters.of(name),
@@ -132,7 +143,7 @@ impl Backend {
             connected,
             unused,
             backend.retired.clone(),
-            end,
+            hold,
             spec.timeouts.drain,
             Arc::clone(&life),
         ));
@@ -143,7 +154,7 @@ impl Backend {
             spec.health,
             spec.timeouts.cap_fetch,
             backend.retired.clone(),
-            life,
+            Some(life),
         ));
         Ok(backend)
     }
@@ -200,7 +211,7 @@ impl Backend {
     /// Hands a call to the backend and waits for its result.
     pub(super) async fn request(&self, call: Call) -> Reply {
         let there = call.client.version();
-        let connecting = self.peer_for(&call);
+        let connecting = self.peer_for(&call.client);
         let connected = call.cancelled.run_until_cancelled(connecting).await;
         let peer = connected.ok_or_else(CallError::cancelled)??;
         let here = peer.hello.get().map_or(there, |hello| hello.version);
@@ -222,29 +233,26 @@ impl Backend {
     }
 
     /// The connection on which this client's calls go.
-    async fn peer_for(&self, call: &Call) -> Result<Arc<Peer>, CallError> {
-        let client = &call.client;
-        let is_old = client.version().has_sessions();
-        let version = if is_old && self.hello.speaks_old {
-            Version::LAST_WITH_SESSIONS
-        } else {
-            Version::LATEST
-        };
-        let (owner, me) = if self.spec.sharing == Sharing::PerClient {
-            let me = Introduction::of(client, version);
-            (Owner::Client(Arc::clone(client)), me)
-        } else if version.has_sessions()
-            && !self.hello.version.has_sessions()
-            && matches!(self.peer.link, Link::Http(_))
-        {
-            let me = Introduction {
-                version,
-                ..Introduction::own()
-            };
-            (Owner::OldEra, me)
-        } else {
-            return Ok(Arc::clone(&self.peer));
-        };
+    async fn peer_for(&self, client: &Arc<dyn Client>) -> Result<Arc<Peer>, CallError> {
+        match self.owner(client) {
+            Some(owner) => Ok(self.connection(owner).await?.0),
+            None => Ok(Arc::clone(&self.peer)),
+        }
+    }
+
+    /// Whose connection this client's calls go on, if not on the one for all.
+    fn owner(&self, client: &Arc<dyn Client>) -> Option<Owner> {
+        if self.spec.sharing == Sharing::PerClient {
+            return Some(Owner::Client(Arc::clone(client)));
+        }
+        let is_old = client.version().has_sessions() && self.hello.speaks_old;
+        let apart = is_old && !self.hello.version.has_sessions();
+        (apart && matches!(self.peer.link, Link::Http(_))).then_some(Owner::OldEra)
+    }
+
+    /// The connection of this owner, and whether it was opened for this.
+    async fn connection(&self, owner: Owner) -> Result<(Arc<Peer>, bool), CallError> {
+        let me = owner.introduction(self.hello.speaks_old);
         self.connections.of(owner, me, &self.spec, &self.peer).await
     }
 
@@ -252,7 +260,8 @@ impl Backend {
         let timing = self.meter.begin(Instant::now());
         let about = era::about(&call);
         if let Some(level) = about.log_level {
-            peer.log_from(level).await;
+            let told = call.cancelled.run_until_cancelled(peer.log_from(level));
+            told.await.ok_or_else(CallError::cancelled)?;
         }
         let headers = self.headers(&call.params, &call.method);
         let method = call.method.on_the_wire();
@@ -285,11 +294,11 @@ impl Backend {
     /// The connection that is open for what this client says beside its calls.
     fn open_to(&self, client: ClientId, version: Version) -> Option<Arc<Peer>> {
         if self.spec.sharing == Sharing::PerClient {
-            return self.connections.open_of(Some(client));
+            return self.connections.open_of(Whose::Client(client));
         }
         let of_old_era = version
             .has_sessions()
-            .then(|| self.connections.open_of(None));
+            .then(|| self.connections.open_of(Whose::OldEra));
         Some(
             of_old_era
                 .flatten()
@@ -309,45 +318,6 @@ impl Backend {
         }
         let of_tool = params.text("name").and_then(|name| all.get(&name));
         of_tool.map_or_else(Vec::new, |it| mirrored::headers(it, params))
-    }
-
-    /// Remembers who wants to hear of a resource. A backend of the new era learns it by
-    /// `subscriptions/listen`.
-    async fn subscribe(&self, peer: &Arc<Peer>, call: Call, here: Version) -> Reply {
-        let done = || raw_of(&Members::default()).map_err(|_| CallError::internal("no answer"));
-        let uri = call.params.text("uri").unwrap_or_default();
-        let (client, shown_as) = (Arc::clone(&call.client), call.shown_as.clone());
-        let subscriptions = &peer.subscriptions;
-        let has_sessions = here.has_sessions();
-        if call.method == Method::Unsubscribe {
-            let was_last = subscriptions.remove(client.id(), &uri);
-            if was_last && has_sessions {
-                return self.ask(peer, call).await;
-            }
-            return done();
-        }
-        // What is updated from now on must not be missed.
-        subscriptions.add(&client, &shown_as, &uri);
-        let reply = if has_sessions {
-            self.ask(peer, call).await
-        } else {
-            let told = within(self.spec.timeouts.cap_fetch, peer.tells_of(&uri));
-            match call.cancelled.run_until_cancelled(told).await {
-                None => Err(CallError::cancelled()),
-                Some(Some(true)) => done(),
-                Some(_) => Err(CallError {
-                    origin: Origin::Backend,
-                    ..CallError::internal(format!(
-                        "backend `{}` lets nobody follow this resource",
-                        self.name()
-                    ))
-                }),
-            }
-        };
-        if reply.is_err() {
-            subscriptions.remove(client.id(), &uri);
-        }
-        reply
     }
 
     fn did(&self, what: &str) -> String {
@@ -394,38 +364,47 @@ fn fitting(error: CallError, version: Version) -> CallError {
 }
 
 /// Keeps the connection until nobody uses it any more, its drain time is over, or it ends by
-/// itself; then leaves it.
+/// itself; then leaves it. What is held is held until nobody uses it.
 async fn keep(
     mut connected: Connected,
     unused: CancellationToken,
     retired: CancellationToken,
-    end: CancellationToken,
+    hold: Arc<DropGuard>,
     drain: Duration,
     life: Arc<Life>,
 ) {
-    // The other connections end with this one.
-    let _end = end.drop_guard();
     let peer = Arc::clone(&connected.peer);
-    let drained = async {
-        retired.cancelled().await;
-        tokio::time::sleep(drain).await;
-    };
-    tokio::select! {
-        why = connect::ended(&mut connected) => {
-            peer.end();
-            life.becomes(Health::Down(why));
-            if !unused.is_cancelled() && !retired.is_cancelled() {
-                peer.tell_gateway(NoticeKind::Ended);
+    let over = async {
+        let drained = async {
+            retired.cancelled().await;
+            tokio::time::sleep(drain).await;
+        };
+        tokio::select! {
+            () = unused.cancelled() => {
+                life.becomes(Health::Draining);
+            }
+            () = drained => {
+                tracing::warn!(backend = peer.backend, "calls did not end within timeouts.drain; stopped");
             }
         }
-        () = unused.cancelled() => {
-            life.becomes(Health::Draining);
+    };
+    let mut over = pin!(over);
+    let ended = tokio::select! {
+        why = connect::ended(&mut connected) => Some(why),
+        () = &mut over => None,
+    };
+    if let Some(why) = ended {
+        peer.end();
+        life.becomes(Health::Down(why));
+        if !unused.is_cancelled() && !retired.is_cancelled() {
+            peer.tell_gateway(NoticeKind::Ended);
         }
-        () = drained => {
-            tracing::warn!(backend = peer.backend, "calls did not end within timeouts.drain; stopped");
-        }
+        connect::leave(connected).await;
+        over.await;
+    } else {
+        connect::leave(connected).await;
     }
-    connect::leave(connected).await;
+    drop(hold);
     tracing::info!(backend = peer.backend, "stopped");
 }
 

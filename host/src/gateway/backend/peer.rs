@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -13,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::about::About;
 use super::era;
 use super::failure::Failure;
+use super::follow::Confirmed;
 use super::hello::{Hello, Introduction};
 use super::http::Http;
-use super::listen::Confirmed;
 use super::logging::LogsFrom;
 use super::outbox::{NotSent, Outbox};
 use super::questions::Questions;
@@ -43,7 +44,7 @@ pub(super) struct Peer {
     pub(super) hello: OnceLock<Hello>,
     pub(super) questions: Questions,
     pub(super) subscriptions: Arc<Subscriptions>,
-    /// What it has confirmed of them, in the new era.
+    /// What it has said to them.
     pub(super) confirmed: watch::Sender<Confirmed>,
     pub(super) logs_from: LogsFrom,
     /// It says that its lists changed, and was not asked since.
@@ -327,29 +328,15 @@ impl Peer {
     }
 
     /// Behind the same address there is another server now, or the same started anew: it may offer
-    /// something else, and knows of no subscription.
-    pub(super) fn is_another_now(self: &Arc<Self>) {
+    /// something else, and knows of no subscription. It has `limit` to agree to those.
+    pub(super) fn is_another_now(self: &Arc<Self>, limit: Duration) {
         self.offers_changed();
         self.logs_from.forget();
-        self.subscribe_again();
-    }
-
-    /// Subscribes to what clients have subscribed to already. (In the new era whoever listens
-    /// does.)
-    pub(super) fn subscribe_again(self: &Arc<Self>) {
-        if !self.has_sessions() {
-            return;
-        }
-        for uri in self.subscriptions.uris() {
-            let peer = Arc::clone(self);
-            self.ground.tasks.spawn(async move {
-                let uri = raw_of(&uri).unwrap_or_default();
-                let params = Members::from_iter([("uri".to_owned(), uri)]);
-                if let Err(why) = peer.request(Ask::own("resources/subscribe", params)).await {
-                    tracing::warn!(backend = peer.backend, %why, "a subscription is lost");
-                }
-            });
-        }
+        self.confirmed.send_replace(Confirmed::default());
+        let peer = Arc::clone(self);
+        self.ground
+            .tasks
+            .spawn(async move { peer.takes_over(limit).await });
     }
 
     /// It says that its lists changed. Said again before it was asked, this is nothing new.

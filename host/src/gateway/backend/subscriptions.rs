@@ -6,19 +6,79 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::owner::{Owner, Whose};
 use crate::gateway::client::{Client, ClientId};
 use crate::mcp::{Members, Notification, key, part, raw_of};
 
-/// Those of all connections, by name, so that they outlive each of them.
+/// Those of all connections, by the backend's name and whose they are, so that they outlive each
+/// connection.
 #[derive(Debug, Default)]
-pub(in crate::gateway) struct AllSubscriptions(Mutex<BTreeMap<String, Arc<Subscriptions>>>);
+pub(in crate::gateway) struct AllSubscriptions(Mutex<ByConnection>);
+
+type ByConnection = BTreeMap<(String, Whose), Arc<Subscriptions>>;
 
 impl AllSubscriptions {
-    pub(super) fn of(&self, name: &str) -> Arc<Subscriptions> {
+    pub(super) fn of(&self, name: &str, whose: Whose) -> Arc<Subscriptions> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Those of clients that have left, and of connections that nobody has.
         all.retain(|_, it| Arc::strong_count(it) > 1 || !it.all().is_empty());
-        Arc::clone(all.entry(name.to_owned()).or_default())
+        Arc::clone(all.entry((name.to_owned(), whose)).or_default())
+    }
+
+    /// Moves each subscription whose resource is another backend's by now, or has another name there,
+    /// which `route` says of what its client knows it by. To these backends some were moved.
+    pub(in crate::gateway) fn follow_routes(
+        &self,
+        route: impl Fn(&str) -> Option<(String, String)>,
+    ) -> BTreeSet<String> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut moved = Vec::new();
+        for ((name, _), kept) in all.iter() {
+            let goes = |it: &Subscription| {
+                let to = route(&it.shown_as);
+                to.is_some_and(|(backend, uri)| backend != *name || uri != it.uri)
+            };
+            moved.extend(kept.take(goes));
+        }
+        let mut to = BTreeSet::new();
+        for it in moved {
+            let Some((backend, uri)) = route(&it.shown_as) else {
+                continue;
+            };
+            let there = all.entry((backend.clone(), Whose::All)).or_default();
+            there.put(Subscription { uri, ..it });
+            to.insert(backend);
+        }
+        to
+    }
+
+    /// Puts each subscription of this backend where its client's connection is by now, which
+    /// `owner` says, and tells who has any on a connection that is not for all.
+    pub(super) fn sort(
+        &self,
+        name: &str,
+        owner: impl Fn(&Arc<dyn Client>) -> Option<Owner>,
+    ) -> Vec<Owner> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = (name.to_owned(), Whose::All);
+        let of_backend = all.range(first..).take_while(|((of, _), _)| of == name);
+        let of_backend: Vec<_> = of_backend
+            .map(|((_, whose), kept)| (*whose, Arc::clone(kept)))
+            .collect();
+        let mut owners = BTreeMap::new();
+        for (kept_as, kept) in of_backend {
+            for it in kept.all().iter() {
+                if let Some(owner) = owner(&it.client) {
+                    owners.insert(owner.whose(), owner);
+                }
+            }
+            let whose = |it: &Subscription| owner(&it.client).map_or(Whose::All, |it| it.whose());
+            for moved in kept.take(|it| whose(it) != kept_as) {
+                let to = all.entry((name.to_owned(), whose(&moved))).or_default();
+                to.put(moved);
+            }
+        }
+        owners.into_values().collect()
     }
 }
 
@@ -63,14 +123,34 @@ impl Subscriptions {
     }
 
     pub(super) fn add(&self, client: &Arc<dyn Client>, shown_as: &str, uri: &str) {
-        let mut all = self.all();
-        all.retain(|it| it.client.id() != client.id() || it.uri != uri);
-        all.push(Subscription {
+        self.put(Subscription {
             client: Arc::clone(client),
             shown_as: shown_as.to_owned(),
             uri: uri.to_owned(),
         });
+    }
+
+    fn put(&self, new: Subscription) {
+        let mut all = self.all();
+        all.retain(|it| it.client.id() != new.client.id() || it.uri != new.uri);
+        all.push(new);
         self.changed.send_replace(());
+    }
+
+    /// Those of which this is true belong elsewhere from now on.
+    fn take(&self, elsewhere: impl Fn(&Subscription) -> bool) -> Vec<Subscription> {
+        let mut all = self.all();
+        let taken: Vec<_> = all.extract_if(.., |it| elsewhere(it)).collect();
+        if !taken.is_empty() {
+            self.changed.send_replace(());
+        }
+        taken
+    }
+
+    /// How many are this client's.
+    pub(super) fn count(&self, client: ClientId) -> usize {
+        let all = self.all();
+        all.iter().filter(|it| it.client.id() == client).count()
     }
 
     /// Whether nobody is left who wants to hear of this resource.
@@ -87,12 +167,12 @@ impl Subscriptions {
     }
 
     /// Tells whoever wants to hear of it. What is updated may be a part of what was subscribed to.
-    pub(super) fn updated(&self, notification: &Notification) {
+    /// What nobody wants to hear of comes back.
+    pub(super) fn updated(&self, notification: &Notification) -> Option<String> {
         let mut params = notification.members().unwrap_or_default();
-        let Some(updated) = params.text("uri") else {
-            return;
-        };
+        let updated = params.text("uri")?;
         forget_subscription_id(&mut params);
+        let mut in_vain = true;
         for it in self.all().iter() {
             let Some(shown_as) = it.shown(&updated) else {
                 continue;
@@ -102,6 +182,23 @@ impl Subscriptions {
             }
             let (method, params) = (notification.method.clone(), Some(params.to_raw()));
             it.client.tell(None, Notification { method, params });
+            in_vain = false;
+        }
+        in_vain.then_some(updated)
+    }
+
+    /// Whatever is followed may be something else by now: each is told so of its own.
+    pub(super) fn read_again(&self) {
+        for it in self.all().iter() {
+            let uri = raw_of(&it.shown_as).unwrap_or_default();
+            let params = Members::from_iter([("uri".to_owned(), uri)]);
+            it.client.tell(
+                None,
+                Notification {
+                    method: "notifications/resources/updated".to_owned(),
+                    params: Some(params.to_raw()),
+                },
+            );
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 use super::super::hello::Introduction;
+use super::super::owner::Whose;
 use super::super::peer::Link;
 use super::super::{BackendNotice, NoticeKind};
 use super::*;
@@ -41,7 +42,7 @@ impl Scene {
         let spec = BackendSpec::from_json("far", &json!({ "url": url }), &|_| None).unwrap();
         let http = Http::new(&spec.connection, spec.timeouts.init).unwrap();
         let (me, ground) = (Introduction::own(), &gateway.ground);
-        let subscriptions = ground.subscriptions.of("far");
+        let subscriptions = ground.subscriptions.of("far", Whose::All);
         let peer = Peer::new("far", Link::Http(http), &me, &subscriptions, ground);
         Self { far, peer, notices }
     }
