@@ -24,6 +24,9 @@ use config_sync::target::{LocalFile, Target};
 use config_sync::watch::{Detectors as _, Wake};
 use serde_json::{Map, json};
 
+#[path = "../src/plugin/unfold/bombs.rs"]
+mod bombs;
+
 /// Without a word on how long.
 const CASES: u64 = 40;
 
@@ -150,6 +153,7 @@ fn no_bytes_as_component_or_beside_it_end_the_host() {
         ..PluginLimits::default()
     };
     let engine = PluginEngine::new(limits.into(), None).unwrap();
+    let bombs = bombs::all();
     let (mut cases, mut used, mut refused) = (0, 0, 0);
     let goes_on = |cases| seconds.map_or(cases < CASES, |seconds| began.elapsed() < seconds);
     while goes_on(cases) {
@@ -159,13 +163,23 @@ fn no_bytes_as_component_or_beside_it_end_the_host() {
             folder.path().join("any.yaml"),
         );
         let component = COMPONENTS[dice.throw(COMPONENTS.len())];
-        match dice.throw(4) {
+        match dice.throw(5) {
             // The file beside a component that is right.
             0 => {
                 fs::write(&wasm, component).unwrap();
                 fs::write(&yaml, dice.spoil(YAML.as_bytes())).unwrap();
             }
             1 => fs::write(&wasm, dice.spoil(component)).unwrap(),
+            2 => {
+                let bomb = &bombs[dice.throw(bombs.len())].1;
+                // Mostly whole: one that is broken is refused before it does anything.
+                let bomb = if dice.throw(4) == 0 {
+                    dice.touch(bomb)
+                } else {
+                    bomb.clone()
+                };
+                fs::write(&wasm, bomb).unwrap();
+            }
             _ => fs::write(&wasm, dice.touch(component)).unwrap(),
         }
         let _ = inspect(&wasm, &engine);

@@ -36,7 +36,7 @@ const RANKS: [(&str, u32); 21] = [
 ];
 
 /// One foreign crate, one room (and the command line's demo server, which is an MCP server too).
-const FOREIGN: [(&str, &[&str]); 19] = [
+const FOREIGN: [(&str, &[&str]); 20] = [
     ("annotate_snippets", &["config"]),
     ("axum", &["gateway", "manage", "cli"]),
     ("clap", &["cli"]),
@@ -54,6 +54,7 @@ const FOREIGN: [(&str, &[&str]); 19] = [
     ("schemars", &["config", "events", "manage"]),
     ("subtle", &["gateway", "manage"]),
     ("tui_input", &["tui"]),
+    ("wasmparser", &["plugin"]),
     ("wasmtime", &["plugin"]),
     ("yaml_edit", &["settings"]),
 ];

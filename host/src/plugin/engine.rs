@@ -13,6 +13,7 @@ use super::files;
 use super::isolation::Isolation;
 use super::limits::Limits;
 use super::state::State;
+use super::unfold;
 use super::waiting;
 use super::watchdog::Watchdog;
 
@@ -150,6 +151,7 @@ impl Workshop {
         if bytes.get(..8) == Some(b"\0asm\x01\0\0\0") {
             return Err("it is a core module, not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`".to_owned());
         }
+        unfold::check(bytes)?;
         Component::from_binary(&self.engine, bytes).map_err(|error| {
             // It shows bytes one a line.
             let cause = error.root_cause().to_string();

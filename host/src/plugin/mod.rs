@@ -29,6 +29,7 @@ mod prepared;
 mod shelf;
 mod signal;
 mod state;
+mod unfold;
 mod waiting;
 mod watchdog;
 

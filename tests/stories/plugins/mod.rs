@@ -1,6 +1,8 @@
 //! Plugins from outside. Here: good ones serve under the name of their file, broken ones are named
 //! and hide no other. Beside: what those do that misbehave while they run.
 
+#[path = "../../../host/src/plugin/unfold/bombs.rs"]
+mod bombs;
 mod bounds;
 mod detectors;
 mod effects;
@@ -96,13 +98,18 @@ async fn what_is_no_plugin_is_named_with_the_reason_and_hides_no_other() {
         ("stranger.wasm", b"\0asm\x0d\0\x01\0", "it exports none of"),
         ("greedy.wasm", &greedy(&good), "plugin/lag@0.1."),
     ];
+    let bombs = bombs::all();
+    let bombs = bombs
+        .iter()
+        .map(|(name, bytes, why)| (*name, &bytes[..], *why));
+    let broken: Vec<_> = broken.into_iter().chain(bombs).collect();
     let mut plugins: Vec<_> = broken
         .iter()
         .map(|(name, bytes, _)| (*name, *bytes))
         .collect();
     plugins.push(("good.wasm", &good));
     let mut host = Host::start_in(dropped_in(&plugins), &text("good", "echo", LONG, "")).await;
-    for (name, _, reason) in broken {
+    for (name, _, reason) in &broken {
         let path = format!("plugins/{name}: ");
         let told = host.events();
         let told = told.iter().find(|event| event.message.contains(&path));
