@@ -2,6 +2,7 @@
 //! they are granted, on real processes, servers and repositories.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -235,6 +236,44 @@ async fn a_process_gets_its_signal_after_each_reload() {
     assert!(fault.message.contains("No such process"), "{fault:?}");
     let client = Client::connect(host.url()).await;
     assert_eq!(client.tools().await, ["add"]);
+}
+
+/// A `systemctl` in the real one's place: `tests/units/run` has that.
+#[tokio::test]
+async fn a_unit_is_signalled_by_words_that_every_systemd_knows() {
+    let bin = TempDir::new().unwrap();
+    let (calls, refusal) = (bin.path().join("calls"), bin.path().join("refusal"));
+    let systemctl = bin.path().join("systemctl");
+    let script = "#!/bin/sh\ncd \"${0%/*}\"\necho \"$LC_ALL $*\" >>calls\n\
+                  [ ! -f refusal ] || { read -r said <refusal; echo \"$said\" >&2; exit 1; }\n";
+    fs::write(&systemctl, script).unwrap();
+    fs::set_permissions(&systemctl, fs::Permissions::from_mode(0o755)).unwrap();
+
+    let beside = "grants: {signal: [daemon.service]}\nsettings: {signal: user1}\n";
+    let home = Home::of(with_plugin("signal", env!("HANDLER_SIGNAL"), beside));
+    let home = home.with_variable("PATH", bin.path());
+    home.save(text("mtime", "echo", LONG, ""));
+    let mut host = Host::start_at(home).await;
+    let call = "C --no-ask-password kill --kill-who=main --signal SIGUSR1 -- daemon.service\n";
+    let called = |times| fs::read_to_string(&calls).is_ok_and(|all| all == call.repeat(times));
+    until("a call", || called(1)).await;
+    host.apply(&text("mtime", "add", LONG, "")).await;
+    until("another", || called(2)).await;
+    assert_eq!(errors(&host), 0);
+
+    let said = "Failed to kill unit daemon.service: Unit daemon.service not loaded.\n";
+    fs::write(&refusal, said).unwrap();
+    host.apply(&text("mtime", "echo", LONG, "")).await;
+    let fault = host.event("the fault", |it| it.kind == "error").await;
+    let told = "daemon.service: Unit daemon.service not loaded (is it running? \
+                `systemctl status daemon.service` tells)";
+    assert!(fault.message.contains(told), "{fault:?}");
+
+    fs::remove_file(systemctl).unwrap();
+    host.apply(&text("mtime", "add", LONG, "")).await;
+    let fault = host.event("the fault", |it| it.kind == "error").await;
+    let told = "daemon.service: there is no systemctl (without a running systemd, grant a pidfile)";
+    assert!(fault.message.contains(told), "{fault:?}");
 }
 
 #[tokio::test]
