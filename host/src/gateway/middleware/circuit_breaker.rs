@@ -1,5 +1,6 @@
 //! Circuit breaker: a backend that gives no answer again and again is left alone for a while, and
-//! its calls are refused at once. Then one call may try; if that is answered, all may.
+//! its calls are refused at once. Then one call may try, and another where that takes as long
+//! again; if one is answered, all may.
 //!
 //! No answer: the connection is gone, or a `timeout` further in ended the call. An error that the
 //! backend itself gives is an answer. A backend that is started anew begins with a closed breaker.

@@ -11,11 +11,11 @@ use crate::config::BreakerSettings;
 pub(in crate::gateway::middleware) struct Machine {
     settings: BreakerSettings,
     state: State,
-    /// How often it has opened.
-    openings: u64,
+    /// How often it has opened or closed.
+    turns: u64,
 }
 
-/// That a call may pass; how often it had opened by then.
+/// That a call may pass; how often it had opened or closed by then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::gateway::middleware) struct Pass(u64);
 
@@ -24,8 +24,9 @@ enum State {
     Closed { failures: VecDeque<Instant> },
     /// None passes until then.
     Open { until: Instant },
-    /// One tries, and the others wait for how it ends.
-    HalfOpen,
+    /// One tries, and the others wait for how it ends. One that has not ended by then does not
+    /// hold them up for ever: another tries beside it.
+    HalfOpen { until: Instant },
 }
 
 /// How a call that was let through ended, as far as it says something about the backend.
@@ -52,7 +53,7 @@ impl Machine {
         Self {
             settings,
             state: State::closed(),
-            openings: 0,
+            turns: 0,
         }
     }
 
@@ -61,20 +62,26 @@ impl Machine {
         match self.state {
             State::Closed { .. } => {}
             State::Open { until } if now < until => return Err(until - now),
-            State::Open { .. } => self.state = State::HalfOpen,
-            State::HalfOpen => return Err(WHILE_TRIED),
+            State::HalfOpen { until } if now < until => {
+                return Err(WHILE_TRIED.min(until - now));
+            }
+            State::Open { .. } | State::HalfOpen { .. } => {
+                let until = now + self.settings.open;
+                self.state = State::HalfOpen { until };
+            }
         }
-        Ok(Pass(self.openings))
+        Ok(Pass(self.turns))
     }
 
-    /// A call with this pass has ended. One from before it opened says nothing of the backend now.
+    /// A call with this pass has ended. One from before it opened or closed says nothing of the
+    /// backend now. Of several that try the first that ends says how it is.
     pub(in crate::gateway::middleware) fn ended(
         &mut self,
         pass: Pass,
         ended: Ended,
         now: Instant,
     ) -> Option<Turn> {
-        if pass != Pass(self.openings) {
+        if pass != Pass(self.turns) {
             return None;
         }
         match (&mut self.state, ended) {
@@ -95,21 +102,22 @@ impl Machine {
                 self.open(now);
                 Some(Turn::Opened)
             }
-            (State::HalfOpen, Ended::Answered) => {
+            (State::HalfOpen { .. } | State::Open { .. }, Ended::Answered) => {
+                self.turns += 1;
                 self.state = State::closed();
                 Some(Turn::Closed)
             }
             // Said already.
-            (State::HalfOpen, Ended::Unanswered) => {
+            (State::HalfOpen { .. } | State::Open { .. }, Ended::Unanswered) => {
                 self.open(now);
                 None
             }
             // The next one may try.
-            (State::HalfOpen, Ended::GivenUp) => {
+            (State::HalfOpen { .. }, Ended::GivenUp) => {
                 self.state = State::Open { until: now };
                 None
             }
-            (State::Open { .. }, _) | (State::Closed { .. }, Ended::GivenUp) => None,
+            (State::Open { .. } | State::Closed { .. }, Ended::GivenUp) => None,
         }
     }
 
@@ -118,13 +126,13 @@ impl Machine {
         match self.state {
             State::Closed { .. } => None,
             State::Open { until } => Some(until.saturating_duration_since(now)),
-            State::HalfOpen => Some(Duration::ZERO),
+            State::HalfOpen { .. } => Some(Duration::ZERO),
         }
     }
 
     fn open(&mut self, now: Instant) {
         let until = now + self.settings.open;
-        self.openings += 1;
+        self.turns += 1;
         self.state = State::Open { until };
     }
 }
@@ -152,9 +160,9 @@ mod tests {
         })
     }
 
-    /// One ends that passed since it opened last.
+    /// One ends that passed since it opened or closed last.
     fn ended(machine: &mut Machine, how: Ended, now: Instant) -> Option<Turn> {
-        machine.ended(Pass(machine.openings), how, now)
+        machine.ended(Pass(machine.turns), how, now)
     }
 
     fn opened(now: Instant) -> Machine {
@@ -221,6 +229,39 @@ mod tests {
         let later = now + OPEN;
         assert!(machine.ask(later).is_ok());
         assert_eq!(ended(&mut machine, GivenUp, later), None);
+        assert!(machine.ask(later).is_ok());
+    }
+
+    #[test]
+    fn a_try_without_an_end_gives_way_to_others_and_the_first_that_ends_decides() {
+        let now = Instant::now();
+        for how in [Answered, Unanswered] {
+            let mut machine = opened(now);
+            let first = machine.ask(now + OPEN).unwrap();
+            let nearly = now + OPEN * 2 - Duration::from_millis(1);
+            assert_eq!(machine.ask(nearly), Err(Duration::from_millis(1)));
+            let later = now + OPEN * 2;
+            let second = machine.ask(later).unwrap();
+            assert_eq!(machine.ask(later), Err(WHILE_TRIED), "one at a time");
+            assert_eq!(machine.ended(first, GivenUp, later), None);
+            let third = machine.ask(later).unwrap();
+            assert_eq!(machine.ended(third, GivenUp, later), None);
+
+            let turn = machine.ended(second, how, later);
+            assert_eq!(turn, (how == Answered).then_some(Turn::Closed));
+            assert_eq!(machine.ask(later).is_ok(), how == Answered);
+        }
+    }
+
+    #[test]
+    fn a_try_that_ends_after_another_one_closed_it_changes_nothing() {
+        let now = Instant::now();
+        let mut machine = opened(now);
+        let slow = machine.ask(now + OPEN).unwrap();
+        let later = now + OPEN * 2;
+        let quick = machine.ask(later).unwrap();
+        assert_eq!(machine.ended(quick, Answered, later), Some(Turn::Closed));
+        assert_eq!(machine.ended(slow, Unanswered, later), None);
         assert!(machine.ask(later).is_ok());
     }
 
