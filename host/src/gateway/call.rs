@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::Capability;
+use super::asking::Asking;
 use super::client::Client;
 use crate::mcp::{Id, Members, Raw, RpcError, raw_of};
 
@@ -138,6 +139,8 @@ pub struct Call {
     pub repeatable: bool,
     /// Cancelled when the client takes the call back.
     pub cancelled: CancellationToken,
+    /// What its client is asked meanwhile.
+    pub(super) asking: Asking,
 }
 
 impl Call {

@@ -1,30 +1,66 @@
-//! A client that answers nothing, and may be asked what it was told: for tests.
+//! A client that answers nothing, or takes its time for it, and may be asked what it was told; and
+//! what it calls: for tests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::asking::Asking;
 use super::client::{Client, ClientId, LogLevel, Profile, Question};
+use super::{Call, Method};
 use crate::mcp::{Id, Members, Notification, Raw, RpcError, Version};
 
 pub(super) struct FakeClient {
     id: ClientId,
     profile: Profile,
     told: mpsc::UnboundedSender<Notification>,
+    /// How long it thinks before it answers.
+    thinks: Option<Duration>,
     gone: CancellationToken,
+}
+
+/// A call of this tool.
+pub(super) fn call(tool: &str) -> Call {
+    Call {
+        id: 1,
+        client: FakeClient::named("test/1"),
+        request: 1.into(),
+        caller: None,
+        method: Method::CallTool,
+        shown_as: tool.to_owned(),
+        template: None,
+        backend: "one".to_owned(),
+        params: Members::default(),
+        repeatable: false,
+        cancelled: CancellationToken::new(),
+        asking: Asking::default(),
+    }
 }
 
 impl FakeClient {
     pub(super) fn named(name: &str) -> Arc<dyn Client> {
-        Self::listening(name).0
+        Self::make(name, None).0
     }
 
     /// What it is told comes out of the receiver.
     pub(super) fn listening(
         name: &str,
+    ) -> (Arc<dyn Client>, mpsc::UnboundedReceiver<Notification>) {
+        Self::make(name, None)
+    }
+
+    /// It answers every question, in so much time.
+    pub(super) fn thinking(name: &str, thinks: Duration) -> Arc<dyn Client> {
+        Self::make(name, Some(thinks)).0
+    }
+
+    fn make(
+        name: &str,
+        thinks: Option<Duration>,
     ) -> (Arc<dyn Client>, mpsc::UnboundedReceiver<Notification>) {
         let (told, heard) = mpsc::unbounded_channel();
         let client = Arc::new(Self {
@@ -36,6 +72,7 @@ impl FakeClient {
                 capabilities: Members::default(),
             },
             told,
+            thinks,
             gone: CancellationToken::new(),
         });
         (client, heard)
@@ -65,6 +102,13 @@ impl Client for FakeClient {
         _about: Option<&Id>,
         question: Question,
     ) -> BoxFuture<'static, Result<Raw, RpcError>> {
+        if let Some(thinks) = self.thinks {
+            let answer = async move {
+                tokio::time::sleep(thinks).await;
+                Ok(Members::default().to_raw())
+            };
+            return answer.boxed();
+        }
         let say = format!("{}: this client answers nothing", question.method);
         futures::future::ready(Err(RpcError::new(RpcError::METHOD_NOT_FOUND, say))).boxed()
     }

@@ -4,6 +4,7 @@
 //!
 //! A call's way: `listener` → `door` → `front` → `route` by the catalog → `middleware` chain → `backend`.
 
+mod asking;
 mod backend;
 mod beside_calls;
 mod call;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::asking::Asking;
 use super::backend::Backend;
 use super::capabilities::is_extended;
 use super::catalog::{Capability, Destination};
@@ -67,6 +68,7 @@ impl Snapshot {
             template: to.template,
             repeatable: to.repeatable,
             cancelled,
+            asking: Asking::default(),
         })
     }
 

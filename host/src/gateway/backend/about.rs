@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::peer::Peer;
-use crate::gateway::client::{Client, LogLevel};
+use crate::gateway::asking::{Asked, Asking};
+use crate::gateway::client::{Client, ClientId, LogLevel};
 use crate::mcp::{Id, Raw};
 
 /// The client that something is about.
@@ -18,6 +19,21 @@ pub(super) struct About {
     pub(super) token: Option<Raw>,
     /// From which level on it wants log messages.
     pub(super) log_level: Option<LogLevel>,
+    /// What the client is asked meanwhile.
+    pub(super) asking: Asking,
+}
+
+impl About {
+    /// Nothing that is under way.
+    pub(super) fn none_of(client: Arc<dyn Client>, log_level: Option<LogLevel>) -> Self {
+        Self {
+            client,
+            request: None,
+            token: None,
+            log_level,
+            asking: Asking::default(),
+        }
+    }
 }
 
 impl Peer {
@@ -41,12 +57,22 @@ impl Peer {
 
     fn about_owner(&self) -> Option<About> {
         let client = self.me.owner.clone()?;
-        Some(About {
-            log_level: client.log_level(),
-            client,
-            request: None,
-            token: None,
-        })
+        let level = client.log_level();
+        Some(About::none_of(client, level))
+    }
+
+    /// The client is asked in the course of the request on whose stream that came; else of each of
+    /// its requests, for any of them may wait for the answer.
+    pub(super) fn begin_asking(&self, client: ClientId, stream_of: Option<u64>) -> Vec<Asked> {
+        let pending = self.pending();
+        let meant = pending
+            .iter()
+            .filter(|(id, _)| stream_of.is_none_or(|it| it == **id));
+        let abouts = meant.filter_map(|(_, it)| it.about.as_ref());
+        abouts
+            .filter(|it| it.client.id() == client)
+            .map(|it| it.asking.begin())
+            .collect()
     }
 
     /// What our request of this number is about. Its number is the token for its progress, too.

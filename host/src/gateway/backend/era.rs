@@ -30,6 +30,7 @@ pub(super) fn about(call: &Call) -> About {
         request: Some(call.request.clone()),
         token: token.map(ToOwned::to_owned),
         log_level: asked.or_else(|| call.client.log_level()),
+        asking: call.asking.clone(),
     }
 }
 

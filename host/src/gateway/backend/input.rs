@@ -43,6 +43,7 @@ async fn answers(call: &Call, requests: Members) -> Result<Members, CallError> {
         let answer = ask(&call.client, &call.request, question.to_owned());
         async move { answer.await.map(|answer| (name.to_owned(), answer)) }
     });
+    let _asked = call.asking.begin();
     let answers = tokio::select! {
         answers = join_all(asked) => answers,
         () = call.cancelled.cancelled() => return Err(CallError::cancelled()),
@@ -70,4 +71,29 @@ async fn ask(client: &Arc<dyn Client>, about: &Id, question: Raw) -> Result<Raw,
     client
         .ask(Some(about), Question::plain(method, params))
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::gateway::fake_client::{FakeClient, call};
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_of_a_call_stands_while_its_client_answers() {
+        let second = Duration::from_secs(1);
+        let call = Call {
+            client: FakeClient::thinking("x", 40 * second),
+            ..call("a")
+        };
+        let question = r#"{"1": {"method": "elicitation/create", "params": {}}}"#;
+        let began = Instant::now();
+        let asked = answers(&call, Members::parse(question).unwrap());
+        let (answers, ()) = tokio::join!(asked, call.asking.run_out(30 * second));
+        assert_eq!(answers.unwrap().to_raw().get(), r#"{"1":{}}"#);
+        assert_eq!(began.elapsed(), 70 * second);
+    }
 }

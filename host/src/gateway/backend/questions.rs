@@ -105,8 +105,10 @@ impl Peer {
         if method == ROOTS {
             self.questions.asks_for_roots(&about.client);
         }
+        let asked = self.begin_asking(about.client.id(), stream_of);
         let peer = Arc::clone(self);
         self.ground.tasks.spawn(async move {
+            let _asked = asked;
             let hears = Arc::clone(&peer);
             let Open { taken_back, words } = question;
             let question = Question {
@@ -138,12 +140,7 @@ impl Peer {
             .filter(|_| method == ROOTS)
             .and_then(|it| it.upgrade())
         {
-            return Ok(About {
-                client,
-                request: None,
-                token: None,
-                log_level: None,
-            });
+            return Ok(About::none_of(client, None));
         }
         let say = format!(
             "`{method}` reaches a client only while one client's call is under way on this \

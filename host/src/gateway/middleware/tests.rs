@@ -15,29 +15,13 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{BackendSpec, MiddlewareSpec};
 use crate::events::EventBus;
 use crate::gateway::fake_client::FakeClient;
+pub(in crate::gateway::middleware) use crate::gateway::fake_client::call;
 use crate::gateway::fakes::Fakes;
 use crate::gateway::{
-    BackendNotice, Call, CallError, Capability, Connector, Gateway, Method, MiddlewarePlugins,
-    NoPlugins, NoticeKind, Reply, Wanted,
+    BackendNotice, Call, CallError, Capability, Connector, Gateway, MiddlewarePlugins, NoPlugins,
+    NoticeKind, Reply, Wanted,
 };
 use crate::mcp::{Members, raw_of};
-
-/// A call of this tool.
-pub(in crate::gateway::middleware) fn call(tool: &str) -> Call {
-    Call {
-        id: 1,
-        client: FakeClient::named("test/1"),
-        request: 1.into(),
-        caller: None,
-        method: Method::CallTool,
-        shown_as: tool.to_owned(),
-        template: None,
-        backend: "one".to_owned(),
-        params: Members::default(),
-        repeatable: false,
-        cancelled: CancellationToken::new(),
-    }
-}
 
 /// A gateway with one backend.
 struct World {

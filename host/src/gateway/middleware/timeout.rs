@@ -1,4 +1,5 @@
 //! Timeout: a call that takes too long is taken back from the backend and answered with an error.
+//! The time in which its client is asked something does not count.
 
 use std::time::Duration;
 
@@ -24,10 +25,12 @@ impl Middleware for Timeout {
             let cancelled = call.cancelled.child_token();
             call.cancelled = cancelled.clone();
             let shown_as = call.shown_as.clone();
+            let asking = call.asking.clone();
             let mut reply = next.run(call);
-            match tokio::time::timeout(self.after, &mut reply).await {
-                Ok(reply) => reply,
-                Err(_elapsed) => {
+            tokio::select! {
+                biased;
+                reply = &mut reply => reply,
+                () = asking.run_out(self.after) => {
                     // The backend is told before the call is dropped.
                     cancelled.cancel();
                     let _ = reply.await;

@@ -89,6 +89,32 @@ async fn a_call_whose_backend_ends_is_called_again_where_it_was_started_anew() {
     assert_eq!(world.arrived(), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_time_in_which_a_person_answers_is_not_the_backends() {
+    let breaker = json!({"circuit-breaker": {"failures": 1}});
+    let tools = ["asks_a", "slow_b"];
+    let limit = json!({"timeout": {"seconds": 2}});
+    let mut world = World::new(&tools, json!([{"retry": {}}, breaker, limit])).await;
+    let client = FakeClient::thinking("x", 40 * SECOND);
+    let snapshot = world.gateway.current();
+    let serve = |tool: &str| {
+        let arguments = json!({"name": tool, "arguments": {"text": "hi"}});
+        let call = Call {
+            client: Arc::clone(&client),
+            params: members(&arguments),
+            repeatable: true,
+            ..call(tool)
+        };
+        Arc::clone(&snapshot).serve(call)
+    };
+    // On one connection nobody can tell which of the two asks.
+    let (asks, other) = tokio::join!(serve("asks_a"), serve("slow_b"));
+    assert_eq!(text(asks), "{}");
+    assert_eq!(text(other), "hi");
+    assert_eq!(world.arrived(), 2, "each was called once");
+    assert_eq!(world.notice(), None);
+}
+
 fn breaker() -> Value {
     json!({"circuit-breaker": {"failures": 2, "open": 30}})
 }
