@@ -79,7 +79,7 @@ pub struct AuditSettings {
     pub files: u64,
     /// Whether a line has the arguments of its call.
     pub arguments: bool,
-    /// What is taken out of those, besides what is named like a secret.
+    /// What is taken out of those, besides what is named like a secret, and out of names.
     pub redact: Option<Expressions>,
     /// `open`, unless the file says otherwise.
     pub fail: OnFault,

@@ -65,6 +65,7 @@ async fn write(mut file: AuditFile, mut waiting: mpsc::Receiver<Line>, losing: A
     while waiting.recv_many(&mut lines, BATCH).await > 0 {
         let batch = std::mem::take(&mut lines);
         let written = tokio::task::spawn_blocking(move || {
+            file.look();
             let written = batch.iter().try_for_each(|line| file.write(line));
             (file, written)
         });

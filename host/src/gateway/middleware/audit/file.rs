@@ -1,9 +1,12 @@
 //! The audit file on the disk: appended to, and when it is full moved to `FILE.1`, what was there
 //! to `FILE.2`, and so on. Blocks, so a task apart calls it. A line that is not whole, because the
-//! disk was full or the host killed, is left alone on a line of its own.
+//! disk was full or the host killed, is left alone on a line of its own. Others may move the file
+//! away, empty it or append to it meanwhile: logrotate does, and an entry that was edited writes
+//! beside its successor until its last call has ended.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -21,6 +24,8 @@ pub(super) struct AuditFile {
 struct Open {
     file: File,
     size: u64,
+    /// So much of it does not count: it was full, and could not be moved.
+    spared: u64,
     /// It does not end with the end of a line.
     torn: bool,
 }
@@ -47,13 +52,33 @@ impl AuditFile {
         Ok(())
     }
 
+    /// Looks whether it is still the file at its place, as it was left, and else opens that one
+    /// with the next line. (Where nobody can look, the one that is open is good enough.)
+    pub(super) fn look(&mut self) {
+        let at_its_place = fs::metadata(&self.path);
+        let is_it = |open: &mut Open| match (open.file.metadata(), &at_its_place) {
+            (Ok(own), Ok(found)) => {
+                let is_same = (own.dev(), own.ino()) == (found.dev(), found.ino());
+                is_same && (!found.is_file() || found.len() == open.size)
+            }
+            (_, Err(error)) => error.kind() != io::ErrorKind::NotFound,
+            (Err(_), _) => true,
+        };
+        self.open.take_if(|open| !is_it(open));
+    }
+
     /// Appends `line`.
     pub(super) fn write(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut bytes = serde_json::to_vec(line)?;
         bytes.push(b'\n');
+        let more = bytes.len() as u64;
         self.open()?;
-        let size = self.open.as_ref().map_or(0, |open| open.size);
-        if size > 0 && size + bytes.len() as u64 > self.max_size {
+        if self.is_full(more) {
+            // Somebody else may have moved it just now.
+            self.look();
+            self.open()?;
+        }
+        if self.is_full(more) {
             self.rotate();
             self.open()?;
         }
@@ -73,6 +98,12 @@ impl AuditFile {
             Err(_) => self.open = None,
         }
         written
+    }
+
+    /// Whether so much more is too much.
+    fn is_full(&self, more: u64) -> bool {
+        let size = self.open.as_ref().map_or(0, |it| it.size - it.spared);
+        size > 0 && size + more > self.max_size
     }
 
     /// Moves every file on by one; the last goes. If that cannot be, the file goes on growing, for
@@ -103,7 +134,7 @@ impl AuditFile {
                 tracing::warn!(file = %self.path.display(), %error, "the audit file cannot be rotated");
                 // The next try comes when it has grown by as much again.
                 if let Some(open) = &mut self.open {
-                    open.size = 0;
+                    open.spared = open.size;
                 }
             }
         }
@@ -118,6 +149,7 @@ fn open(path: &Path) -> io::Result<Open> {
         .create(true)
         .append(true)
         .read(true)
+        .mode(0o600)
         .open(path)?;
     let size = file.metadata()?.len();
     let mut torn = false;
@@ -127,11 +159,19 @@ fn open(path: &Path) -> io::Result<Open> {
         file.read_exact(&mut last)?;
         torn = last != [b'\n'];
     }
-    Ok(Open { file, size, torn })
+    let spared = 0;
+    Ok(Open {
+        file,
+        size,
+        spared,
+        torn,
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::config::OnFault;
 
@@ -198,6 +238,100 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "1\n{\"to\n2\n");
         file.write(&3).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "3\n");
+    }
+
+    #[test]
+    fn it_is_for_its_owner_alone_and_the_mode_of_one_that_is_there_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |name: &str| {
+            let found = fs::metadata(folder.path().join(name)).unwrap();
+            found.mode() & 0o777
+        };
+        let path = folder.path().join("a");
+        let mut file = file(&path, 4, 2);
+        file.write(&12).unwrap();
+        file.write(&34).unwrap();
+        assert_eq!((mode("a"), mode("a.1")), (0o600, 0o600));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        file.open = None;
+        file.open().unwrap();
+        assert_eq!(mode("a"), 0o640);
+    }
+
+    #[test]
+    fn what_moved_away_or_was_emptied_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let mut file = file(&path, 8, 2);
+        let mut write = |line: u32| {
+            file.look();
+            file.write(&line).unwrap();
+        };
+        write(1);
+        fs::rename(&path, folder.path().join("moved")).unwrap();
+        write(2);
+        fs::remove_file(&path).unwrap();
+        write(3);
+        fs::write(&path, "").unwrap();
+        write(45678);
+        assert_eq!(
+            texts(folder.path()),
+            [
+                ("a".into(), "45678\n".into()),
+                ("moved".into(), "1\n".into())
+            ]
+        );
+    }
+
+    #[test]
+    fn two_that_write_the_same_file_rotate_it_once_when_it_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let mut both = [file(&path, 8, 9), file(&path, 8, 9)];
+        for (turn, looks, lines) in [
+            (0, true, 10..12),
+            (1, true, 12..13),
+            (0, true, 13..15),
+            (1, true, 15..18),
+            // It has looked before the other wrote; then it is full for both.
+            (0, false, 18..21),
+        ] {
+            if looks {
+                both[turn].look();
+            }
+            for line in lines {
+                both[turn].write(&line).unwrap();
+            }
+        }
+        assert_eq!(
+            texts(folder.path()),
+            [
+                ("a".into(), "19\n20\n".into()),
+                ("a.1".into(), "16\n17\n".into()),
+                ("a.2".into(), "14\n15\n18\n".into()),
+                ("a.3".into(), "12\n13\n".into()),
+                ("a.4".into(), "10\n11\n".into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn one_that_cannot_be_moved_grows_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let in_the_way = folder.path().join("a.1/full");
+        fs::create_dir_all(&in_the_way).unwrap();
+        let mut file = file(&path, 6, 2);
+        for line in 10..13 {
+            file.look();
+            file.write(&line).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "10\n11\n12\n");
+        fs::remove_dir_all(folder.path().join("a.1")).unwrap();
+        file.write(&13).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "10\n11\n12\n13\n");
+        file.write(&14).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "14\n");
     }
 
     #[test]

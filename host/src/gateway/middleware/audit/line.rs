@@ -68,14 +68,18 @@ impl Line {
                 _ => format!("[longer than {LONGEST_ARGUMENTS} bytes]").into(),
             }
         });
-        let shown = call.shown_as.floor_char_boundary(LONGEST_NAME);
+        // A name that a client made up of a template may hold what it should not.
+        let patterns = settings.redact.as_ref();
+        let replaced = patterns.and_then(|it| it.replace(&call.shown_as, REDACTED));
+        let name = replaced.as_deref().unwrap_or(&call.shown_as);
+        let name = &name[..name.floor_char_boundary(LONGEST_NAME)];
         Self {
             timestamp: timestamp(&Zoned::now()),
             call: call.id,
             client: call.client.name().to_owned(),
             caller: call.caller.clone(),
             method: call.method.on_the_wire(),
-            name: call.shown_as[..shown].to_owned(),
+            name: name.to_owned(),
             backend: call.backend.clone(),
             arguments,
             milliseconds: 0.0,
@@ -149,24 +153,21 @@ fn is_secret(key: &str) -> bool {
 mod tests {
     use super::super::super::tests::call;
     use super::*;
-    use crate::config::OnFault;
+    use crate::config::{MiddlewareSettings, MiddlewareSpec};
     use crate::gateway::CallError;
     use crate::mcp::{Members, raw_of};
     use serde_json::json;
 
-    fn settings(arguments: bool) -> AuditSettings {
-        AuditSettings {
-            file: "a".into(),
-            max_size: 1,
-            files: 1,
-            arguments,
-            redact: None,
-            fail: OnFault::Open,
+    fn settings(json: &Value) -> AuditSettings {
+        let spec = MiddlewareSpec::from_json("audit", "audit", json, &|_| None);
+        match spec.unwrap().settings {
+            MiddlewareSettings::Audit(settings) => settings,
+            other => panic!("{other:?}"),
         }
     }
 
     fn line(arguments: bool, params: Value) -> Line {
-        let settings = settings(arguments);
+        let settings = settings(&json!({ "arguments": arguments }));
         let mut call = call("read");
         call.params = Members::of(&raw_of(&params).unwrap()).unwrap();
         Line::of(&call, &settings)
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn whatever_a_client_calls_a_resource_is_short_in_a_line() {
-        let settings = settings(false);
+        let settings = settings(&json!({}));
         let called = |bytes: usize| {
             Line::of(&call(&"é".repeat(bytes / 2)), &settings)
                 .name
@@ -199,6 +200,16 @@ mod tests {
         };
         assert_eq!(called(1 << 20), LONGEST_NAME);
         assert_eq!(called(LONGEST_NAME), LONGEST_NAME);
+    }
+
+    #[test]
+    fn what_the_patterns_find_is_in_no_name_either() {
+        let settings = settings(&json!({"redact": ["token=[^&]*"]}));
+        let secret = "t".repeat(2 * LONGEST_NAME);
+        let long = format!("db://x?token={secret}&y");
+        let name = |name: &str| Line::of(&call(name), &settings).name;
+        assert_eq!(name(&long), "db://x?[redacted]&y");
+        assert_eq!(name("read"), "read");
     }
 
     #[test]
