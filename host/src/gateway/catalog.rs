@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::remainder::Remainder;
+use super::templates::Templates;
 use crate::mcp::{Members, Raw, raw_of};
 
 /// What a backend can offer.
@@ -166,7 +167,7 @@ pub(super) struct Catalog {
     /// What stands beside them.
     pub(super) remainder: Remainder,
     routes: HashMap<Capability, HashMap<String, Destination>>,
-    templates: Vec<Destination>,
+    templates: Templates,
 }
 
 /// Which of the lists that clients know differ between two catalogs.
@@ -215,7 +216,7 @@ impl Catalog {
                 template: None,
             };
             if *kind == Capability::ResourceTemplate {
-                catalog.templates.push(destination.clone());
+                catalog.templates.add(destination.clone());
             }
             let routes = catalog.routes.entry(*kind).or_default();
             if routes.insert(shown_as.clone(), destination).is_some() {
@@ -229,6 +230,15 @@ impl Catalog {
                 json: offer.shown(shown_as, description.as_deref()),
             };
             catalog.lists.entry(*kind).or_default().push(item);
+        }
+        let is_shown: HashSet<_> = entries
+            .iter()
+            .map(|it| (it.kind, it.backend.as_str(), it.name.as_str()))
+            .collect();
+        for (kind, backend, uri) in offered.keys() {
+            if *kind == Capability::Resource && !is_shown.contains(&(*kind, *backend, *uri)) {
+                catalog.templates.leave_out(backend, uri);
+            }
         }
         Ok(catalog)
     }
@@ -268,25 +278,12 @@ impl Catalog {
         self.items(kind).len()
     }
 
-    /// Where this name leads. A resource that is not listed goes to the backend whose template
-    /// agrees with it for the longest.
+    /// Where this name leads. A resource that is not listed goes where a template leads.
     pub(super) fn route(&self, kind: Capability, shown_as: &str) -> Option<Destination> {
         if let Some(destination) = self.routes.get(&kind).and_then(|it| it.get(shown_as)) {
             return Some(destination.clone());
         }
-        let template = self
-            .templates
-            .iter()
-            .filter(|template| {
-                kind == Capability::Resource && shown_as.starts_with(stem(&template.name))
-            })
-            .max_by_key(|template| stem(&template.name).len())?;
-        Some(Destination {
-            backend: template.backend.clone(),
-            name: shown_as.to_owned(),
-            repeatable: true,
-            template: Some(template.name.clone()),
-        })
+        (kind == Capability::Resource).then(|| self.templates.route(shown_as))?
     }
 
     /// Which lists a client must read again after this catalog took the place of `before`.
@@ -301,11 +298,6 @@ impl Catalog {
             resources: differs(Capability::Resource) || differs(Capability::ResourceTemplate),
         }
     }
-}
-
-/// What a URI template says before its first expression (RFC 6570).
-fn stem(template: &str) -> &str {
-    template.split('{').next().unwrap_or(template)
 }
 
 #[cfg(test)]
@@ -368,23 +360,26 @@ mod tests {
     }
 
     #[test]
-    fn an_unlisted_resource_goes_where_the_longest_template_leads() {
-        let kind = Capability::ResourceTemplate;
+    fn what_is_left_out_of_a_backends_list_is_not_to_be_had_through_its_template() {
+        let template = r#"{"uriTemplate": "file:///{path}"}"#;
         let offers = [
-            offer("a", kind, r#"{"uriTemplate": "file:///{path}"}"#),
-            offer("b", kind, r#"{"uriTemplate": "file:///logs/{day}"}"#),
+            offer(
+                "a",
+                Capability::Resource,
+                r#"{"uri": "file:///secret/key"}"#,
+            ),
+            offer("a", Capability::ResourceTemplate, template),
         ];
-        let catalog = Catalog::compose(&Catalog::as_offered(&offers), &offers).unwrap();
-        let backend = |uri| {
-            catalog
-                .route(Capability::Resource, uri)
-                .map(|to| to.backend)
+        let all = Catalog::as_offered(&offers);
+        let leads = |entries: &[Entry], uri| {
+            let catalog = Catalog::compose(entries, &offers).unwrap();
+            catalog.route(Capability::Resource, uri).is_some()
         };
-        assert_eq!(backend("file:///logs/monday").as_deref(), Some("b"));
-        assert_eq!(backend("file:///etc").as_deref(), Some("a"));
-        assert_eq!(backend("http://x"), None);
-        let to = catalog.route(Capability::Resource, "file:///logs/monday");
-        assert_eq!(to.unwrap().template.unwrap(), "file:///logs/{day}");
+        assert!(leads(&all, "file:///secret/key"));
+        assert!(!leads(&all[1..], "file:///secret/key"));
+        assert!(leads(&all[1..], "file:///notes"));
+        let renamed = [shown(&all[0], "x:key"), all[1].clone()];
+        assert!(leads(&renamed, "file:///secret/key"), "it is shown");
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod remainder;
 mod route;
 mod snapshot;
 mod swap;
+mod templates;
 
 pub use backend::{BackendNotice, Condition, Health, Life, NoticeKind};
 pub use call::{Call, CallError, Method, Origin, Reply};
