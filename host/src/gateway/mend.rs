@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use jiff::Zoned;
 
 use super::backend::{Backend, BackendNotice, NoticeKind};
+use super::swap::Ground;
 use super::{Absent, Candidate, Gateway, Snapshot};
 use crate::config::BackendSpec;
 
@@ -44,6 +45,15 @@ impl Snapshot {
         let absent = self.absent.iter().find(|absent| absent.name == name);
         let absent = absent.map(|absent| &absent.spec);
         ended.map(|backend| backend.spec()).or(absent)
+    }
+}
+
+impl Ground {
+    /// Whether a backend of this name is missing now, and wanted like this.
+    pub(super) fn misses(&self, name: &str, spec: &BackendSpec) -> bool {
+        let serving = self.serving().filter(|_| !self.tasks.is_closed());
+        let missing = serving.as_ref().and_then(|it| it.missing_spec(name));
+        missing.is_some_and(|wanted| wanted.connects_like(spec))
     }
 }
 

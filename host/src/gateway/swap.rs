@@ -60,11 +60,15 @@ pub(super) struct Ground {
 }
 
 impl Ground {
+    /// What serves now.
+    pub(super) fn serving(&self) -> Option<Arc<Snapshot>> {
+        let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        serving.upgrade()
+    }
+
     /// The backend of this name that serves now.
     pub(super) fn backend(&self, name: &str) -> Option<Arc<Backend>> {
-        let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
-        let serving = serving.upgrade()?;
-        serving.backend(name).cloned()
+        self.serving()?.backend(name).cloned()
     }
 
     fn serves(&self, snapshot: &Arc<Snapshot>) {

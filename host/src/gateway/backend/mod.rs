@@ -197,6 +197,11 @@ impl Backend {
             .then_some(successor)
     }
 
+    /// Whether it has ended, and is to be started anew as it is.
+    pub(super) fn is_missed(&self) -> bool {
+        self.has_ended() && self.peer.ground.misses(self.name(), &self.spec)
+    }
+
     /// From now on it has its drain time to finish what is under way.
     pub(super) fn retire(&self) {
         self.life.becomes(Health::Draining);

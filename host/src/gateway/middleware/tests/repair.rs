@@ -67,7 +67,7 @@ async fn a_client_that_goes_away_ends_the_trying() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_backend_ends_is_called_again_where_it_was_started_anew() {
-    let retry = json!({"retry": {"attempts": 2, "backoff": 2}});
+    let retry = json!({"retry": {"attempts": 2, "backoff": 0.2}});
     let breaker = json!({"circuit-breaker": {"failures": 1}});
     let world = World::new(&["slow"], json!([retry, breaker])).await;
     let call = Call {
@@ -78,7 +78,7 @@ async fn a_call_whose_backend_ends_is_called_again_where_it_was_started_anew() {
     let (reply, ()) = tokio::join!(world.gateway.current().serve(call), async {
         tokio::time::sleep(SECOND / 2).await;
         world.fakes.kill("one");
-        tokio::time::sleep(SECOND).await;
+        tokio::time::sleep(3 * SECOND).await;
         let restarted = world.gateway.restart("one").unwrap().await;
         let (mut candidate, _) = world.gateway.mend(vec![restarted], &[]);
         let offers = candidate.offers();
@@ -87,6 +87,34 @@ async fn a_call_whose_backend_ends_is_called_again_where_it_was_started_anew() {
     });
     assert_eq!(text(reply), "hi");
     assert_eq!(world.arrived(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_ended_is_not_waited_for_for_ever() {
+    let retry = json!({"retry": {"attempts": 3, "backoff": 1, "max_backoff": 5}});
+    let world = World::new(&["slow"], json!([retry])).await;
+    let call = || Call {
+        params: members(&json!({"name": "slow"})),
+        repeatable: true,
+        ..call("slow")
+    };
+    let began = Instant::now();
+    let serve = world.gateway.current().serve(call());
+    let (reply, ()) = tokio::join!(serve, async {
+        tokio::time::sleep(SECOND / 2).await;
+        world.fakes.kill("one");
+    });
+    assert_eq!(message(reply), "backend `one` did not answer: it ended");
+    // Each second, then every other.
+    assert_eq!(began.elapsed(), SECOND / 2 + 5 * SECOND + 4 * SECOND);
+    let (before, began) = (world.gateway.current(), Instant::now());
+    let nothing = world.gateway.build(&Wanted::default(), None, false).await;
+    world.gateway.swap(nothing.unwrap());
+    assert_eq!(
+        message(before.serve(call()).await),
+        "backend `one` did not answer: it ended"
+    );
+    assert_eq!(began.elapsed(), 3 * SECOND, "nobody starts it again");
 }
 
 #[tokio::test(start_paused = true)]
