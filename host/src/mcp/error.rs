@@ -35,6 +35,8 @@ impl RpcError {
     pub const INTERNAL_ERROR: i64 = -32603;
     /// Resource not found, up to 2025-11-25.
     pub const RESOURCE_NOT_FOUND: i64 = -32002;
+    /// Something must be done at a URL first (2025-11-25).
+    pub const URL_ELICITATION_REQUIRED: i64 = -32042;
     /// A header says something else than the body (2026-07-28).
     pub const HEADER_MISMATCH: i64 = -32020;
     /// The client lacks a capability that the request needs (2026-07-28).

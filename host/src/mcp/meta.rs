@@ -16,6 +16,8 @@ pub mod key {
     pub const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
     /// Who answers.
     pub const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+    /// The task that something is about (2025-11-25, "Tasks").
+    pub const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
     /// The `subscriptions/listen` that a notification belongs to.
     pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 }

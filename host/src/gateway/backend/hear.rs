@@ -77,7 +77,10 @@ impl Peer {
                     self.acknowledged(id, said);
                 }
             }
-            _ => match self.about(stream_of) {
+            "notifications/tasks/status" | "notifications/elicitation/complete" => {
+                self.outlived(notification, stream_of);
+            }
+            _ => match self.about_said(notification.params.as_ref(), stream_of) {
                 Some(about) => about.client.tell(about.request.as_ref(), notification),
                 None => self.tell_all(&notification),
             },
@@ -87,9 +90,10 @@ impl Peer {
     /// Under the client's own token.
     fn progress(&self, mut notification: Notification) {
         let mut params = notification.members().unwrap_or_default();
-        let about = params
-            .read::<u64>("progressToken")
-            .and_then(|token| self.about_request(token));
+        let about = params.read::<u64>("progressToken").and_then(|it| {
+            self.about_request(it)
+                .or_else(|| self.outliving.task_of(it))
+        });
         let Some(About {
             client,
             request,

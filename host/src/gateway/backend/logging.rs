@@ -93,7 +93,7 @@ impl Peer {
     pub(super) fn log(&self, notification: Notification, stream_of: Option<u64>) {
         let params = notification.members().unwrap_or_default();
         let level = level_of(&params);
-        if let Some(about) = self.about(stream_of) {
+        if let Some(about) = self.about_said(notification.params.as_ref(), stream_of) {
             let wants = match about.log_level {
                 Some(least) => level >= least,
                 // One that said nothing leaves it to the server, up to 2025-11-25.

@@ -20,6 +20,7 @@ mod logging;
 mod mirrored;
 mod offers;
 mod outbox;
+mod outliving;
 mod owner;
 mod peer;
 mod questions;

@@ -19,6 +19,7 @@ use super::hello::{Hello, Introduction};
 use super::http::Http;
 use super::logging::LogsFrom;
 use super::outbox::{NotSent, Outbox};
+use super::outliving::Outliving;
 use super::questions::Questions;
 use super::subscriptions::Subscriptions;
 use super::{BackendNotice, NoticeKind};
@@ -43,6 +44,7 @@ pub(super) struct Peer {
     /// What it said of itself.
     pub(super) hello: OnceLock<Hello>,
     pub(super) questions: Questions,
+    pub(super) outliving: Outliving,
     pub(super) subscriptions: Arc<Subscriptions>,
     /// What it has said to them.
     pub(super) confirmed: watch::Sender<Confirmed>,
@@ -64,6 +66,8 @@ pub(super) struct Peer {
 pub(super) struct Pending {
     answer: oneshot::Sender<Result<Raw, Failure>>,
     pub(super) about: Option<About>,
+    /// It may begin a task.
+    pub(super) is_task: bool,
     /// It listens, and this waits for the acknowledgement, which comes once.
     listens: Option<Option<oneshot::Sender<Members>>>,
 }
@@ -142,6 +146,7 @@ impl Peer {
             pending: Mutex::default(),
             hello: OnceLock::new(),
             questions: Questions::default(),
+            outliving: Outliving::default(),
             subscriptions: Arc::clone(subscriptions),
             confirmed: watch::Sender::default(),
             logs_from: LogsFrom::default(),
@@ -185,6 +190,7 @@ impl Peer {
             Link::Http(http) => tokio::select! {
                 answer = http.request(self, id, &ask) => {
                     if matches!(&answer, Ok(_) | Err(Failure::Error(_) | Failure::Refused(_))) {
+                        self.goes_on(id, &answer);
                         // It has its answer, and cannot be taken back.
                         self.pending().remove(&id);
                     }
@@ -207,6 +213,7 @@ impl Peer {
         let pending = Pending {
             answer,
             about: ask.about.clone(),
+            is_task: ask.params.get("task").is_some(),
             listens: ask.acknowledged.take().map(Some),
         };
         self.pending().insert(id, pending);
@@ -248,10 +255,14 @@ impl Peer {
     /// The answer to a request of ours, from wherever it came.
     pub(super) fn answered(&self, id: Option<&Id>, answer: Result<Raw, RpcError>) {
         let number = id.and_then(Id::number);
+        let answer = answer.map_err(Failure::Error);
+        if let Some(id) = number {
+            self.goes_on(id, &answer);
+        }
         let pending = number.and_then(|id| self.pending().remove(&id));
         if let Some(pending) = pending {
             // Whoever asked may not want it any more.
-            let _ = pending.answer.send(answer.map_err(Failure::Error));
+            let _ = pending.answer.send(answer);
             return;
         }
         // The answer to a request that was taken back is no mistake.

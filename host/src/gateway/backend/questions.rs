@@ -1,6 +1,6 @@
 //! What a backend asks of clients: sampling, elicitation, roots. It goes to the client whose call
-//! is under way on the connection; where that is nobody, or more than one, nobody can tell who is
-//! meant, and the backend is told so.
+//! is under way on the connection, or whose task it names; where that is nobody, or more than one,
+//! nobody can tell who is meant, and the backend is told so.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -15,6 +15,7 @@ use crate::mcp::{Id, Members, Message, Notification, Raw, Request, Response, Rpc
 /// So many questions of one backend may be open; a person answers one at a time.
 const MOST_OPEN: usize = 64;
 
+const ELICITATION: &str = "elicitation/create";
 const ROOTS: &str = "roots/list";
 const ROOTS_CHANGED: &str = "notifications/roots/list_changed";
 
@@ -88,7 +89,7 @@ impl Peer {
         if method == "ping" {
             return self.answer(id, raw_of(&serde_json::json!({})).map_err(|_| unwritten()));
         }
-        let about = match self.whom(&method, stream_of) {
+        let about = match self.whom(&method, params.as_ref(), stream_of) {
             Ok(about) => about,
             Err(error) => return self.answer(id, Err(error)),
         };
@@ -102,8 +103,13 @@ impl Peer {
             }
             open.insert(id.clone(), question.clone());
         }
-        if method == ROOTS {
-            self.questions.asks_for_roots(&about.client);
+        match &*method {
+            ROOTS => self.questions.asks_for_roots(&about.client),
+            ELICITATION => {
+                let asked = params.as_deref().and_then(Members::of);
+                self.elicits(asked.as_ref(), &about);
+            }
+            _ => {}
         }
         let asked = self.begin_asking(about.client.id(), stream_of);
         let peer = Arc::clone(self);
@@ -130,8 +136,13 @@ impl Peer {
         });
     }
 
-    fn whom(&self, method: &str, stream_of: Option<u64>) -> Result<About, RpcError> {
-        if let Some(about) = self.about(stream_of) {
+    fn whom(
+        &self,
+        method: &str,
+        params: Option<&Raw>,
+        stream_of: Option<u64>,
+    ) -> Result<About, RpcError> {
+        if let Some(about) = self.about_said(params, stream_of) {
             return Ok(about);
         }
         // It has just heard that they changed, and of whom.
