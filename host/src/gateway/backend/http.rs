@@ -3,6 +3,7 @@
 //! them. A stream of the old era that breaks off is taken up again where it ended.
 
 mod headers;
+mod listen;
 mod refusal;
 mod stream;
 #[cfg(test)]
@@ -294,39 +295,6 @@ impl Http {
             true => Unopened::Ever(refusal.into_failure(0)),
             false => Unopened::Now(refusal.into_failure(0)),
         })
-    }
-
-    /// Hears what a server of the old era says beside any request, for as long as it is there. One
-    /// that offers no such stream is left in peace.
-    pub(super) async fn listen(&self, peer: &Arc<Peer>) {
-        let (mut last, mut pause, mut wait) = (None, PAUSE, PAUSE);
-        let mut session = self.session();
-        loop {
-            let now = self.session();
-            if now != session {
-                // Another one knows nothing of the streams of the one before.
-                (session, last) = (now, None);
-            }
-            match self.open(peer, last.as_ref()).await {
-                Ok(mut events) => {
-                    while let Ok(Some(event)) = events.next().await {
-                        note(&event, &mut last, &mut pause);
-                        wait = pause;
-                        if let Some(data) = event.data.filter(|data| !data.is_empty()) {
-                            peer.hear(data.as_bytes(), None);
-                        }
-                    }
-                    peer.doubt();
-                }
-                Err(Unopened::Ever(_)) => return,
-                // Perhaps only what came last is not known there any more.
-                Err(Unopened::Now(Failure::Refused(_))) => last = None,
-                Err(Unopened::Now(Failure::Error(_))) => {}
-                Err(Unopened::Now(_) | Unopened::InThisSession(_)) => peer.doubt(),
-            }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_PAUSE);
-        }
     }
 
     /// Sends what has no answer.

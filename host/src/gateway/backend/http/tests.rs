@@ -16,6 +16,7 @@ use super::super::{BackendNotice, NoticeKind};
 use super::*;
 use crate::config::BackendSpec;
 use crate::events::EventBus;
+use crate::gateway::fake_client::FakeClient;
 use crate::gateway::{Gateway, NoPlugins};
 use crate::mcp::Members;
 
@@ -150,4 +151,26 @@ async fn what_is_said_beside_calls_is_heard_until_there_is_no_such_stream() {
     assert!(!of_another.contains("last-event-id"), "{of_another}");
     let ended = tokio::time::timeout(Duration::from_secs(20), listening);
     ended.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_may_have_been_said_while_nobody_listened_is_asked_for() {
+    let mut scene = Scene::new().await;
+    let (client, mut heard) = FakeClient::listening("test/1");
+    scene.peer.subscriptions.add(&client, "shown", "far://a");
+    let peer = Arc::clone(&scene.peer);
+    let listening = tokio::spawn(async move { http(&peer).listen(&peer).await });
+    // Without an id it cannot be taken up.
+    scene.answer(&format!("{STREAM}retry: 1\ndata: \n\n")).await;
+    assert!(!takes_up(&scene.answer(&format!("{STREAM}{EVENT}")).await));
+    assert!(takes_up(&scene.answer(&format!("{STREAM}{EVENT}")).await));
+    scene.answer(&refused(405)).await;
+    let ended = tokio::time::timeout(Duration::from_secs(20), listening);
+    ended.await.unwrap().unwrap();
+    let notice = scene.notices.try_recv().unwrap();
+    assert_eq!(notice.kind, NoticeKind::OffersChanged);
+    let told = heard.try_recv().unwrap();
+    assert_eq!(told.method, "notifications/resources/updated");
+    assert_eq!(told.members().unwrap().text("uri").unwrap(), "shown");
+    assert!(heard.try_recv().is_err(), "the other time nothing is lost");
 }
