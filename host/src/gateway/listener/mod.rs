@@ -71,11 +71,13 @@ pub struct Opened {
 
 enum At {
     Nowhere,
-    Place(SocketAddr),
-    New {
+    /// Where clients are served already.
+    Here,
+    /// Open as long as this is, also if it is one that was left and whose time runs out meanwhile.
+    There {
         wanted: SocketAddr,
         address: SocketAddr,
-        listener: TcpListener,
+        listener: Arc<TcpListener>,
     },
 }
 
@@ -98,11 +100,19 @@ impl Listeners {
         self.places().serving.as_ref().map(|place| place.address)
     }
 
-    /// Whether clients are let in there already.
-    fn is_open(&self, wanted: SocketAddr) -> bool {
+    /// Where clients are let in already, if that is what is wanted.
+    fn open_at(&self, wanted: SocketAddr) -> Option<At> {
         let places = self.places();
-        let mut open = places.serving.iter().chain(&places.leaving);
-        open.any(|place| place.wanted == wanted && !place.stay.is_closed())
+        let is_it = |place: &&Place| place.wanted == wanted && !place.stay.is_closed();
+        if places.serving.iter().any(|place| is_it(&place)) {
+            return Some(At::Here);
+        }
+        let left = places.leaving.iter().find(is_it)?;
+        Some(At::There {
+            wanted,
+            address: left.address,
+            listener: left.listener.upgrade()?,
+        })
     }
 
     /// Our own listeners with this port.
@@ -124,8 +134,7 @@ impl Listeners {
             let at = At::Nowhere;
             return Ok(Opened { limits, at });
         }
-        if self.is_open(wanted) {
-            let at = At::Place(wanted);
+        if let Some(at) = self.open_at(wanted) {
             return Ok(Opened { limits, at });
         }
         let failed = |error: std::io::Error| {
@@ -143,9 +152,9 @@ impl Listeners {
             }
             opened => opened,
         };
-        let listener = listener.map_err(failed)?;
+        let listener = Arc::new(listener.map_err(failed)?);
         let address = listener.local_addr().map_err(failed)?;
-        let at = At::New {
+        let at = At::There {
             wanted,
             address,
             listener,
@@ -159,19 +168,15 @@ impl Listeners {
         places.leaving.retain(|place| !place.stay.is_closed());
         let next = match opened.at {
             At::Nowhere => None,
-            At::Place(wanted) => {
-                let is_it = |place: &Place| place.wanted == wanted;
-                if places.serving.as_ref().is_some_and(is_it) {
-                    return;
-                }
-                let back = places.leaving.iter().position(is_it);
-                back.map(|back| places.leaving.remove(back))
-            }
-            At::New {
+            At::Here => return,
+            At::There {
                 wanted,
                 address,
                 listener,
             } => {
+                // Where clients come back to one that was left, they are let in anew: whoever let
+                // them in until now may be about to stop.
+                places.leaving.retain(|place| place.address != address);
                 let (stay, stays) = watch::channel(Stay::Open);
                 let entrance = Entrance {
                     door: Door {
@@ -182,7 +187,6 @@ impl Listeners {
                     connections: Arc::clone(&self.connections),
                     closing: self.closing.clone(),
                 };
-                let listener = Arc::new(listener);
                 let known = Arc::downgrade(&listener);
                 tasks.spawn(entrance.let_in(listener, stays));
                 self.desk.watch_silence();
@@ -194,9 +198,6 @@ impl Listeners {
                 })
             }
         };
-        if let Some(next) = &next {
-            next.stay.send_replace(Stay::Open);
-        }
         if let Some(before) = std::mem::replace(&mut places.serving, next) {
             let end = Instant::now() + LEAVING;
             before.stay.send_replace(Stay::Until(end));
@@ -322,3 +323,6 @@ fn is_its_own(error: &std::io::Error) -> bool {
         ConnectionAborted | ConnectionRefused | ConnectionReset
     )
 }
+
+#[cfg(test)]
+mod tests;
