@@ -110,8 +110,8 @@ impl Question {
 
 /// A client that is connected, or has a request under way.
 pub(crate) trait Client: Send + Sync {
-    /// Stays the same while it is connected. Clients without sessions have one for each caller or
-    /// connection.
+    /// Stays the same while it is connected. Clients without sessions have one for each caller on
+    /// each connection.
     fn id(&self) -> ClientId;
 
     /// What it said of itself.

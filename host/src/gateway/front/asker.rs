@@ -1,6 +1,7 @@
 //! A client without a session (2026-07-28), for as long as one request of it is under way. What
 //! is asked of it meanwhile waits until the request is answered with `input_required`.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures::FutureExt;
@@ -13,15 +14,16 @@ use super::questions::{Questions, may_ask};
 use crate::gateway::client::{Client, ClientId, LogLevel, Profile, Question};
 use crate::mcp::{Id, Members, Message, Notification, Raw, RpcError, raw_of};
 
-/// Whoever has one connection, or one pair of standard streams. It is gone when these are, and
-/// every request that it began has its answer: one that is held outlives its connection.
+/// Whoever asks on one connection with one token (or without any), or by one pair of standard
+/// streams. It is gone when these are, and every request that it began has its answer: one that is
+/// held outlives its connection.
 #[derive(Debug)]
-pub(super) struct Peer {
+pub(super) struct Identity {
     pub(super) id: ClientId,
     pub(super) gone: CancellationToken,
 }
 
-impl Peer {
+impl Identity {
     pub(super) fn new() -> Self {
         Self {
             id: ClientId::next(),
@@ -30,9 +32,24 @@ impl Peer {
     }
 }
 
-impl Drop for Peer {
+impl Drop for Identity {
     fn drop(&mut self) {
         self.gone.cancel();
+    }
+}
+
+/// Those who ask on one connection, by their callers: what stands in between (a proxy) may send
+/// what several ask on the same one, and to a backend they must not be one.
+#[derive(Debug, Default)]
+pub(super) struct Identities(Mutex<HashMap<Option<String>, Arc<Identity>>>);
+
+impl Identities {
+    /// Who asks with this caller's token.
+    pub(super) fn of(&self, caller: Option<&str>) -> Arc<Identity> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let caller = caller.map(str::to_owned);
+        let identity = all.entry(caller).or_insert_with(|| Identity::new().into());
+        Arc::clone(identity)
     }
 }
 
@@ -93,7 +110,7 @@ impl Round {
 
 /// The client of one request.
 pub(super) struct Asker {
-    /// That of its [`Peer`]. (Whose own life a backend's connection must not prolong.)
+    /// That of its [`Identity`]. (Whose own life a backend's connection must not prolong.)
     pub(super) id: ClientId,
     pub(super) gone: CancellationToken,
     pub(super) profile: Profile,

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::answers::{self, Query};
-use super::asker::Peer;
+use super::asker::Identities;
 use super::desk::Desk;
 use super::headers;
 use super::hello::{self, not_spoken};
@@ -33,8 +33,8 @@ pub(super) const LONG: Duration = Duration::from_secs(10);
 pub(in crate::gateway) struct Connection {
     pub(super) gateway: Arc<Gateway>,
     pub(super) desk: Arc<Desk>,
-    /// Who is at its other end, if it does without sessions.
-    pub(super) peer: Arc<Peer>,
+    /// Who is at its other end, without sessions.
+    pub(super) identities: Arc<Identities>,
 }
 
 /// One HTTP request that was let in, whole.
@@ -46,18 +46,17 @@ pub(in crate::gateway) struct Arrived {
 }
 
 impl Arrived {
-    fn caller(&self) -> Option<&str> {
+    pub(super) fn caller(&self) -> Option<&str> {
         self.caller.as_ref().map(|it| it.0.as_str())
     }
 }
 
 impl Connection {
     pub(in crate::gateway) fn new(gateway: Arc<Gateway>, desk: Arc<Desk>) -> Self {
-        let peer = Arc::new(Peer::new());
         Self {
             gateway,
             desk,
-            peer,
+            identities: Arc::default(),
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::asker::{Asker, Peer};
+use super::asker::{Asker, Identity};
 use super::rest::Rest;
 use crate::gateway::{CallError, Reply};
 use crate::mcp::{Members, Raw, RpcError, raw_of};
@@ -37,7 +37,7 @@ pub(super) struct Running {
     pub(super) reply: Rest<Reply>,
     pub(super) client: Arc<Asker>,
     /// Not gone before this has its answer.
-    pub(super) _peer: Arc<Peer>,
+    pub(super) _identity: Arc<Identity>,
 }
 
 impl Drop for Running {

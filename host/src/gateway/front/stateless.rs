@@ -8,7 +8,7 @@ use axum::response::Response;
 use tokio_util::sync::CancellationToken;
 
 use super::answers::{self, Query};
-use super::asker::{Asker, Peer};
+use super::asker::{Asker, Identity};
 use super::hello::discovered;
 use super::http::{Arrived, Connection, LONG, accepted};
 use super::listen;
@@ -43,7 +43,8 @@ pub(super) async fn post(connection: &Connection, arrived: Arrived, message: Mes
         }
         Message::Notification(notification) => {
             let gateway = &connection.gateway;
-            gateway.pass_on(connection.peer.id, Version::LATEST, &notification);
+            let client = connection.identities.of(arrived.caller()).id;
+            gateway.pass_on(client, Version::LATEST, &notification);
             accepted()
         }
         Message::Response(_) => {
@@ -107,7 +108,7 @@ async fn serve(
         &connection.desk.tasks,
         &connection.desk.held,
         Whose {
-            peer: Arc::clone(&connection.peer),
+            identity: connection.identities.of(caller.as_deref()),
             profile,
             caller,
             outbox: None,
@@ -169,7 +170,7 @@ async fn serve(
 
 /// Whose request it is, and where what precedes its answer goes, if not to a stream of its own.
 pub(super) struct Whose {
-    pub(super) peer: Arc<Peer>,
+    pub(super) identity: Arc<Identity>,
     pub(super) profile: Profile,
     pub(super) caller: Option<String>,
     pub(super) outbox: Option<Arc<Outbox>>,
@@ -200,8 +201,8 @@ pub(super) async fn begin(
         .unwrap_or_else(|| Arc::new(Outbox::new(UNREAD)));
     let cancelled = CancellationToken::new();
     let client = Arc::new(Asker {
-        id: whose.peer.id,
-        gone: whose.peer.gone.clone(),
+        id: whose.identity.id,
+        gone: whose.identity.gone.clone(),
         profile: whose.profile,
         outbox: Mutex::new(outbox),
         round: Round::default(),
@@ -220,7 +221,7 @@ pub(super) async fn begin(
         about,
         reply: Rest::of(work, tasks),
         client,
-        _peer: whose.peer,
+        _identity: whose.identity,
     })
 }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answers::{self, Query, refused};
-use super::asker::Peer;
+use super::asker::Identity;
 use super::desk::Desk;
 use super::hello::{self, is_stateless};
 use super::listen::Listener;
@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Desktop {
     gateway: Arc<Gateway>,
     desk: Arc<Desk>,
-    peer: Arc<Peer>,
+    identity: Arc<Identity>,
     stream: Arc<Outbox>,
     session: Option<Arc<Session>>,
     /// Requests of the new era.
@@ -68,7 +68,7 @@ pub(in crate::gateway) async fn serve(
     let mut desktop = Desktop {
         gateway,
         desk: Arc::clone(&desk),
-        peer: Arc::new(Peer::new()),
+        identity: Arc::new(Identity::new()),
         stream: Arc::clone(&stream),
         session: None,
         stateless: Arc::default(),
@@ -90,7 +90,7 @@ pub(in crate::gateway) async fn serve(
         () = write(reader, output) => {}
         () = desk.end.cancelled() => {}
     }
-    desktop.peer.gone.cancel();
+    desktop.identity.gone.cancel();
     if let Some(session) = &desktop.session {
         session.leave("left");
     }
@@ -211,15 +211,16 @@ impl Desktop {
         self.under_way().insert(id.clone(), course.clone());
         let (gateway, desk) = (Arc::clone(&self.gateway), Arc::clone(&self.desk));
         let deaf = self.deaf.clone();
-        let (peer, stream) = (Arc::clone(&self.peer), Arc::clone(&self.stream));
+        let (identity, stream) = (Arc::clone(&self.identity), Arc::clone(&self.stream));
         let under_way = Arc::clone(&self.stateless);
         self.requests.spawn(async move {
             let UnderWay {
                 cancelled,
                 taken_back,
             } = course;
-            let answered =
-                answer_stateless(&gateway, &desk, &deaf, peer, stream, request, taken_back);
+            let answered = answer_stateless(
+                &gateway, &desk, &deaf, identity, stream, request, taken_back,
+            );
             tokio::select! {
                 () = answered => {}
                 () = cancelled.cancelled() => {}
@@ -246,7 +247,7 @@ impl Desktop {
         match &self.session {
             Some(session) => answers::told(&self.gateway, session, notification),
             None => {
-                let client = self.peer.id;
+                let client = self.identity.id;
                 self.gateway.pass_on(client, Version::LATEST, &notification);
             }
         }
@@ -258,7 +259,7 @@ async fn answer_stateless(
     gateway: &Arc<Gateway>,
     desk: &Arc<Desk>,
     deaf: &CancellationToken,
-    peer: Arc<Peer>,
+    identity: Arc<Identity>,
     stream: Arc<Outbox>,
     request: Request,
     taken_back: Arc<OnceLock<Members>>,
@@ -280,7 +281,7 @@ async fn answer_stateless(
         };
     }
     let whose = Whose {
-        peer,
+        identity,
         profile,
         caller: None,
         outbox: Some(Arc::clone(&stream)),

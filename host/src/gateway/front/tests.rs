@@ -27,7 +27,17 @@ pub(super) async fn connected(tools: &[&str]) -> Connection {
 
 /// As [`connected`]; its connection is shared so, and it is said to have these resources, too.
 pub(super) async fn connected_to(tools: &[&str], sharing: &str, resources: &[&str]) -> Connection {
-    let (gateway, _notices) = Gateway::connected_by(Arc::new(Fakes::default()));
+    connected_by(Arc::default(), tools, sharing, resources).await
+}
+
+/// As [`connected_to`], to one of these.
+pub(super) async fn connected_by(
+    fakes: Arc<Fakes>,
+    tools: &[&str],
+    sharing: &str,
+    resources: &[&str],
+) -> Connection {
+    let (gateway, _notices) = Gateway::connected_by(fakes);
     let args: Vec<_> = std::iter::once(&"well").chain(tools).collect();
     let spec = serde_json::json!({"command": "fake", "args": args, "sharing": sharing});
     let spec = BackendSpec::from_json("fake", &spec, &|_| None).unwrap();

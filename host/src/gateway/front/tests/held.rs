@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::super::asker::{Asker, Peer, Round};
+use super::super::asker::{Asker, Identity, Round};
 use super::super::outbox::Outbox;
 use super::super::rest::Rest;
 use super::super::running::{About, Held, Running, Step};
@@ -26,10 +26,10 @@ fn about(name: &str) -> About {
 /// A call that asks its client one thing after the other, and answers with what it is told.
 fn call(tasks: &TaskTracker, questions: u32) -> Running {
     let meta = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}"#;
-    let peer = Arc::new(Peer::new());
+    let identity = Arc::new(Identity::new());
     let client = Arc::new(Asker {
-        id: peer.id,
-        gone: peer.gone.clone(),
+        id: identity.id,
+        gone: identity.gone.clone(),
         profile: Profile::of_meta(&Members::parse(meta).unwrap()).unwrap(),
         outbox: Mutex::new(Arc::new(Outbox::new(UNREAD))),
         round: Round::default(),
@@ -57,7 +57,7 @@ fn call(tasks: &TaskTracker, questions: u32) -> Running {
         about: about("form"),
         reply: Rest::of(work, tasks),
         client,
-        _peer: peer,
+        _identity: identity,
     }
 }
 

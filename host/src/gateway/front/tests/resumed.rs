@@ -53,7 +53,7 @@ async fn a_held_call_outlives_its_connection_and_so_does_its_backends() {
         Arc::clone(&connection.gateway),
         Arc::clone(&connection.desk),
     );
-    let gone = connection.peer.gone.clone();
+    let gone = connection.identities.of(None).gone.clone();
     let first = call(&connection, "").await;
     drop(connection);
     for _ in 0..100 {

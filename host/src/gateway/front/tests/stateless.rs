@@ -1,10 +1,14 @@
 //! The new era, 2026-07-28.
 
+use std::sync::Arc;
+
 use axum::http::Method;
 use futures::{FutureExt, StreamExt};
 
 use super::super::Connection;
-use super::{Case, are_answered, arrived, connected, connected_to, told};
+use super::{Case, are_answered, arrived, connected, connected_by, connected_to, told};
+use crate::gateway::door::Caller;
+use crate::gateway::fakes::Fakes;
 
 const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"test","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}"#;
 
@@ -57,6 +61,32 @@ async fn a_request_needs_no_session_and_makes_none() {
     assert_eq!(status, 200);
     assert!(body.contains(r#""resultType":"complete""#), "{body}");
     assert_eq!(connection.gateway.clients(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_on_one_connection_are_told_apart() {
+    let fakes = Arc::new(Fakes::default());
+    let connection = connected_by(Arc::clone(&fakes), &["echo"], "per-client", &[]).await;
+    let headers = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "echo"),
+    ];
+    let echo = request("tools/call", r#""name":"echo""#);
+    // As a proxy sends what several ask: on one connection, each with its own token.
+    for (caller, connections) in [("alice", 2), ("bob", 3), ("alice", 3)] {
+        let mut arrived = arrived(Method::POST, &headers, &echo);
+        arrived.caller = Some(Caller(caller.to_owned()));
+        let (status, _, body) = told(connection.answer(arrived).await).await;
+        assert_eq!(status, 200, "{body}");
+        assert_eq!(fakes.counts()["fake"].alive, connections, "{caller}");
+    }
+    let _gateway = Arc::clone(&connection.gateway);
+    drop(connection);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fakes.counts()["fake"].alive, 1, "that of the snapshot");
 }
 
 #[tokio::test(start_paused = true)]
