@@ -195,7 +195,7 @@ impl Connection {
             let full = Err(CallError::try_later(say, None));
             return said::json(StatusCode::OK, &request.id, full);
         }
-        let under_way = self.desk.answers.token();
+        let with_it = (self.desk.answers.token(), session.listen());
         let outbox = Session::outbox();
         let course = session.begin(&request.id, Arc::clone(&outbox));
         let id = request.id.clone();
@@ -240,7 +240,6 @@ impl Connection {
         let stream = session.keep(Arc::clone(&outbox));
         let numbering = Numbering { stream, primed };
         let end = self.desk.end.clone();
-        let with_it = (under_way, session.listen());
         said::stream(outbox.read(Some(0)), Some(numbering), end, with_it)
     }
 

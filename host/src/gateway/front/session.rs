@@ -63,7 +63,7 @@ pub(super) struct Session {
     began: Instant,
     /// When it was last heard of, in milliseconds after it began.
     heard: AtomicU64,
-    /// Streams that are open to it.
+    /// Requests over HTTP to which it waits for the answer, and streams that it reads.
     listening: AtomicUsize,
     gone: CancellationToken,
     farewell: OnceLock<&'static str>,
@@ -115,11 +115,12 @@ impl Session {
         self.heard.store(heard, Ordering::Relaxed);
     }
 
-    /// Since when nothing was heard of it. `None`: it listens, or waits for an answer.
+    /// Since when nothing was heard of it. `None`: it listens, or waits for an answer. (A request
+    /// that is under way and has nobody who waits for it may never have an end.)
     pub(super) fn silent_since(&self) -> Option<Instant> {
-        let busy = self.listening.load(Ordering::Relaxed) > 0 || !self.under_way().is_empty();
+        let listens = self.listening.load(Ordering::Relaxed) > 0;
         let heard = Duration::from_millis(self.heard.load(Ordering::Relaxed));
-        (!busy).then(|| self.began + heard)
+        (!listens).then(|| self.began + heard)
     }
 
     /// It listens until this is dropped.

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use super::super::Connection;
 use super::super::session::{REQUESTS, Session};
 use super::{arrived, connected, told};
-use crate::gateway::client::Profile;
+use crate::gateway::client::{Client, Profile};
 use crate::mcp::Members;
 
 const HELLO: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}"#;
@@ -50,6 +50,32 @@ async fn a_session_that_was_forgotten_makes_room_for_another() {
     }
     assert_eq!(hello(&connection).await.0, 503);
     drop(listening);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_without_an_end_keeps_a_session_as_long_as_somebody_waits_for_it() {
+    let connection = connected(&["asks"]).await;
+    connection.desk.watch_silence();
+    let mut limits = connection.desk.limits();
+    limits.idle = Duration::from_secs(60);
+    connection.desk.set_limits(limits);
+    let hello = HELLO.replace("{}", r#"{"elicitation":{}}"#);
+    let response = connection.answer(arrived(Method::POST, &[], &hello)).await;
+    let key = response.headers()["mcp-session-id"].to_str().unwrap();
+    let session = connection.desk.sessions.get(key, None).unwrap();
+    // It waits for an answer that does not come.
+    let call = r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"asks"}}"#;
+    let headers = [("mcp-session-id", key)];
+    let waiting = connection.answer(arrived(Method::POST, &headers, call));
+    let waiting = waiting.await;
+    tokio::time::sleep(Duration::from_secs(500)).await;
+    assert!(!session.gone().is_cancelled());
+    drop(waiting);
+    tokio::time::sleep(Duration::from_secs(59)).await;
+    assert!(!session.gone().is_cancelled(), "it has time to come back");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(session.gone().is_cancelled());
+    assert_eq!(ping(&connection, key).await.0, 404);
 }
 
 #[tokio::test(start_paused = true)]
