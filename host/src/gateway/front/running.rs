@@ -19,8 +19,6 @@ use crate::mcp::{Members, Raw, RpcError, raw_of};
 const HELD: Duration = Duration::from_secs(600);
 /// Calls that are held at the same time.
 const CALLS: usize = 1000;
-/// With this begins every `requestState` of ours. (Backends have their own.)
-const OURS: &str = "config-sync.";
 
 /// What a request of the new era is about. Only the same request may go on with a held call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +63,10 @@ impl Running {
 }
 
 /// Calls that wait for their clients.
-#[derive(Default)]
 pub(super) struct Held {
+    /// With this begins every `requestState` of ours. Backends have their own; one that is such a
+    /// host itself has another.
+    ours: String,
     calls: Mutex<HashMap<String, Waiting>>,
     /// Cancelled when the host stops: no client can come back any more.
     end: CancellationToken,
@@ -75,6 +75,16 @@ pub(super) struct Held {
 struct Waiting {
     about: About,
     wanted: oneshot::Sender<oneshot::Sender<Running>>,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self {
+            ours: format!("config-sync.{}.", uuid::Uuid::new_v4()),
+            calls: Mutex::default(),
+            end: CancellationToken::new(),
+        }
+    }
 }
 
 impl Held {
@@ -89,7 +99,7 @@ impl Held {
         requests: Raw,
         tasks: &TaskTracker,
     ) -> Reply {
-        let state = format!("{OURS}{}", uuid::Uuid::new_v4());
+        let state = format!("{}{}", self.ours, uuid::Uuid::new_v4());
         let (wanted, wants) = oneshot::channel();
         let waiting = Waiting {
             about: running.about.clone(),
@@ -159,7 +169,7 @@ impl Held {
         about: &About,
     ) -> Result<Option<Running>, RpcError> {
         let state = params.text("requestState");
-        let Some(state) = state.filter(|state| state.starts_with(OURS)) else {
+        let Some(state) = state.filter(|state| state.starts_with(&self.ours)) else {
             return Ok(None);
         };
         let gone = || {

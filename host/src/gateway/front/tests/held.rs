@@ -149,6 +149,19 @@ async fn the_end_of_the_host_waits_for_no_client_to_come_back() {
 #[tokio::test(start_paused = true)]
 async fn the_state_of_a_backend_is_none_of_ours() {
     let held = Arc::new(Held::default());
+    // Nor that of a backend which is such a host itself.
+    let (theirs, tasks) = (Arc::new(Held::default()), TaskTracker::new());
+    let asked = step(&theirs, call(&tasks, 1), &tasks).await;
+    let params = back(&asked, "{}");
+    let resumed = held.resume(&params, &about("form")).await;
+    assert!(resumed.unwrap().is_none());
+    assert!(
+        theirs
+            .resume(&params, &about("form"))
+            .await
+            .unwrap()
+            .is_some()
+    );
     for params in [
         "{}",
         r#"{"requestState":"theirs"}"#,
