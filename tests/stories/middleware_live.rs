@@ -146,8 +146,8 @@ async fn every_setting_counts_at_once_and_fails_no_call() {
                     let other = RawClient::connect_with(&url, TOKEN).await;
                     let (one, two) =
                         tokio::join!(call(&client, "nap", &nap), call(&other, "nap", &nap));
-                    let refused = [one, two].iter().any(|it| it.contains("-32029"));
-                    assert_eq!(refused, is_new, "{entry}");
+                    let refused = [&one, &two].iter().any(|it| it.contains(r#""code":429"#));
+                    assert_eq!(refused, is_new, "{entry}: {one} {two}");
                 }
                 "timeout" => {
                     let late = call(&client, "nap", &json!({"ms": 1500})).await;

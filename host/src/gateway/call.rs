@@ -180,10 +180,10 @@ pub enum Origin {
     NoAnswer,
 }
 
-/// "Forbidden", in the range that JSON-RPC leaves to servers.
-const FORBIDDEN: i64 = -32003;
-/// "Too many requests", likewise.
-const TRY_LATER: i64 = -32029;
+// Our own codes are those of HTTP: from -32768 to -32000 there may be none (2026-07-28, "Error
+// codes").
+const FORBIDDEN: i64 = 403;
+const TRY_LATER: i64 = 429;
 
 impl CallError {
     /// -32602: the client named something that is not there. (Of resources 2026-07-28 wants to
@@ -231,7 +231,7 @@ impl CallError {
         Self::internal("the call was cancelled")
     }
 
-    /// -32003: the configuration does not allow it.
+    /// 403: the configuration does not allow it.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self {
             code: FORBIDDEN,
@@ -239,7 +239,7 @@ impl CallError {
         }
     }
 
-    /// -32029: not now. When, stands in the message and, in seconds, in `data.retryAfter`.
+    /// 429: not now. When, stands in the message and, in seconds, in `data.retryAfter`.
     pub fn try_later(message: impl fmt::Display, wait: Option<Duration>) -> Self {
         let Some(wait) = wait else {
             return Self {

@@ -21,7 +21,7 @@ export const middleware = {
 
   onRequest(request) {
     if (tools.includes(request.name)) {
-      return { tag: 'refuse', val: { code: -32003, message: 'not at this hour' } };
+      return { tag: 'refuse', val: { code: 403, message: 'not at this hour' } };
     }
     return { tag: 'pass' };
   },

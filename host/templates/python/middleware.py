@@ -34,7 +34,7 @@ class Middleware(exports.Middleware):
 
     def on_request(self, request):
         if request.name in Middleware.tools:
-            return Decision_Refuse(Refusal(-32003, "not at this hour", None))
+            return Decision_Refuse(Refusal(403, "not at this hour", None))
         return Decision_Pass()
 
     def on_response(self, request, reply):

@@ -31,7 +31,7 @@ impl Middleware for Plugin {
 
     fn on_request(&self, request: &Request) -> Result<Decision, String> {
         Ok(if self.0.contains(&request.name) {
-            Decision::Refuse(Refusal::new(-32003, "not at this hour"))
+            Decision::Refuse(Refusal::new(403, "not at this hour"))
         } else {
             Decision::Pass
         })

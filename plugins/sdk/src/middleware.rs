@@ -26,7 +26,7 @@ use crate::{Decision, Method, MiddlewareDescriptor, Problem, Refusal, Reply, Req
 ///
 ///     fn on_request(&self, request: &Request) -> Result<Decision, String> {
 ///         Ok(if self.0.contains(&request.name) {
-///             Decision::Refuse(Refusal::new(-32003, "not at this hour"))
+///             Decision::Refuse(Refusal::new(403, "not at this hour"))
 ///         } else {
 ///             Decision::Pass
 ///         })
@@ -107,7 +107,7 @@ impl Revision {
 }
 
 impl Refusal {
-    /// An error for the client. Servers have the codes from -32099 to -32000 for themselves.
+    /// An error for the client. MCP has the codes from -32768 to -32000 for itself.
     pub fn new(code: i32, message: impl Into<String>) -> Self {
         Self {
             code,

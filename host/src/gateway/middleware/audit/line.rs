@@ -226,7 +226,7 @@ mod tests {
             ("tool-error", None)
         );
         let refused = CallError::forbidden("no");
-        assert_eq!(outcome(Err(refused)), ("refused", Some(-32003)));
+        assert_eq!(outcome(Err(refused)), ("refused", Some(403)));
         let silent = CallError::no_answer("late");
         assert_eq!(outcome(Err(silent)), ("no-answer", Some(-32603)));
     }

@@ -15,7 +15,7 @@ async fn a_client_over_its_limit_is_told_when_to_come_back_and_others_are_left_i
         error.message,
         "too many calls of `a`: 2 in 10 s; try again in 5 s"
     );
-    assert_eq!(error.code, -32029);
+    assert_eq!(error.code, 429);
     assert_eq!(error.data.unwrap().get(), r#"{"retryAfter":5.0}"#);
     assert!(world.call("x", "b", "hi").await.is_ok(), "another tool");
     assert!(world.call("y", "a", "hi").await.is_ok(), "another client");
@@ -122,7 +122,7 @@ async fn what_is_denied_is_not_listed_and_a_call_of_it_is_refused() {
     .await;
     assert_eq!(world.tools(), ["get", "set"]);
     let error = world.call("x", "drop_all", "").await.unwrap_err();
-    assert_eq!(error.code, -32003);
+    assert_eq!(error.code, 403);
     assert_eq!(
         error.message,
         "the tool `drop_all` is not allowed by the gateway's configuration"

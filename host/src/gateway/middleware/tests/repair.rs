@@ -160,7 +160,7 @@ async fn a_backend_without_answers_is_left_alone_then_tried_once() {
         error.message,
         "backend `one` gave no answer lately and is left alone for now; try again in 30 s"
     );
-    assert_eq!(error.code, -32029);
+    assert_eq!(error.code, 429);
     assert_eq!(world.arrived(), 2, "it was not asked");
 
     advance(30 * SECOND).await;

@@ -35,7 +35,7 @@ async fn more_than_may_be_searched_is_refused_or_passes_by_choice() {
     let long = "y".repeat((1 << 20) + 1);
     let world = World::new(&["a"], redact("closed")).await;
     let error = world.call("x", "a", &long).await.unwrap_err();
-    assert_eq!(error.code, -32003);
+    assert_eq!(error.code, 403);
     assert!(
         error
             .message
@@ -87,7 +87,7 @@ async fn every_call_has_its_line_whatever_became_of_it() {
     assert_eq!(line["arguments"], json!({"text": "hi"}));
     assert_eq!(line["outcome"], "ok");
     assert_eq!(lines[1]["outcome"], "refused");
-    assert_eq!(lines[1]["code"], -32003);
+    assert_eq!(lines[1]["code"], 403);
     assert_eq!(lines.len(), 2);
 }
 
