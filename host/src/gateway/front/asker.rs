@@ -171,7 +171,7 @@ impl Client for Asker {
             let error = RpcError::new(RpcError::INVALID_REQUEST, say);
             return futures::future::ready(Err(error)).boxed();
         }
-        if let Err(error) = may_ask(&self.profile.capabilities, &method) {
+        if let Err(error) = may_ask(&self.profile.capabilities, &method, params.as_deref()) {
             return futures::future::ready(Err(error)).boxed();
         }
         let mut asked = self.round.questions.ask();

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::mcp::{Id, Members, Notification, Raw, RpcError, key};
@@ -23,15 +24,46 @@ const NEEDED: [(&str, &str); 3] = [
 ///
 /// # Errors
 /// What it did not declare, for whoever asks.
-pub(super) fn may_ask(capabilities: &Members, method: &str) -> Result<(), RpcError> {
-    let needed = NEEDED.iter().find(|(asked, _)| *asked == method);
-    match needed.filter(|(_, capability)| capabilities.get(capability).is_none()) {
-        None => Ok(()),
-        Some((_, capability)) => Err(RpcError::new(
-            RpcError::METHOD_NOT_FOUND,
-            format!("{method}: the client has no `{capability}`"),
-        )),
+pub(super) fn may_ask(
+    capabilities: &Members,
+    method: &str,
+    params: Option<&RawValue>,
+) -> Result<(), RpcError> {
+    let lacks = |code, what: &str| {
+        let say = format!("{method}: the client has no `{what}`");
+        Err(RpcError::new(code, say))
+    };
+    let Some((_, capability)) = NEEDED.iter().find(|(asked, _)| *asked == method) else {
+        return Ok(());
+    };
+    if capabilities.get(capability).is_none() {
+        return lacks(RpcError::METHOD_NOT_FOUND, capability);
     }
+    let declared = capabilities.object(capability).unwrap_or_default();
+    let params = params.and_then(Members::of).unwrap_or_default();
+    match *capability {
+        "elicitation" => {
+            // Whoever says nothing of modes has and means forms; of others nothing is known.
+            let has = |mode| declared.get(mode).is_some();
+            match params.text("mode").as_deref() {
+                Some("url") if !has("url") => {
+                    return lacks(RpcError::INVALID_PARAMS, "elicitation.url");
+                }
+                None | Some("form") if has("url") && !has("form") => {
+                    return lacks(RpcError::INVALID_PARAMS, "elicitation.form");
+                }
+                _ => {}
+            }
+        }
+        "sampling" => {
+            let with_tools = params.get("tools").or_else(|| params.get("toolChoice"));
+            if with_tools.is_some() && declared.get("tools").is_none() {
+                return lacks(RpcError::INVALID_PARAMS, "sampling.tools");
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Hears how a client comes along with its answer.
@@ -136,5 +168,71 @@ impl Asked {
 impl Drop for Asked {
     fn drop(&mut self) {
         self.questions.open().remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_asked_in_the_way_that_it_declared_and_in_no_other() {
+        let (form, url) = (r#"{"mode":"form"}"#, r#"{"mode":"url"}"#);
+        let both = r#"{"elicitation":{"form":{},"url":{}}}"#;
+        let (elicit, sample) = ("elicitation/create", "sampling/createMessage");
+        for (capabilities, method, params, lacks) in [
+            ("{}", elicit, form, Some("`elicitation`")),
+            (r#"{"elicitation":{}}"#, elicit, "{}", None),
+            (r#"{"elicitation":{}}"#, elicit, form, None),
+            (
+                r#"{"elicitation":{}}"#,
+                elicit,
+                url,
+                Some("`elicitation.url`"),
+            ),
+            (
+                r#"{"elicitation":{"form":{}}}"#,
+                elicit,
+                url,
+                Some("`elicitation.url`"),
+            ),
+            (
+                r#"{"elicitation":{"url":{}}}"#,
+                elicit,
+                "{}",
+                Some("`elicitation.form`"),
+            ),
+            (both, elicit, "{}", None),
+            (both, elicit, url, None),
+            (both, elicit, r#"{"mode":"new"}"#, None),
+            (r#"{"sampling":{}}"#, sample, "{}", None),
+            (
+                r#"{"sampling":{}}"#,
+                sample,
+                r#"{"tools":[]}"#,
+                Some("`sampling.tools`"),
+            ),
+            (
+                r#"{"sampling":{}}"#,
+                sample,
+                r#"{"toolChoice":{}}"#,
+                Some("`sampling.tools`"),
+            ),
+            (
+                r#"{"sampling":{"tools":{}}}"#,
+                sample,
+                r#"{"tools":[]}"#,
+                None,
+            ),
+            ("{}", "roots/list", "{}", Some("`roots`")),
+            ("{}", "of/another", "{}", None),
+        ] {
+            let params = Members::parse(params).unwrap().to_raw();
+            let capabilities = Members::parse(capabilities).unwrap();
+            let asked = may_ask(&capabilities, method, Some(&params));
+            let said = asked.err().map(|error| error.message);
+            let is_said = lacks.map(|lacks| format!("{method}: the client has no {lacks}"));
+            assert_eq!(said, is_said, "{}", params.get());
+        }
     }
 }

@@ -271,7 +271,7 @@ impl Client for Session {
             progress,
             taken_back,
         } = question;
-        if let Err(error) = may_ask(&self.profile.capabilities, &method) {
+        if let Err(error) = may_ask(&self.profile.capabilities, &method, params.as_deref()) {
             return futures::future::ready(Err(error)).boxed();
         }
         let stream = self.outbox_of(about);
