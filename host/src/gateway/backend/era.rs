@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use super::about::About;
 use super::hello::{Hello, own_capabilities, own_info};
 use crate::gateway::client::LogLevel;
-use crate::gateway::{Call, Method};
-use crate::mcp::{Members, Raw, Version, key, raw_of};
+use crate::gateway::{Call, CallError, Method};
+use crate::mcp::{Members, Raw, RpcError, Version, key, raw_of};
 
 /// What the new era says with each request.
 const OF_THE_NEW: [&str; 4] = [
@@ -119,6 +119,40 @@ pub(super) fn to_client(result: Raw, backend: Version, client: Version, method: 
     members.to_raw()
 }
 
+/// Makes an error fit the client's version: the new era has none of these codes.
+pub(super) fn error_to_client(error: CallError, client: Version) -> CallError {
+    match error.code {
+        _ if client.has_sessions() => error,
+        RpcError::RESOURCE_NOT_FOUND => CallError {
+            code: RpcError::INVALID_PARAMS,
+            ..error
+        },
+        // To ask for it (`input_required`) would make it call again at once, before anybody has
+        // done there what must be done.
+        RpcError::URL_ELICITATION_REQUIRED => CallError {
+            code: RpcError::INTERNAL_ERROR,
+            message: format!("{}; {}", error.message, what_to_open(error.data.as_deref())),
+            ..error
+        },
+        _ => error,
+    }
+}
+
+/// What stands in the data of -32042 (2025-11-25, "URL elicitation required").
+fn what_to_open(data: Option<&RawValue>) -> String {
+    let data = data.and_then(Members::of).unwrap_or_default();
+    let pages: Vec<Members> = data.read("elicitations").unwrap_or_default();
+    let page = |page: &Members| {
+        let (url, why) = (page.text("url")?, page.text("message"));
+        Some(why.map_or(url.clone(), |why| format!("{url} ({why})")))
+    };
+    let pages: Vec<_> = pages.iter().filter_map(page).collect();
+    format!(
+        "the user must open {} first, and then it can be called again",
+        pages.join(" and ")
+    )
+}
+
 /// What a backend of the new era needs to be told before it can go on.
 #[derive(Debug)]
 pub(super) struct InputRequired {
@@ -139,5 +173,29 @@ impl InputRequired {
             requests: members.object("inputRequests").unwrap_or_default(),
             state: members.get("requestState").map(ToOwned::to_owned),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_new_era_gets_no_error_of_the_old() {
+        let data = r#"{"elicitations":[{"mode":"url","url":"https://a.example/1","message":"sign in","elicitationId":"x"},{"url":"https://b.example"}]}"#;
+        let error = |code| CallError {
+            code,
+            data: Members::parse(data).ok().map(|it| it.to_raw()),
+            ..CallError::internal("no")
+        };
+        let codes = [-32002, -32042, -32000, 7];
+        let to = |version| codes.map(|code| error_to_client(error(code), version).code);
+        assert_eq!(to(Version::V20251125), codes);
+        assert_eq!(to(Version::LATEST), [-32602, -32603, -32000, 7]);
+        let error = error_to_client(error(-32042), Version::LATEST);
+        let say = "no; the user must open https://a.example/1 (sign in) and https://b.example \
+                   first, and then it can be called again";
+        assert_eq!(error.message, say);
+        assert_eq!(error.data.unwrap().get(), data);
     }
 }

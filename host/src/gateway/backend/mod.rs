@@ -235,7 +235,7 @@ impl Backend {
         };
         reply
             .map(|result| era::to_client(result, here, there, &method))
-            .map_err(|error| fitting(error, there))
+            .map_err(|error| era::error_to_client(error, there))
     }
 
     /// The connection on which this client's calls go.
@@ -356,17 +356,6 @@ impl Backend {
             Failure::Cancelled => CallError::cancelled(),
         }
     }
-}
-
-/// An error as the client's version has it.
-fn fitting(error: CallError, version: Version) -> CallError {
-    if !version.has_sessions() && error.code == RpcError::RESOURCE_NOT_FOUND {
-        return CallError {
-            code: RpcError::INVALID_PARAMS,
-            ..error
-        };
-    }
-    error
 }
 
 /// Keeps the connection until nobody uses it any more, its drain time is over, or it ends by
