@@ -6,6 +6,8 @@ use std::io;
 use tokio_util::bytes::BytesMut;
 use tokio_util::codec::{Decoder, FramedRead};
 
+use super::{Id, Members, Raw};
+
 /// Lines of `R`, each as it is or with what is wrong with it.
 pub type Lines<R> = FramedRead<R, LineByLine>;
 
@@ -43,6 +45,33 @@ pub struct Glimpse {
 }
 
 impl Glimpse {
+    /// The id of the message that the line is, where it stands before or after all that is long.
+    pub fn id(&self) -> Option<Id> {
+        const KEY: &str = r#""id""#;
+        let head = String::from_utf8_lossy(&self.head);
+        let tail = String::from_utf8_lossy(&self.tail);
+        let first = head.split_once(KEY).and_then(|(before, rest)| {
+            // Whole, but for its end: nothing is open in which it could stand.
+            let before = before.trim_end();
+            let before = before.strip_suffix(',').unwrap_or(before);
+            Members::parse(&format!("{before}}}")).ok()?;
+            let value = rest.trim_start().strip_prefix(':')?;
+            let mut values = serde_json::Deserializer::from_str(value).into_iter::<Raw>();
+            Id::of(&values.next()?.ok()?)
+        });
+        first.or_else(|| {
+            // What ends with the line is the message.
+            let (_, rest) = tail.rsplit_once(KEY)?;
+            let last = Members::parse(&format!("{{{KEY}{rest}")).ok()?;
+            Id::of(last.get("id")?)
+        })
+    }
+
+    /// Whether it seems to be a request, as its beginning has it.
+    pub fn asks(&self) -> bool {
+        String::from_utf8_lossy(&self.head).contains(r#""method""#)
+    }
+
     fn add(&mut self, bytes: &[u8]) {
         let missing = GLIMPSE - self.head.len();
         self.head.extend(bytes.iter().take(missing));
@@ -63,6 +92,11 @@ pub struct LineByLine {
 }
 
 impl LineByLine {
+    /// From now on lines may have so many bytes.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     fn line(&mut self, bytes: &[u8]) -> Result<String, BadLine> {
         self.searched = 0;
         let passing = self.passing.take();
@@ -136,6 +170,54 @@ mod tests {
                 good("last")
             ]
         );
+    }
+
+    #[test]
+    fn of_a_line_that_is_too_long_its_ends_may_tell_whose_it_is() {
+        let x = "x".repeat(1000);
+        for (line, id) in [
+            (
+                format!(r#"{{"jsonrpc":"2.0","id":7,"method":"{x}"}}"#),
+                Some("7"),
+            ),
+            (
+                format!(r#"{{ "id" : "a\u0062" , "method":"{x}"}}"#),
+                Some(r#""a\u0062""#),
+            ),
+            (
+                format!(r#"{{"method":"m","params":["{x}"],"jsonrpc":"2.0","id":"b"}}"#),
+                Some(r#""b""#),
+            ),
+            (
+                format!(r#"{{"method":"m","params":["{x}"],"id":8,"jsonrpc":"2.0"}}"#),
+                Some("8"),
+            ),
+            (
+                format!(r#"{{"method":"m","params":{{"id":1,"x":"{x}"}},"id":9}}"#),
+                Some("9"),
+            ),
+            // These are somebody else's.
+            (
+                format!(r#"{{"method":"m","params":{{"id":1,"x":"{x}"}}}}"#),
+                None,
+            ),
+            (
+                format!(r#"{{"method":"m","params":{{"x":"{x}","id":1}}}}"#),
+                None,
+            ),
+            (
+                format!(r#"{{"method":"m","params":"\"id\":1{x}\"id\":1"}}"#),
+                None,
+            ),
+            (format!(r#"{{"id":{{"a":"{x}"}}}}"#), None),
+            (x.clone(), None),
+        ] {
+            let mut glimpse = Glimpse::default();
+            glimpse.add(line.as_bytes());
+            let found = glimpse.id();
+            assert_eq!(found.as_ref().map(Id::as_json), id, "{line}");
+            assert_eq!(glimpse.asks(), line.contains("method"), "{line}");
+        }
     }
 
     #[tokio::test]

@@ -58,6 +58,11 @@ impl Desk {
         *self.limits.borrow()
     }
 
+    /// The limits, and when they change.
+    pub(super) fn follow_limits(&self) -> watch::Receiver<ServerLimits> {
+        self.limits.subscribe()
+    }
+
     pub(in crate::gateway) fn set_limits(&self, limits: ServerLimits) {
         self.limits.send_replace(limits);
     }

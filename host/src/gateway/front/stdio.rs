@@ -21,7 +21,9 @@ use super::session::{REQUESTS, Session};
 use super::stateless::{self, Whose, introduced};
 use crate::gateway::client::{Client, Profile};
 use crate::gateway::{CallError, Gateway, Reply};
-use crate::mcp::{Id, Members, Message, Notification, Request, RpcError, Version, lines};
+use crate::mcp::{
+    BadLine, Glimpse, Id, Members, Message, Notification, Request, RpcError, Version, lines,
+};
 
 /// What waits for a client that does not read.
 const UNREAD: Bounds = Bounds {
@@ -116,16 +118,40 @@ async fn write(mut reader: Reader, mut output: impl AsyncWrite + Unpin) {
 
 impl Desktop {
     async fn read(&mut self, input: impl AsyncRead + Unpin) {
-        let mut lines = lines(input, self.desk.limits().body);
-        while let Some(Ok(line)) = lines.next().await {
+        let mut limits = self.desk.follow_limits();
+        let mut lines = lines(input, limits.borrow_and_update().body);
+        loop {
+            let line = tokio::select! {
+                biased;
+                Ok(()) = limits.changed() => {
+                    lines.decoder_mut().set_limit(limits.borrow_and_update().body);
+                    continue;
+                }
+                line = lines.next() => line,
+            };
             match line {
-                Ok(line) if line.trim().is_empty() => {}
-                Ok(line) => self.hear(&line),
-                Err(bad) => {
+                Some(Ok(Ok(line))) if line.trim().is_empty() => {}
+                Some(Ok(Ok(line))) => self.hear(&line),
+                Some(Ok(Err(BadLine::TooLong(glimpse)))) => self.refuse(&glimpse),
+                Some(Ok(Err(bad @ BadLine::NotUtf8))) => {
                     let say = format!("this line is no message: {bad}");
                     self.complain(None, RpcError::new(RpcError::PARSE_ERROR, say));
                 }
+                Some(Err(_)) | None => return,
             }
+        }
+    }
+
+    /// A line that is too long: an error for whoever waits for what it would have led to.
+    fn refuse(&self, glimpse: &Glimpse) {
+        let mib = self.desk.limits().body >> 20;
+        let say = format!("a message may have {mib} MiB (server.limits.body)");
+        let error = RpcError::new(RpcError::INVALID_REQUEST, say);
+        match (glimpse.id(), &self.session) {
+            (Some(id), Some(session)) if !glimpse.asks() => {
+                session.questions.answer(&id, Err(error));
+            }
+            (id, _) => self.complain(id, error),
         }
     }
 

@@ -124,6 +124,29 @@ async fn what_is_no_message_is_answered_and_ends_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_longer_than_the_limit_of_the_moment_is_refused_by_its_id() {
+    let connection = connected(&["echo"]).await;
+    let (mut desktop, _serving) = Desktop::start(&connection);
+    desktop.ask(HELLO).await;
+    let long = format!(
+        r#"{{"jsonrpc":"2.0","id":5,"method":"ping","x":"{}"}}"#,
+        "x".repeat(1000)
+    );
+    assert!(desktop.ask(&long).await.contains(r#""id":5,"result""#));
+    let mut limits = connection.desk.limits();
+    limits.body = 100;
+    connection.desk.set_limits(limits);
+    let refused = desktop.ask(&long).await;
+    assert!(
+        refused.contains(r#""id":5,"error""#) && refused.contains("server.limits.body"),
+        "{refused}"
+    );
+    limits.body = 2000;
+    connection.desk.set_limits(limits);
+    assert!(desktop.ask(&long).await.contains(r#""id":5,"result""#));
+}
+
+#[tokio::test(start_paused = true)]
 async fn both_eras_are_spoken_side_by_side() {
     let connection = connected(&["echo", "slow"]).await;
     let (mut desktop, _serving) = Desktop::start(&connection);
