@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const WASTE: usize = 256 << 20;
 /// Where MCP is served.
 const PATH: &str = "/mcp";
+/// Where clients of the transport before look for it.
+const LEGACY_SSE: [&str; 3] = ["/sse", "/message", "/messages"];
 
 /// Whose token a request showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +112,13 @@ impl Door {
                 return Err((StatusCode::FORBIDDEN, say).into_response());
             }
         };
-        if parts.uri.path().trim_end_matches('/') != PATH {
+        let path = parts.uri.path().trim_end_matches('/');
+        if LEGACY_SSE.contains(&path) {
+            let say = "legacy HTTP+SSE is not served: MCP is served at /mcp (Streamable HTTP). A \
+                       client that cannot speak that starts `npx mcp-remote` with that address\n";
+            return Err((StatusCode::NOT_FOUND, say).into_response());
+        }
+        if path != PATH {
             return Err((StatusCode::NOT_FOUND, "MCP is served at /mcp\n").into_response());
         }
         headers.remove(AUTHORIZATION);

@@ -1,4 +1,4 @@
-//! Addresses that are left and come back to.
+//! Addresses that are left and come back to, and what is heard there.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -15,10 +15,10 @@ fn at(host: &str) -> ServerSettings {
 }
 
 /// What whoever asks there hears first.
-async fn heard(address: SocketAddr) -> String {
+async fn heard(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let ask = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    stream.write_all(ask).await.unwrap();
+    let ask = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(ask.as_bytes()).await.unwrap();
     let mut heard = String::new();
     stream.read_to_string(&mut heard).await.unwrap();
     heard
@@ -49,7 +49,7 @@ async fn an_address_that_is_come_back_to_serves_though_its_time_ran_out_meanwhil
     tokio::time::sleep(LEAVING * 2).await;
     everything_else().await;
     tokio::time::resume();
-    assert!(heard(first).await.contains("MCP is served at /mcp"));
+    assert!(heard(first, "/").await.contains("MCP is served at /mcp"));
     let local = SocketAddr::new([127, 0, 0, 1].into(), second.port());
     assert!(TcpStream::connect(local).await.is_err());
 }
@@ -67,4 +67,15 @@ async fn an_address_that_nobody_came_back_to_after_all_goes_when_its_time_is_up(
     everything_else().await;
     assert!(TcpStream::connect(first).await.is_err());
     assert_ne!(gateway.address(), Some(first));
+}
+
+#[tokio::test]
+async fn a_client_of_legacy_sse_hears_of_the_way_out() {
+    let (gateway, _notices) = Gateway::connected_by(Arc::new(Fakes::default()));
+    gateway.serve(gateway.open(&at("127.0.0.1")).await.unwrap());
+    for path in ["/sse", "/sse/", "/messages/?session_id=1"] {
+        let heard = heard(gateway.address().unwrap(), path).await;
+        assert!(heard.starts_with("HTTP/1.1 404") && heard.contains("/mcp"));
+        assert!(heard.contains("npx mcp-remote"), "{heard}");
+    }
 }
