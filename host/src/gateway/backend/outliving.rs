@@ -49,11 +49,10 @@ impl Begun {
     /// It as something that no request of the client is about any more.
     fn about(&self) -> Option<About> {
         let client = self.client.upgrade()?;
+        let level = client.log_level();
         Some(About {
-            log_level: client.log_level(),
-            client,
-            request: None,
             token: self.token.clone(),
+            ..About::none_of(client, level)
         })
     }
 }
