@@ -1,18 +1,23 @@
 //! What the placeholders of a configuration stand for: `${VAR}` a variable of the environment,
 //! `${secret:NAME}` a secret, which is looked for in files that only the host can read, then in the
 //! environment and the system's keyring. Asked where a backend is started or a middleware is set up, and by the check of
-//! the file; what it answers goes nowhere else. Keeps nothing: a secret that is changed is the new
-//! one at the next start of what uses it.
+//! the file; what it answers goes nowhere else. Keeps nothing beyond one attempt: a secret that is
+//! changed is the new one at the next start of what uses it.
 
 mod keyring;
 
+use std::collections::HashMap;
 use std::env;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use keyring::Mute;
 
 /// How a placeholder says that it is a secret.
-pub const PREFIX: &str = "secret:";
+const PREFIX: &str = "secret:";
 /// Where services find what `systemd` has decrypted for them (`LoadCredential=`; systemd.exec(5)).
 const OF_THE_SERVICE: &str = "CREDENTIALS_DIRECTORY";
 /// A folder of one file for each secret, of the user's choice.
@@ -25,11 +30,60 @@ const LONGEST: u64 = 64 * 1024;
 /// The value of a variable, or of a secret where the name begins with `secret:`; `None` when there
 /// is none.
 pub fn value_of(name: &str) -> Option<String> {
-    match name.strip_prefix(PREFIX) {
-        Some(secret) => {
-            look_up(secret, &|name| env::var(name).ok()).or_else(|| keyring::look_up(secret))
+    Secrets::default().value_of(name)
+}
+
+/// The secrets of one attempt, which lives no longer: each is looked for once, so that what was
+/// checked is what is used, and a keyring that did not answer is not waited for again.
+#[derive(Default)]
+pub struct Secrets {
+    found: Mutex<Found>,
+}
+
+#[derive(Default)]
+struct Found {
+    by_name: HashMap<String, Option<String>>,
+    keyring_is_mute: bool,
+}
+
+impl Secrets {
+    /// As the function of this name.
+    pub fn value_of(&self, name: &str) -> Option<String> {
+        let variable = |name: &str| env::var(name).ok();
+        match name.strip_prefix(PREFIX) {
+            Some(secret) => self.secret(secret, &variable, &keyring::look_up),
+            None => variable(name),
         }
-        None => env::var(name).ok(),
+    }
+
+    fn secret(
+        &self,
+        name: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+        keyring: &dyn Fn(&str) -> Result<Option<String>, Mute>,
+    ) -> Option<String> {
+        // Held while the keyring is asked: whoever else asks would have to wait for it as well.
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = found.by_name.get(name) {
+            return known.clone();
+        }
+        let value = look_up(name, env).or_else(|| {
+            let asked = match found.keyring_is_mute {
+                true => Err(Mute),
+                false => keyring(name),
+            };
+            found.keyring_is_mute = asked.is_err();
+            asked.unwrap_or(None)
+        });
+        found.by_name.insert(name.to_owned(), value.clone());
+        value
+    }
+}
+
+/// Without what it holds.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(..)")
     }
 }
 
@@ -102,6 +156,35 @@ mod tests {
         assert_eq!(look_up("one").unwrap(), "  of the user ");
         assert_eq!(look_up("bare").unwrap(), "of the environment");
         assert_eq!(look_up("none"), None);
+    }
+
+    #[test]
+    fn each_secret_is_looked_for_once_and_a_mute_keyring_is_not_waited_for_again() {
+        let user = folder(&[("filed", b"of the file")]);
+        let env = |name: &str| (name == OF_THE_USER).then(|| user.path().display().to_string());
+        let asked = std::cell::RefCell::new(Vec::new());
+        let keyring = |name: &str| {
+            asked.borrow_mut().push(name.to_owned());
+            match name {
+                "mute" => Err(Mute),
+                "none" => Ok(None),
+                name => Ok(Some(format!("{name} of the keyring"))),
+            }
+        };
+        let secrets = Secrets::default();
+        let value = |name| secrets.secret(name, &env, &keyring);
+        for _ in 0..2 {
+            assert_eq!(value("kept").unwrap(), "kept of the keyring");
+            assert_eq!(value("none"), None);
+            assert_eq!(value("mute"), None);
+            assert_eq!(value("another"), None);
+            assert_eq!(value("filed").unwrap(), "of the file");
+        }
+        assert_eq!(*asked.borrow(), ["kept", "none", "mute"]);
+        assert_eq!(format!("{secrets:?}"), "Secrets(..)");
+        // The next attempt asks anew.
+        let another = Secrets::default().secret("another", &env, &keyring);
+        assert_eq!(another.unwrap(), "another of the keyring");
     }
 
     #[test]

@@ -5,11 +5,16 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::harness::{Client, Home, Host, RawClient, binary, config, get, http, knock};
+use super::harness::{
+    Client, Home, Host, RawClient, binary, config, demo, get, http, knock, until,
+};
 
 /// Nothing else in the world looks like this.
 const CANARY: &str = "canary-7f3a91c2-never-to-be-seen";
 const TOKEN: &str = "canary-token-51d0-never-to-be-seen";
+
+/// A secret that stands in the file itself, in an address.
+const LITERAL: &str = "canary-literal-9e20-not-to-be-shown";
 
 /// A backend that writes down what it was given, and others that fail with it in every place.
 fn text(folder: &Path, tools: &str, rest: &str) -> String {
@@ -24,7 +29,8 @@ fn text(folder: &Path, tools: &str, rest: &str) -> String {
          none: {{command: \"./none-${{secret:key}}\", required: false}}\n  \
          exits: {{command: \"false\", args: [\"secret:key\"], required: false}}\n  \
          remote: {{url: \"http://127.0.0.1:1/${{secret:key}}?k=${{secret:key}}\", \
-         headers: {{Authorization: \"Bearer ${{secret:key}}\"}}, required: false}}\n"
+         headers: {{Authorization: \"Bearer ${{secret:key}}\"}}, required: false}}\n  \
+         literal: {{url: \"http://127.0.0.1:1/mcp?key={LITERAL}\", required: false}}\n"
     );
     config("mtime", &backends, rest)
 }
@@ -51,7 +57,9 @@ async fn a_secret_is_where_it_belongs_and_nowhere_else() {
     fs::create_dir(root.join("secrets")).unwrap();
     fs::write(root.join("secrets/key"), format!("{CANARY}\n")).unwrap();
     fs::write(root.join("secrets/token"), TOKEN).unwrap();
-    let middleware = "middleware: [{audit: {arguments: true}}, {auth: {token: \"secret:token\"}}, \
+    let middleware = "middleware: [{audit: {arguments: true}}, {auth: {token: \"secret:token\", jwt: \
+                      {jwks: \"https://keys:${secret:key}@127.0.0.1:1/${secret:key}?k=${secret:key}\", \
+                      issuer: i, audience: a}}}, \
                       {arguments: {fixed: {mirror: {text: \"secret:key\"}}}}]\n";
     let home = Home::of(folder).with_everything();
     let managed = |text: String| {
@@ -153,17 +161,106 @@ async fn a_secret_that_is_not_there_is_named_with_the_places_where_it_is_looked_
     let told = host
         .settle(config("mtime", &backends("secret:api-key"), ""))
         .await;
+    assert!(told.message.starts_with("failed: "), "{told:?}");
     let say = "backends.one.env.KEY: there is no secret `api-key`; put it into a file `api-key` in \
                the folder that CREDENTIALS_DIRECTORY (systemd) or CONFIG_SYNC_SECRETS names, or in \
                /run/secrets; or set it in the environment";
     assert!(told.message.contains(say), "{told:?}");
     fs::create_dir(host.folder().join("secrets")).unwrap();
     fs::write(host.folder().join("secrets/api-key"), "x").unwrap();
-    // The same bytes would count as rejected already.
+    // It is not the file that was wrong: nobody has to touch it.
     let event = host
-        .apply(&config("mtime", &backends("${secret:api-key}"), ""))
+        .event("it to be tried again", |event| event.kind == "changed")
         .await;
     assert!(event.message.contains("~ backends.one"), "{event:?}");
     assert_eq!(client.tools().await, ["echo"]);
+    assert!(host.stop().await.success());
+}
+
+#[tokio::test]
+async fn whoever_asks_for_a_reload_gets_secrets_that_were_changed_and_touches_nothing_else() {
+    let folder = TempDir::new().unwrap();
+    let secrets = folder.path().join("secrets");
+    fs::create_dir(&secrets).unwrap();
+    let write = |name: &str, text: &str| fs::write(secrets.join(name), text).unwrap();
+    let [old, new, short] = ["the-old-token-of-all", "the-new-token-of-all", "short"];
+    write("token", old);
+    write("managing", "the-token-of-managers");
+    write("key", "one");
+    let got = folder.path().join("got");
+    let key = || fs::read_to_string(&got).unwrap();
+    let backends = format!(
+        "  keyed: {{command: sh, args: [\"-c\", \"printf %s $KEY > {} && exec {} demo-server --name keyed\"], \
+         env: {{KEY: \"secret:key\"}}}}\n{}",
+        got.display(),
+        binary().display(),
+        demo("bare", "whoami"),
+    );
+    let text = config(
+        "mtime",
+        &backends,
+        "middleware: [{auth: {token: \"secret:token\"}}]\n",
+    );
+    let managed = "port: 0, management: {enabled: true, port: 0, token: \"secret:managing\"}";
+    let home = Home::of(folder);
+    home.save(text.replacen("port: 0", managed, 1));
+    let host = Host::start_at(home).await;
+    assert_eq!(key(), "one");
+    let outcome = || host.home().answer(&["reload"]).0["outcome"].clone();
+    let lets_in = async |token| knock(host.url(), Some(token)).await.status() == 200;
+    let bare = || {
+        let backends = host.status()["backends"].as_array().unwrap().clone();
+        let bare = backends.into_iter().find(|it| it["name"] == "bare");
+        bare.unwrap()["process"].clone()
+    };
+    let process = bare();
+    assert!(process.is_u64(), "{process}");
+    assert_eq!(outcome(), "unchanged");
+
+    // One that nobody should be let in by: the old one is as good as it was.
+    write("token", short);
+    assert_eq!(outcome(), "rejected");
+    assert!(lets_in(old).await && !lets_in(short).await);
+
+    write("token", new);
+    write("key", "two");
+    assert!(lets_in(old).await, "nobody has asked");
+    assert_eq!(outcome(), "applied");
+    assert!(lets_in(new).await && !lets_in(old).await);
+    assert_eq!(key(), "two");
+    assert_eq!(bare(), process);
+    assert_eq!(outcome(), "unchanged");
+
+    // One that is gone may be back soon: what uses it serves on.
+    fs::remove_file(secrets.join("key")).unwrap();
+    assert_eq!(outcome(), "unchanged");
+    write("key", "two");
+
+    let status = async |address: &str, token: &str| {
+        let url = format!("http://{address}/manage/v1/status");
+        let asked = http().get(url).bearer_auth(token).send().await;
+        asked.map(|answer| answer.status().as_u16())
+    };
+    let address = || {
+        host.status()["management"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let before = address();
+    assert_eq!(status(&before, "the-token-of-managers").await.unwrap(), 200);
+    write("managing", "another-token-of-managers");
+    assert_eq!(outcome(), "unchanged", "of what serves");
+    until("the API to take the other token", || {
+        ![String::new(), before.clone()].contains(&address())
+    })
+    .await;
+    let now = address();
+    assert_eq!(status(&now, "the-token-of-managers").await.unwrap(), 401);
+    assert_eq!(
+        status(&now, "another-token-of-managers").await.unwrap(),
+        200
+    );
+    assert!(status(&before, "the-token-of-managers").await.is_err());
     assert!(host.stop().await.success());
 }

@@ -25,6 +25,7 @@ mod plugins;
 mod problem;
 mod reader;
 mod report;
+mod seal;
 mod sentinel;
 mod server;
 mod shown;
@@ -53,9 +54,10 @@ pub(crate) use plugin_file::{plugin_grants, plugin_settings};
 pub use plugins::{PluginLimits, PluginSettings};
 pub use problem::{Place, Problem, Problems, Severity};
 pub(crate) use reader::MapReader;
+pub use seal::Seal;
 pub use sentinel::SentinelConfig;
 pub use server::{ManagementSettings, ServerLimits, ServerSettings, Transport};
-pub use shown::shown;
+pub use shown::{shown, shown_url};
 pub use suggest::nearest;
 pub use sync::{
     DEBOUNCE_SECONDS, MAX_DEBOUNCE_SECONDS, OnFailure, POLL_INTERVAL_SECONDS, PROBATION_SECONDS,

@@ -40,6 +40,8 @@ pub struct Problem {
     pub help: Option<String>,
     /// Where it stands, when it comes from a file.
     pub place: Option<Place>,
+    /// It is the world that is wrong: the same text may be right later.
+    pub passes: bool,
 }
 
 impl Problem {
@@ -60,6 +62,7 @@ impl Problem {
             message: message.into(),
             help: None,
             place: None,
+            passes: false,
         }
     }
 
@@ -173,6 +176,12 @@ impl Problems {
     /// Whether one of them refuses the configuration.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(Problem::is_error)
+    }
+
+    /// Whether what refuses the configuration is not in the file: it may be used later as it is.
+    pub fn may_pass(&self) -> bool {
+        let mut errors = self.list.iter().filter(|it| it.is_error()).peekable();
+        errors.peek().is_some() && errors.all(|error| error.passes)
     }
 
     /// In the order of the file; those without a place come last.

@@ -159,6 +159,14 @@ fn is_bare_placeholder(text: &str) -> bool {
     })
 }
 
+/// An address as messages may show it.
+pub fn shown_url(text: &str) -> String {
+    match is_bare_placeholder(text) {
+        true => text.to_owned(),
+        false => url(text),
+    }
+}
+
 /// Where it leads, without who asks and with what.
 fn url(text: &str) -> String {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));

@@ -67,6 +67,12 @@ impl MissingVariable {
         }
     }
 
+    /// Whether it may be there later: a keyring that was locked is opened, a file is written. The
+    /// host's environment stays as it is.
+    pub fn may_come(&self) -> bool {
+        self.name.starts_with(SECRET)
+    }
+
     /// What to do about it.
     pub fn help(&self) -> String {
         let name = &self.name;

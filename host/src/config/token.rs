@@ -1,10 +1,11 @@
 //! A token that a client must show.
 
-use super::template::Template;
+use super::template::{Environment, Template};
 use super::value::Value;
 
 /// Nobody guesses what is longer.
 const SHORTEST_TOKEN: usize = 16;
+const REMEDY: &str = "make one with `openssl rand -hex 32`";
 
 /// A template that may be typed as a literal secret, so its `Debug` does not show it.
 #[derive(Clone, PartialEq)]
@@ -14,6 +15,29 @@ impl std::fmt::Debug for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Token(..)")
     }
+}
+
+impl Token {
+    /// What a client must show.
+    ///
+    /// # Errors
+    /// Why that is no token, and what to do. Neither quotes it.
+    pub fn value(&self, env: Environment<'_>) -> Result<String, String> {
+        let text = self.0.resolve(env).map_err(|missing| missing.to_string())?;
+        match fault(&text) {
+            Some(fault) => Err(format!("{fault}; {REMEDY}")),
+            None => Ok(text),
+        }
+    }
+}
+
+/// Why nobody should be let in by this.
+fn fault(text: &str) -> Option<String> {
+    if text.len() < SHORTEST_TOKEN {
+        return Some(format!("a token has at least {SHORTEST_TOKEN} characters"));
+    }
+    let is_legal = text.bytes().all(|byte| byte.is_ascii_graphic());
+    (!is_legal).then(|| "a token has no blanks, and only characters of ASCII".to_owned())
 }
 
 /// A token that is worth the name. No message quotes it.
@@ -26,17 +50,8 @@ pub(super) fn read(value: &Value<'_>) -> Option<Token> {
             Some(help.to_owned()),
         );
     }
-    let text = value.resolve(&template)?;
-    let help = Some("make one with `openssl rand -hex 32`".to_owned());
-    if text.len() < SHORTEST_TOKEN {
-        value.error(
-            format!("a token has at least {SHORTEST_TOKEN} characters"),
-            help,
-        );
-        return None;
-    }
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        value.error("a token has no blanks, and only characters of ASCII", help);
+    if let Some(fault) = fault(&value.resolve(&template)?) {
+        value.error(fault, Some(REMEDY.to_owned()));
         return None;
     }
     Some(Token(template))

@@ -141,7 +141,9 @@ impl<'a> Value<'a> {
         };
         if !self.forgive_unset {
             for missing in template.missing(self.findings.env) {
-                self.error(missing.to_string(), Some(missing.help()));
+                let mut problem = Problem::error(self.path.as_str(), missing.to_string());
+                problem.passes = missing.may_come();
+                self.report(problem, Some(missing.help()));
             }
         }
         Some(template)

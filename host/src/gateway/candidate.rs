@@ -13,9 +13,10 @@ use super::backend::Backend;
 use super::catalog::Catalog;
 use super::middleware::Chain;
 use super::snapshot::Absent;
-use super::swap::Ground;
+use super::swap::{Before, Ground};
 use super::{Entry, Offer, Snapshot};
 use crate::config::{BackendSpec, MiddlewareSpec, Problem};
+use crate::secrets::Secrets;
 
 /// How many backends are started at the same time.
 const SIDE_BY_SIDE: usize = 16;
@@ -27,6 +28,19 @@ pub struct Wanted {
     pub backends: Vec<(String, BackendSpec)>,
     /// Outermost first.
     pub middleware: Vec<MiddlewareSpec>,
+}
+
+/// How a candidate is built.
+#[derive(Debug, Clone, Default)]
+pub struct Terms<'a> {
+    /// What served before and is kept warm is taken as well.
+    pub warm: Option<&'a Before>,
+    /// Backends that do not start are left out instead of failing the build, required or not.
+    pub lenient: bool,
+    /// What placeholders stand for.
+    pub secrets: Arc<Secrets>,
+    /// What was made of other secrets is not taken, but made anew.
+    pub renew: bool,
 }
 
 /// The next snapshot, not served yet.
@@ -61,8 +75,10 @@ enum Fate {
 
 impl Stock<'_> {
     /// What needs no start. Whether it is well is no concern of whoever changes something else.
-    fn find(&self, name: &str, spec: &BackendSpec) -> Option<Fate> {
-        let serves = |backend: &&Arc<Backend>| backend.spec().connects_like(spec);
+    fn find(&self, name: &str, spec: &BackendSpec, terms: &Terms<'_>) -> Option<Fate> {
+        let is_outdated = |backend: &Backend| terms.renew && backend.is_outdated(&terms.secrets);
+        let serves =
+            |backend: &&Arc<Backend>| backend.spec().connects_like(spec) && !is_outdated(backend);
         let absent = |absent: &&Absent| absent.name == name && absent.spec.connects_like(spec);
         let warm = self.warm.and_then(|warm| warm.backend(name));
         let warm = warm.filter(|warm| serves(warm) && !warm.has_ended());
@@ -76,11 +92,11 @@ impl Stock<'_> {
 
 impl Candidate {
     /// Builds from `stock`, and starts side by side what is not there. A backend that is started
-    /// must start, unless it is not required, or `lenient`.
+    /// must start, unless it is not required, or that does not matter.
     pub(super) async fn build(
         stock: Stock<'_>,
         wanted: &Wanted,
-        lenient: bool,
+        terms: &Terms<'_>,
         ground: &Arc<Ground>,
     ) -> Result<Self, Vec<Problem>> {
         let (specs, before, on) = (
@@ -88,8 +104,9 @@ impl Candidate {
             stock.current.chain.clone(),
             Arc::clone(ground),
         );
+        let (secrets, renew) = (Arc::clone(&terms.secrets), terms.renew);
         // A plugin that takes its settings may use its whole time limit.
-        let chain = spawn_blocking(move || Chain::build(&specs, &before, &on))
+        let chain = spawn_blocking(move || Chain::build(&specs, &before, (&secrets, renew), &on))
             .await
             .map_err(|error| vec![Problem::error("middleware", error.to_string())])?
             .map_err(|(index, error)| {
@@ -100,11 +117,14 @@ impl Candidate {
             .iter()
             .enumerate()
             .map(|(rank, (name, spec))| {
-                let found = stock.find(name, spec);
+                let found = stock.find(name, spec, terms);
                 let start = async move {
                     let fate = match found {
                         Some(fate) => fate,
-                        None => Fate::Started(Backend::start(name, spec, ground).await),
+                        None => {
+                            let secrets = terms.secrets.as_ref();
+                            Fate::Started(Backend::start(name, spec, secrets, ground).await)
+                        }
                     };
                     (rank, name, spec, fate)
                 };
@@ -132,7 +152,7 @@ impl Candidate {
                     candidate.started.push(name.clone());
                     candidate.backends.push(backend);
                 }
-                Fate::Started(Err(reason)) if spec.required && !lenient => {
+                Fate::Started(Err(reason)) if spec.required && !terms.lenient => {
                     problems.push(Problem::error(
                         format!("backends.{name}"),
                         format!("it does not start: {reason}"),
@@ -181,7 +201,7 @@ impl Candidate {
         Self {
             backends,
             absent,
-            chain: before.chain.clone(),
+            chain: before.chain.back_from(&current.chain),
             catalog: before.catalog.clone(),
             started: Vec::new(),
         }

@@ -281,7 +281,7 @@ mod tests {
             middleware: with_auth.then_some(auth).into_iter().collect(),
             ..Wanted::default()
         };
-        let candidate = gateway.build(&wanted, None, false).await.unwrap();
+        let candidate = gateway.build(&wanted, Default::default()).await.unwrap();
         gateway.swap(candidate);
         Door { gateway, is_local }
     }

@@ -11,6 +11,7 @@ use super::backend::{Backend, BackendNotice, NoticeKind};
 use super::swap::Ground;
 use super::{Absent, Candidate, Gateway, Snapshot};
 use crate::config::BackendSpec;
+use crate::secrets::Secrets;
 
 /// What became of a backend that was started again.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl Gateway {
         let spec = self.current().missing_spec(name)?.clone();
         let (name, ground) = (name.to_owned(), Arc::clone(&self.ground));
         let restart = async move {
-            let result = Backend::start(&name, &spec, &ground).await;
+            let result = Backend::start(&name, &spec, &Secrets::default(), &ground).await;
             if result.is_ok() {
                 ground.meters.of(&name).restarted();
             }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::backend::{AllSubscriptions, Backend, BackendNotice, Life, Lives};
-use super::candidate::Stock;
+use super::candidate::{Stock, Terms};
 use super::catalog::Capability;
 use super::client::Client;
 use super::clients::{Clients, Connected};
@@ -26,6 +26,7 @@ use super::middleware::{MiddlewarePlugins, NoPlugins};
 use super::{Candidate, Changes, Measured, Snapshot, Wanted};
 use crate::config::{Problem, ServerSettings};
 use crate::events::EventBus;
+use crate::secrets::Secrets;
 
 /// Serves MCP clients from the current [`Snapshot`].
 pub struct Gateway {
@@ -234,24 +235,29 @@ impl Gateway {
         self.calls.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Builds the next snapshot beside the one that serves, of which (and of `warm`) it takes
-    /// what it wants alike. `lenient`: backends that do not start are left out instead of failing
-    /// the build, required or not.
+    /// Builds the next snapshot beside the one that serves, of which it takes what it wants alike.
     ///
     /// # Errors
     /// Every backend and middleware that is needed and cannot be had.
     pub async fn build(
         &self,
         wanted: &Wanted,
-        warm: Option<&Before>,
-        lenient: bool,
+        terms: Terms<'_>,
     ) -> Result<Candidate, Vec<Problem>> {
         let current = self.current();
         let stock = Stock {
             current: &current,
-            warm: warm.map(|before| before.snapshot.as_ref()),
+            warm: terms.warm.map(|before| before.snapshot.as_ref()),
         };
-        Candidate::build(stock, wanted, lenient, &self.ground).await
+        Candidate::build(stock, wanted, &terms, &self.ground).await
+    }
+
+    /// Whether something that serves would be made of other secrets now. May take as long as a
+    /// keyring does.
+    pub fn is_outdated(&self, secrets: &Secrets) -> bool {
+        let current = self.current();
+        let mut backends = current.backends.iter();
+        backends.any(|backend| backend.is_outdated(secrets)) || current.chain.is_outdated(secrets)
     }
 
     /// What served before, as a candidate: nothing has to be started for it. Until it is

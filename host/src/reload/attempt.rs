@@ -8,7 +8,8 @@ use super::check::{Checked, Known};
 use super::course::Course;
 use super::wanted::{own_differences, wanted};
 use super::{Difference, Handlers, Outcome, Phase};
-use crate::gateway::{Before, Gateway, Wanted};
+use crate::gateway::{Before, Gateway, Terms, Wanted};
+use crate::secrets::Secrets;
 use crate::target::Digest;
 use crate::watch::Detectors;
 
@@ -22,8 +23,13 @@ pub(super) struct Attempt<'a> {
     pub(super) applied: Option<&'a Applied>,
     /// What served before that and is kept warm.
     pub(super) warm: Option<&'a Before>,
-    /// Other handlers read it: the same configuration may mean something else.
+    /// The same configuration may mean something else: other handlers read it, or secrets have
+    /// changed.
     pub(super) anew: bool,
+    /// What was made of other secrets than these is made anew.
+    pub(super) renew: bool,
+    /// What placeholders stand for.
+    pub(super) secrets: Arc<Secrets>,
 }
 
 /// What serves: where it came from and what it was made of.
@@ -85,6 +91,7 @@ impl Attempt<'_> {
             detectors: self.detectors,
             plugins: self.applied.map(|applied| &applied.checked.config.plugins),
             middleware: self.gateway.plugins(),
+            secrets: &self.secrets,
         };
         let checked = known.check(Arc::clone(&bytes), course).await;
         if let Some(applied) = self.applied {
@@ -122,7 +129,8 @@ impl Attempt<'_> {
         if let Some(previous) = previous {
             differences.extend(own_differences(previous, config, &sections));
         }
-        let wanted = wanted(proposed).map_err(|problems| checked.rejected(problems))?;
+        let wanted =
+            wanted(proposed, &self.secrets).map_err(|problems| checked.rejected(problems))?;
         let (outcome, before) = self.build(&checked, &wanted, differences, course).await?;
         Ok(Ended {
             outcome,
@@ -150,9 +158,15 @@ impl Attempt<'_> {
             .open(&checked.config.server)
             .await
             .map_err(|problem| checked.failed(vec![problem]))?;
+        let terms = Terms {
+            warm: self.warm,
+            lenient: self.applied.is_none(),
+            secrets: Arc::clone(&self.secrets),
+            renew: self.renew,
+        };
         let mut candidate = self
             .gateway
-            .build(wanted, self.warm, self.applied.is_none())
+            .build(wanted, terms)
             .await
             .map_err(|problems| checked.failed(problems))?;
         course.enter(Phase::Compose);

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::course::Course;
 use super::{Outcome, Phase, Refused};
-use crate::config::{self, Document, Load, PluggedEntry, PluginSettings, Problem, SentinelConfig};
+use crate::config::{
+    self, Document, Load, PluggedEntry, PluginSettings, Problem, Problems, SentinelConfig,
+};
 use crate::gateway::{MiddlewarePlugins, Unusable};
-use crate::secrets::value_of;
+use crate::secrets::Secrets;
 use crate::watch::{AUTO, Detectors};
 
 /// A configuration that is right in itself, and the text it stands in.
@@ -25,8 +27,9 @@ impl Checked {
         self.document.locate(problems).lines()
     }
 
+    /// The configuration cannot be used as it stands.
     pub(super) fn rejected(&self, problems: Vec<Problem>) -> Outcome {
-        Outcome::Rejected(self.lines(problems))
+        wrong(&self.document.locate(problems))
     }
 
     pub(super) fn failed(&self, problems: Vec<Problem>) -> Outcome {
@@ -53,6 +56,8 @@ pub(super) struct Known<'a> {
     pub(super) plugins: Option<&'a PluginSettings>,
     /// What `middleware` may name beside the host's own.
     pub(super) middleware: &'a Arc<dyn MiddlewarePlugins>,
+    /// What placeholders stand for, in this attempt.
+    pub(super) secrets: &'a Arc<Secrets>,
 }
 
 impl Known<'_> {
@@ -75,12 +80,13 @@ impl Known<'_> {
                 course.sections = Some(draft.sections());
                 let sections = self.sections.to_vec();
                 let plugins = Arc::clone(self.middleware);
+                let secrets = Arc::clone(self.secrets);
                 let validate = move || {
                     let known = config::Known {
                         sections: &sections,
                         middleware: Some(&|| plugins.names()),
                     };
-                    draft.validate(&value_of, known)
+                    draft.validate(&|name| secrets.value_of(name), known)
                 };
                 aside(validate).await?
             }
@@ -90,7 +96,7 @@ impl Known<'_> {
                 "{} is empty; the last good configuration serves",
                 self.source
             ))),
-            Load::Invalid(problems) => Err(Outcome::Rejected(problems.lines())),
+            Load::Invalid(problems) => Err(wrong(&problems)),
             Load::Valid {
                 config,
                 warnings,
@@ -127,6 +133,14 @@ impl Known<'_> {
             Ok(_) => Ok(()),
             Err(error) => Err(checked.rejected(vec![Problem::error("sync.detection", error)])),
         }
+    }
+}
+
+/// What follows of these: where nothing but a secret is missing it is not the file that is wrong.
+fn wrong(problems: &Problems) -> Outcome {
+    match problems.may_pass() {
+        true => Outcome::Failed(problems.lines()),
+        false => Outcome::Rejected(problems.lines()),
     }
 }
 

@@ -21,6 +21,7 @@ mod read;
 mod record;
 mod refreshes;
 mod reloader;
+mod renewal;
 mod restarts;
 mod revert;
 mod standing;

@@ -16,7 +16,8 @@ use super::wanted::wanted;
 use super::{Difference, Handlers, Outcome, OutcomeKind};
 use crate::config::{self, BackendSpec, PluginSettings};
 use crate::events::EventBus;
-use crate::gateway::{Capability, Entry, Gateway, MiddlewarePlugins, Offer, Wanted};
+use crate::gateway::{Capability, Entry, Gateway, MiddlewarePlugins, Offer, Terms, Wanted};
+use crate::secrets::Secrets;
 use crate::watch::Detectors;
 
 /// How long backends that were started only to be asked have to leave.
@@ -110,16 +111,17 @@ impl Planner<'_> {
     /// # Errors
     /// When `serving` itself would not be accepted, so that nothing can be told.
     pub async fn plan(&self, serving: Vec<u8>, next: Vec<u8>) -> Result<Plan, Vec<String>> {
-        let mut course = Course::begin();
-        let old = match self.check(serving, None, &mut course).await {
-            Ok(checked) => self.propose(None, checked).await,
+        let (mut course, secrets) = (Course::begin(), Arc::new(Secrets::default()));
+        let old = match self.check(serving, None, &secrets, &mut course).await {
+            Ok(checked) => self.propose(None, checked, &secrets).await,
             Err(outcome) => Err(outcome),
         };
         let old = old.map_err(|outcome| outcome.reasons())?;
         let mut plan = Plan::default();
         let plugins = old.checked.config.plugins.clone();
-        let outcome = match self.check(next, Some(&plugins), &mut course).await {
-            Ok(checked) => self.compare(&old, checked, &mut plan).await,
+        let checked = self.check(next, Some(&plugins), &secrets, &mut course);
+        let outcome = match checked.await {
+            Ok(checked) => self.compare(&old, checked, secrets, &mut plan).await,
             Err(outcome) => Err(outcome),
         };
         if let Err(outcome) = outcome {
@@ -133,6 +135,7 @@ impl Planner<'_> {
         &self,
         bytes: Vec<u8>,
         plugins: Option<&PluginSettings>,
+        secrets: &Arc<Secrets>,
         course: &mut Course,
     ) -> Result<Checked, Outcome> {
         let sections = self.handlers.sections();
@@ -142,22 +145,34 @@ impl Planner<'_> {
             detectors: self.detectors,
             plugins,
             middleware: self.middleware,
+            secrets,
         };
         known.check(bytes.into(), course).await
     }
 
-    async fn propose(&self, previous: Option<&Side>, checked: Checked) -> Result<Side, Outcome> {
+    async fn propose(
+        &self,
+        previous: Option<&Side>,
+        checked: Checked,
+        secrets: &Secrets,
+    ) -> Result<Side, Outcome> {
         let before = previous.map(|side| &side.checked.config);
         let (proposed, _differences) = self
             .handlers
             .propose(1, before.cloned(), Arc::clone(&checked.config))
             .await
             .map_err(|refused| checked.refused(refused))?;
-        let wanted = wanted(proposed).map_err(|problems| checked.rejected(problems))?;
+        let wanted = wanted(proposed, secrets).map_err(|problems| checked.rejected(problems))?;
         Ok(Side { checked, wanted })
     }
 
-    async fn compare(&self, old: &Side, checked: Checked, plan: &mut Plan) -> Result<(), Outcome> {
+    async fn compare(
+        &self,
+        old: &Side,
+        checked: Checked,
+        secrets: Arc<Secrets>,
+        plan: &mut Plan,
+    ) -> Result<(), Outcome> {
         plan.warnings = checked.warnings.clone();
         if old.checked.config == checked.config {
             plan.outcome = Some(OutcomeKind::Unchanged);
@@ -166,7 +181,7 @@ impl Planner<'_> {
         }
         let (before, after) = (&old.checked.config, &checked.config);
         plan.differences = config::differences(&before.sections, &after.sections);
-        let new = self.propose(Some(old), checked).await?;
+        let new = self.propose(Some(old), checked, &secrets).await?;
         let find = |side: &Side, name: &str| {
             let mut backends = side.wanted.backends.iter();
             backends.find(|(other, _)| other == name).cloned()
@@ -182,14 +197,19 @@ impl Planner<'_> {
         let gone = old.wanted.backends.iter();
         let gone = gone.filter(|(name, _)| find(&new, name).is_none());
         plan.stop = gone.map(|(name, _)| name.clone()).collect();
-        let asked = self.ask(&new, plan).await?;
+        let asked = self.ask(&new, secrets, plan).await?;
         self.compare_tools(old, &new, asked, plan).await?;
         plan.outcome = Some(OutcomeKind::Applied);
         Ok(())
     }
 
     /// What new and changed backends offer, if they shall be asked.
-    async fn ask(&self, new: &Side, plan: &mut Plan) -> Result<Vec<Offer>, Outcome> {
+    async fn ask(
+        &self,
+        new: &Side,
+        secrets: Arc<Secrets>,
+        plan: &mut Plan,
+    ) -> Result<Vec<Offer>, Outcome> {
         let Some(base) = self.connect_in.clone() else {
             return Ok(Vec::new());
         };
@@ -201,7 +221,11 @@ impl Planner<'_> {
         }
         let (gateway, _notices) =
             Gateway::new(base, Arc::clone(self.middleware), EventBus::default());
-        let built = gateway.build(&wanted, None, false).await;
+        let terms = Terms {
+            secrets,
+            ..Terms::default()
+        };
+        let built = gateway.build(&wanted, terms).await;
         let offers = built.map(|candidate| {
             for absent in candidate.absent() {
                 let (name, reason) = (&absent.name, &absent.reason);

@@ -72,6 +72,11 @@ impl Trigger {
     pub fn is_forced(self) -> bool {
         matches!(self, Self::Hangup | Self::Api | Self::Plugins)
     }
+
+    /// Whoever wants it may have changed a secret.
+    pub fn is_asked(self) -> bool {
+        matches!(self, Self::Hangup | Self::Api)
+    }
 }
 
 /// One step of a reload.

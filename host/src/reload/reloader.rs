@@ -83,6 +83,8 @@ pub struct Reloader {
     pub(super) in_force: watch::Sender<InForce>,
     /// Other handlers read sections of what serves, and have not been asked yet.
     pub(super) stale: bool,
+    /// Somebody asked for changed secrets, which are not in use yet.
+    pub(super) renews: bool,
 }
 
 /// Bytes that are not tried again before they change, and why.
@@ -136,6 +138,7 @@ impl Reloader {
             probation: None,
             in_force,
             stale: false,
+            renews: false,
         }
     }
 
@@ -227,9 +230,8 @@ impl Reloader {
             )
             .await;
         course.enter(Phase::Finish);
-        if let Some(joined) = calls.as_deref_mut().and_then(Calls::joined)
-            && joined.is_forced()
-        {
+        let joined = calls.as_deref_mut().and_then(Calls::joined);
+        if let Some(joined) = joined.filter(|it| it.is_forced()) {
             self.watch_again(joined);
         }
         let Ended {
@@ -238,7 +240,7 @@ impl Reloader {
             before: snapshot_before,
         } = ended;
         if let Some(applied) = applied {
-            self.stale = false;
+            (self.stale, self.renews) = (false, false);
             let generation = self.gateway.current().generation;
             let bytes = Arc::clone(&applied.bytes);
             self.keeper.serves(generation, bytes).await;
@@ -276,6 +278,9 @@ impl Reloader {
             _ => 0,
         };
         self.keep(trigger, course, &outcome, digest).await;
+        if let Some(joined) = joined {
+            self.renew_for(joined).await;
+        }
         self.stands_still();
         if let Some(calls) = calls
             && let Some(last) = &self.standing.borrow().last
@@ -322,7 +327,10 @@ impl Reloader {
                 return (Outcome::Unchanged(note).into(), None);
             }
         };
-        if !self.stale && self.applied.as_ref().is_some_and(|it| it.digest == digest) {
+        let secrets = Arc::default();
+        let outdated = self.is_outdated(trigger, &secrets).await;
+        let anew = self.stale || outdated;
+        if !anew && self.applied.as_ref().is_some_and(|it| it.digest == digest) {
             let note = "same bytes as what serves".to_owned();
             return (Outcome::Unchanged(note).into(), Some(digest));
         }
@@ -332,7 +340,12 @@ impl Reloader {
             );
             return (Outcome::Unchanged(note).into(), Some(digest));
         }
-        let attempt = self.attempt_at();
+        let attempt = Attempt {
+            anew,
+            renew: outdated,
+            secrets,
+            ..self.attempt_at()
+        };
         let running = attempt.run(bytes.into(), digest, course);
         let Some(calls) = calls else {
             return (running.await, Some(digest));
@@ -362,6 +375,8 @@ impl Reloader {
             applied: self.applied.as_ref(),
             warm: self.probation.as_ref().map(|it| &it.fallback.before),
             anew: self.stale,
+            renew: false,
+            secrets: Arc::default(),
         }
     }
 

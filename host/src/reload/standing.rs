@@ -25,6 +25,8 @@ pub struct Standing {
     pub last: Option<Last>,
     /// When what failed is tried again.
     pub retry_at: Option<Instant>,
+    /// So many attempts that somebody asked for have ended.
+    pub asked: u64,
 }
 
 /// What serves, and the bytes that it comes from. `Debug` shows neither: they may hold secrets.
@@ -107,6 +109,7 @@ impl Reloader {
         self.standing.send_modify(|standing| {
             standing.applied = applied;
             standing.last = Some(last);
+            standing.asked += u64::from(trigger.is_asked());
         });
     }
 

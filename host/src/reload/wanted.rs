@@ -6,14 +6,15 @@ use serde_json::Value;
 use super::{Difference, DifferenceKind, Proposed};
 use crate::config::{BackendSpec, MiddlewareSpec, Problem, SentinelConfig};
 use crate::gateway::Wanted;
-use crate::secrets::value_of;
+use crate::secrets::Secrets;
 
 /// All proposals as one.
 ///
 /// # Errors
 /// Every problem in them.
-pub(super) fn wanted(proposed: Vec<Proposed>) -> Result<Wanted, Vec<Problem>> {
+pub(super) fn wanted(proposed: Vec<Proposed>, secrets: &Secrets) -> Result<Wanted, Vec<Problem>> {
     let (mut wanted, mut problems) = (Wanted::default(), Vec::new());
+    let value_of = |name: &str| secrets.value_of(name);
     let mut add_backend =
         |name: String, spec: &Value| match BackendSpec::from_json(&name, spec, &value_of) {
             Ok(spec) if wanted.backends.iter().any(|(other, _)| *other == name) => {

@@ -19,13 +19,19 @@ const SERVICE: &str = "config-sync";
 /// Where programs of a session find its keyring (D-Bus specification, "Message Bus").
 const SESSION: &str = "DBUS_SESSION_BUS_ADDRESS";
 
+/// It did not answer in time.
+#[derive(Debug, PartialEq)]
+pub(super) struct Mute;
+
 /// The secret of this name; `None` where there is none, or no keyring.
-pub(super) fn look_up(name: &str) -> Option<String> {
+pub(super) fn look_up(name: &str) -> Result<Option<String>, Mute> {
     if cfg!(target_os = "macos") {
         let arguments = ["find-generic-password", "-s", SERVICE, "-a", name, "-w"];
         return in_place(|| ask("/usr/bin/security", &arguments, PATIENCE));
     }
-    env::var_os(SESSION)?;
+    if env::var_os(SESSION).is_none() {
+        return Ok(None);
+    }
     let arguments = ["lookup", "service", SERVICE, "name", name];
     in_place(|| ask("secret-tool", &arguments, PATIENCE))
 }
@@ -39,15 +45,19 @@ fn in_place<T>(wait: impl FnOnce() -> T) -> T {
 }
 
 /// What this command prints, without the line's end, if it succeeds in time.
-fn ask(program: &str, arguments: &[&str], patience: Duration) -> Option<String> {
-    let mut child = Command::new(program)
+fn ask(program: &str, arguments: &[&str], patience: Duration) -> Result<Option<String>, Mute> {
+    let child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let output = child.stdout.take()?;
+        .spawn();
+    let Ok(mut child) = child else {
+        return Ok(None);
+    };
+    let Some(output) = child.stdout.take() else {
+        return Ok(None);
+    };
     let (sender, read) = mpsc::channel();
     std::thread::spawn(move || {
         let mut text = String::new();
@@ -61,11 +71,14 @@ fn ask(program: &str, arguments: &[&str], patience: Duration) -> Option<String> 
         // It has ended by itself, then.
         let _ = child.kill();
     }
-    let ended = child.wait().ok()?;
-    let text = text.ok()?.ok().filter(|_| ended.success())?;
-    let secret = text.trim_end_matches(['\n', '\r']);
-    let is_one = !secret.is_empty() && text.len() as u64 <= LONGEST && !secret.contains('\0');
-    is_one.then(|| secret.to_owned())
+    let succeeded = child.wait().is_ok_and(|ended| ended.success());
+    let text = text.map_err(|_late| Mute)?;
+    let secret = text.ok().filter(|_| succeeded).and_then(|text| {
+        let secret = text.trim_end_matches(['\n', '\r']);
+        let is_one = !secret.is_empty() && text.len() as u64 <= LONGEST && !secret.contains('\0');
+        is_one.then(|| secret.to_owned())
+    });
+    Ok(secret)
 }
 
 #[cfg(test)]
@@ -73,7 +86,7 @@ mod tests {
     use super::*;
 
     fn said(script: &str) -> Option<String> {
-        ask("sh", &["-c", script], Duration::from_secs(20))
+        ask("sh", &["-c", script], Duration::from_secs(20)).unwrap()
     }
 
     #[test]
@@ -90,12 +103,12 @@ mod tests {
         ] {
             assert_eq!(said(script), None, "{script}");
         }
-        assert_eq!(ask("no-such-command", &[], PATIENCE), None);
+        assert_eq!(ask("no-such-command", &[], PATIENCE), Ok(None));
     }
 
     #[test]
     fn a_keyring_that_does_not_answer_is_not_waited_for() {
-        assert_eq!(ask("sleep", &["600"], Duration::ZERO), None);
+        assert_eq!(ask("sleep", &["600"], Duration::ZERO), Err(Mute));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::super::template::Template;
 use super::super::value::Value;
 
 /// `jwt`.
@@ -31,8 +32,8 @@ pub struct JwtSettings {
 pub enum KeyPlace {
     /// As written: the caller resolves it against a folder.
     File(PathBuf),
-    /// `https://`, or `http://` on this machine.
-    Url(String),
+    /// `https://`, or `http://` on this machine, when resolved.
+    Url(Template),
 }
 
 /// How a token is signed (RFC 7518, section 3.1; RFC 8037): with a private key, never with a secret
@@ -116,7 +117,12 @@ fn is_url(text: &str) -> bool {
 }
 
 fn place(value: &Value<'_>) -> Option<KeyPlace> {
-    let text = value.filled_text()?;
+    let template = value.template()?;
+    let text = value.resolve(&template)?;
+    if text.trim().is_empty() {
+        value.error("expected text, found nothing in it", None);
+        return None;
+    }
     if !is_url(&text) {
         return Some(KeyPlace::File(text.into()));
     }
@@ -125,7 +131,7 @@ fn place(value: &Value<'_>) -> Option<KeyPlace> {
         value.error("keys that come over http can be anybody's", Some(help));
         return None;
     }
-    Some(KeyPlace::Url(text))
+    Some(KeyPlace::Url(template))
 }
 
 /// Whether the host of this `http://` address is this machine.

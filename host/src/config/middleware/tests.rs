@@ -3,6 +3,7 @@ use serde_json::json;
 use std::time::Duration;
 
 use super::super::reader::Findings;
+use super::super::template::Template;
 use super::*;
 
 const MIB: u64 = 1 << 20;
@@ -278,7 +279,8 @@ fn signed_tokens_need_to_be_by_somebody_for_somebody_and_never_with_a_secret() {
         panic!()
     };
     let read = settings.jwt.unwrap();
-    assert_eq!(read.keys, KeyPlace::Url("https://issuer/keys".into()));
+    let keys = Template::parse("https://issuer/keys").unwrap();
+    assert_eq!(read.keys, KeyPlace::Url(keys));
     assert_eq!(read.issuers, ["https://issuer"]);
     assert_eq!(read.resource.as_deref(), Some("https://here/mcp"));
     assert_eq!(read.caller, "sub");

@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::config::{Connection, Template};
 use crate::gateway::swap::Ground;
 use crate::mcp::{Lines, lines};
-use crate::secrets::value_of;
+use crate::secrets::Secrets;
 
 /// The longest message taken from a backend, in bytes. A result with a picture has some
 /// megabytes; what is longer is dropped, and said so.
@@ -54,6 +54,7 @@ pub(super) struct Started {
 pub(super) fn spawn(
     name: &str,
     connection: &Connection,
+    secrets: &Secrets,
     ground: &Ground,
 ) -> Result<Started, String> {
     let Connection::Stdio {
@@ -64,6 +65,10 @@ pub(super) fn spawn(
     } = connection
     else {
         return Err("it is not a process".to_owned());
+    };
+    let resolve = |template: &Template| {
+        let resolved = template.resolve(&|name| secrets.value_of(name));
+        resolved.map_err(|error| error.to_string())
     };
     let program = resolve(command)?;
     let mut process = if program == MYSELF {
@@ -133,12 +138,6 @@ fn myself() -> Result<Command, String> {
     std::env::current_exe()
         .map(Command::new)
         .map_err(|error| format!("cannot find the running host: {error}"))
-}
-
-fn resolve(template: &Template) -> Result<String, String> {
-    template
-        .resolve(&value_of)
-        .map_err(|error| error.to_string())
 }
 
 /// Ends with the pipe, or soon after the child is `gone`: a descendant that has left its group may

@@ -16,9 +16,10 @@ use super::listen;
 use super::outbox::Outbox;
 use super::peer::{Link, Peer};
 use super::subscriptions::Subscriptions;
-use crate::config::{BackendSpec, Connection};
+use crate::config::{BackendSpec, Connection, shown_url};
 use crate::gateway::swap::Ground;
 use crate::mcp::{BadLine, Lines, lines};
+use crate::secrets::Secrets;
 
 /// How long a child that says nothing any more may take to be gone.
 const LEAVING: Duration = Duration::from_millis(100);
@@ -43,18 +44,19 @@ impl Drop for Connected {
 pub(super) async fn connect(
     name: &str,
     spec: &BackendSpec,
+    secrets: &Secrets,
     ground: &Arc<Ground>,
     me: &Introduction,
     subscriptions: &Arc<Subscriptions>,
 ) -> Result<Connected, String> {
-    let connected = open(name, spec, ground, me, subscriptions).await?;
+    let connected = open(name, spec, secrets, ground, me, subscriptions).await?;
     let greeted = tokio::time::timeout(spec.timeouts.init, hello::greet(&connected.peer, me)).await;
     let (connected, greeted) = match greeted {
         // Some servers of the old era end, or fall silent, when they are asked as those of the
         // new one are.
         Ok(Err(Unwelcome::Gone(_))) | Err(_) if connected.child.is_some() => {
             leave(connected).await;
-            let connected = open(name, spec, ground, me, subscriptions).await?;
+            let connected = open(name, spec, secrets, ground, me, subscriptions).await?;
             let greeting = hello::initialize(&connected.peer, me);
             let greeted = tokio::time::timeout(spec.timeouts.init, greeting).await;
             (connected, greeted)
@@ -83,6 +85,7 @@ pub(super) async fn connect(
 async fn open(
     name: &str,
     spec: &BackendSpec,
+    secrets: &Secrets,
     ground: &Arc<Ground>,
     me: &Introduction,
     subscriptions: &Arc<Subscriptions>,
@@ -112,7 +115,7 @@ async fn open(
     }
     match &spec.connection {
         Connection::Stdio { .. } => {
-            let started = child::spawn(name, &spec.connection, ground)?;
+            let started = child::spawn(name, &spec.connection, secrets, ground)?;
             let outbox = Outbox::into_pipe(started.input);
             let peer = Peer::new(name, Link::Lines(outbox), me, subscriptions, ground);
             let writer = Arc::clone(&peer);
@@ -130,7 +133,7 @@ async fn open(
             })
         }
         Connection::StreamableHttp { .. } => {
-            let link = Link::Http(Http::new(&spec.connection, spec.timeouts.init)?);
+            let link = Link::Http(Http::new(&spec.connection, secrets, spec.timeouts.init)?);
             let peer = Peer::new(name, link, me, subscriptions, ground);
             Ok(Connected { peer, child: None })
         }
@@ -198,6 +201,7 @@ fn no_mcp(connection: &Connection, why: &dyn fmt::Display) -> String {
             "it does not speak MCP: {why}; CONFIG_SYNC_LOG=config_sync=debug shows what it says on standard error"
         ),
         Connection::StreamableHttp { url, .. } => {
+            let url = shown_url(url.as_written());
             format!("nothing at `{url}` speaks MCP over Streamable HTTP: {why}")
         }
     }

@@ -21,6 +21,7 @@ use super::peer::Peer;
 use crate::config::BackendSpec;
 use crate::gateway::CallError;
 use crate::gateway::swap::Ground;
+use crate::secrets::Secrets;
 
 /// So many connections there may be to one backend at the same time: each may be a process.
 const MOST: usize = 100;
@@ -157,8 +158,13 @@ impl Kept {
         let subscriptions = ground.subscriptions.of(name, self.owner.whose());
         let mut pause = PAUSE;
         loop {
+            let connecting = async {
+                // They go when it is connected.
+                let secrets = Secrets::default();
+                connect::connect(name, spec, &secrets, ground, me, &subscriptions).await
+            };
             let connected = tokio::select! {
-                connected = connect::connect(name, spec, ground, me, &subscriptions) => connected,
+                connected = connecting => connected,
                 () = self.over() => Err("nobody needs it any more".to_owned()),
             };
             match connected {
@@ -259,7 +265,7 @@ mod tests {
             )],
             middleware: vec![timeout.unwrap()],
         };
-        let mut candidate = gateway.build(&wanted, None, false).await.unwrap();
+        let mut candidate = gateway.build(&wanted, Default::default()).await.unwrap();
         let offers = candidate.offers();
         candidate.compose(None, &offers).unwrap();
         gateway.swap(candidate);

@@ -19,9 +19,9 @@ use super::child::MAX_MESSAGE;
 use super::failure::Failure;
 use super::hello;
 use super::peer::{Ask, Peer, request_line};
-use crate::config::{Connection, Template};
+use crate::config::{Connection, Template, shown_url};
 use crate::mcp::{Event, Events, Id, Message, Raw};
-use crate::secrets::value_of;
+use crate::secrets::Secrets;
 use refusal::{Refusal, unreachable};
 
 const SESSION: &str = "mcp-session-id";
@@ -80,17 +80,21 @@ enum Broken {
 impl Http {
     /// To a [`Connection::StreamableHttp`]. Connects at the first message. `init`: how long a new
     /// session may take to begin.
-    pub(super) fn new(connection: &Connection, init: Duration) -> Result<Self, String> {
+    pub(super) fn new(
+        connection: &Connection,
+        secrets: &Secrets,
+        init: Duration,
+    ) -> Result<Self, String> {
         let Connection::StreamableHttp { url, headers } = connection else {
             return Err("it has no URL".to_owned());
         };
         let resolve = |template: &Template| {
-            template
-                .resolve(&value_of)
-                .map_err(|error| error.to_string())
+            let resolved = template.resolve(&|name| secrets.value_of(name));
+            resolved.map_err(|error| error.to_string())
         };
         // Without the text: what a placeholder stands for may be a secret.
-        let parsed = Url::parse(&resolve(url)?).map_err(|error| format!("`{url}`: {error}"))?;
+        let parsed = Url::parse(&resolve(url)?)
+            .map_err(|error| format!("`{}`: {error}", shown_url(url.as_written())))?;
         let headers = headers::configured(headers, resolve)?;
         // Installed once; the error says that it already is.
         let _ = rustls::crypto::ring::default_provider().install_default();

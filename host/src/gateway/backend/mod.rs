@@ -40,8 +40,9 @@ use super::client::{Client, ClientId, LogLevel};
 use super::meter::Meter;
 use super::swap::Ground;
 use super::{Call, CallError, Method, Origin, Reply};
-use crate::config::{BackendSpec, Sharing};
+use crate::config::{BackendSpec, Seal, Sharing};
 use crate::mcp::{Members, Notification, RpcError, Version};
+use crate::secrets::Secrets;
 use connect::Connected;
 use connections::Connections;
 use failure::Failure;
@@ -84,6 +85,8 @@ pub enum NoticeKind {
 /// A running backend.
 pub(super) struct Backend {
     spec: BackendSpec,
+    /// What it was connected with.
+    seal: Seal,
     life: Arc<Life>,
     peer: Arc<Peer>,
     hello: Hello,
@@ -112,6 +115,7 @@ impl Backend {
     pub(super) async fn start(
         name: &str,
         spec: &BackendSpec,
+        secrets: &Secrets,
         ground: &Arc<Ground>,
     ) -> Result<Arc<Self>, String> {
         let (me, subscriptions) = (
@@ -119,7 +123,7 @@ impl Backend {
             ground.subscriptions.of(name, Whose::All),
         );
         let life = ground.lives.begin(name);
-        let connected = connect::connect(name, spec, ground, &me, &subscriptions).await?;
+        let connected = connect::connect(name, spec, secrets, ground, &me, &subscriptions).await?;
         life.has_process(connected.child.as_ref().and_then(|it| it.process()));
         let peer = Arc::clone(&connected.peer);
         let hello = peer.hello.get().cloned();
@@ -130,6 +134,7 @@ impl Backend {
         let (connections, hold) = adopted.unwrap_or_else(Connections::new);
         let backend = Arc::new(Self {
             spec: spec.clone(),
+            seal: spec.seal(&|name| secrets.value_of(name)),
             life: Arc::clone(&life),
             hello: hello.ok_or("it did not introduce itself")?,
             peer,
@@ -166,6 +171,12 @@ impl Backend {
 
     pub(super) fn spec(&self) -> &BackendSpec {
         &self.spec
+    }
+
+    /// Whether it would be connected with other secrets now.
+    pub(super) fn is_outdated(&self, secrets: &Secrets) -> bool {
+        let now = self.spec.seal(&|name| secrets.value_of(name));
+        self.seal.is_broken_by(&now)
     }
 
     /// How it wants to be used.

@@ -45,7 +45,7 @@ pub(super) async fn connected_by(
         backends: vec![("fake".to_owned(), spec)],
         ..Wanted::default()
     };
-    let mut candidate = gateway.build(&wanted, None, false).await.unwrap();
+    let mut candidate = gateway.build(&wanted, Default::default()).await.unwrap();
     let mut offers = candidate.offers();
     offers.extend(resources.iter().map(|uri| Offer {
         backend: "fake".to_owned(),

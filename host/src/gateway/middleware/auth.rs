@@ -18,7 +18,7 @@ use super::{Middleware, Next};
 use crate::config::AuthSettings;
 use crate::events::EventBus;
 use crate::gateway::{Call, Reply};
-use crate::secrets::value_of;
+use crate::secrets::Secrets;
 use jwt::Jwt;
 pub(in crate::gateway) use jwt::Refused;
 
@@ -36,19 +36,17 @@ impl Auth {
     pub(super) fn new(
         settings: &AuthSettings,
         before: Option<&Self>,
+        secrets: &Secrets,
         base: &Path,
         bus: &EventBus,
     ) -> Result<Self, String> {
         let tokens = settings.tokens.iter().map(|(name, token)| {
-            let text = token
-                .0
-                .resolve(&value_of)
-                .map_err(|missing| missing.to_string())?;
+            let text = token.value(&|name| secrets.value_of(name))?;
             Ok((name.clone(), text.into_bytes().into_boxed_slice()))
         });
         let before = before.and_then(|before| before.jwt.as_ref());
         let jwt = settings.jwt.as_ref();
-        let jwt = jwt.map(|settings| Jwt::new(settings, before, base, bus));
+        let jwt = jwt.map(|settings| Jwt::new(settings, before, secrets, base, bus));
         Ok(Self {
             tokens: tokens.collect::<Result<_, String>>()?,
             jwt: jwt.transpose()?,

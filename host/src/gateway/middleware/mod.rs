@@ -26,7 +26,8 @@ use futures::future::BoxFuture;
 use super::backend::Backend;
 use super::swap::Ground;
 use super::{Call, Capability, Reply, Snapshot};
-use crate::config::{MiddlewareSettings, MiddlewareSpec};
+use crate::config::{MiddlewareSettings, MiddlewareSpec, Seal};
+use crate::secrets::Secrets;
 use audit::Audit;
 pub(super) use auth::{Auth, METADATA, Refused};
 use circuit_breaker::CircuitBreaker;
@@ -93,6 +94,8 @@ impl<'a> Next<'a> {
 #[derive(Clone)]
 struct Link {
     spec: MiddlewareSpec,
+    /// What it was made of.
+    seal: Seal,
     middleware: Arc<dyn Middleware>,
 }
 
@@ -111,33 +114,60 @@ impl std::fmt::Debug for Chain {
 }
 
 impl Chain {
-    /// The chain of `specs`, sharing what `before` has already.
+    /// The chain of `specs`, sharing what `before` has already; if it shall `renew`, what was made
+    /// of the same secrets.
     ///
     /// # Errors
     /// What cannot be set up, as the place in `specs` and the reason.
     pub(super) fn build(
         specs: &[MiddlewareSpec],
         before: &Self,
+        (secrets, renew): (&Secrets, bool),
         ground: &Ground,
     ) -> Result<Self, (usize, String)> {
         let mut links = Vec::with_capacity(specs.len());
         for (index, spec) in specs.iter().enumerate() {
             let known = before.links.iter().find(|link| link.spec == *spec);
             let plugins = ground.plugins.as_ref();
-            if let Some(link) = known.filter(|it| it.middleware.is_current(plugins)) {
+            let seal = spec.seal(&|name| secrets.value_of(name));
+            let is_current = |it: &&Link| {
+                it.middleware.is_current(plugins) && !(renew && it.seal.is_broken_by(&seal))
+            };
+            if let Some(link) = known.filter(is_current) {
                 links.push(link.clone());
                 continue;
             }
-            let Some(middleware) = set_up(spec, before, ground).map_err(|error| (index, error))?
+            let Some(middleware) =
+                set_up(spec, before, secrets, ground).map_err(|error| (index, error))?
             else {
                 continue;
             };
             links.push(Link {
                 spec: spec.clone(),
+                seal,
                 middleware,
             });
         }
         Ok(Self { links })
+    }
+
+    /// The same, with those that `current` has of the same kind: a token that was changed since
+    /// stays changed.
+    pub(super) fn back_from(&self, current: &Self) -> Self {
+        let links = self.links.iter().map(|link| {
+            let mut others = current.links.iter();
+            others.find(|it| it.spec == link.spec).unwrap_or(link)
+        });
+        Self {
+            links: links.cloned().collect(),
+        }
+    }
+
+    /// Whether one of them would be made of other secrets now.
+    pub(super) fn is_outdated(&self, secrets: &Secrets) -> bool {
+        let value_of = |name: &str| secrets.value_of(name);
+        let mut links = self.links.iter();
+        links.any(|link| link.seal.is_broken_by(&link.spec.seal(&value_of)))
     }
 
     /// Whether clients see what has this name.
@@ -172,6 +202,7 @@ impl Chain {
 fn set_up(
     spec: &MiddlewareSpec,
     before: &Chain,
+    secrets: &Secrets,
     ground: &Ground,
 ) -> Result<Option<Arc<dyn Middleware>>, String> {
     Ok(Some(match &spec.settings {
@@ -182,7 +213,7 @@ fn set_up(
             Arc::new(Audit::open(&path, settings, &ground.tasks)?)
         }
         MiddlewareSettings::Auth(settings) => {
-            let auth = Auth::new(settings, before.guard(), &ground.base, &ground.bus)?;
+            let auth = Auth::new(settings, before.guard(), secrets, &ground.base, &ground.bus)?;
             if let Some(work) = auth.prepare() {
                 ground.tasks.spawn(work);
             }

@@ -69,7 +69,11 @@ impl World {
             backends: vec![("one".to_owned(), backend)],
             middleware: links.collect(),
         };
-        let mut candidate = self.gateway.build(&wanted, None, false).await.unwrap();
+        let mut candidate = self
+            .gateway
+            .build(&wanted, Default::default())
+            .await
+            .unwrap();
         let offers = candidate.offers();
         candidate.compose(None, &offers).unwrap();
         self.gateway.swap(candidate);

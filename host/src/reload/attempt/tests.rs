@@ -116,6 +116,8 @@ async fn attempt(
     let handlers = Handlers::new(vec![Box::new(told)]);
     let attempt = Attempt {
         anew: false,
+        renew: false,
+        secrets: Arc::default(),
         source: "config.yaml",
         gateway,
         handlers: &handlers,

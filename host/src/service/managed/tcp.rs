@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::ManagementSettings;
+use crate::config::{ManagementSettings, Seal};
 use crate::events::{EventBus, EventKind};
 use crate::manage::{Door, Server};
 use crate::reload::Standing;
@@ -48,10 +48,26 @@ impl OverTcp {
         cancel: &CancellationToken,
     ) {
         let mut standing = self.standing.clone();
+        let (asked, then) = (standing.borrow().asked, seal(wanted));
+        let is_changed = || {
+            let now = seal(wanted);
+            matches!((&then, &now), (Some(then), Some(now)) if then.is_broken_by(now))
+        };
         let other = async {
-            let other = standing.wait_for(|standing| self::wanted(standing) != *wanted);
-            if other.await.is_err() {
-                std::future::pending::<()>().await;
+            let mut asked = asked;
+            loop {
+                if standing.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                let (is_other, now) = {
+                    let standing = standing.borrow_and_update();
+                    (self::wanted(&standing) != *wanted, standing.asked)
+                };
+                // Whoever asks for a reload may have changed the token.
+                let is_asked = std::mem::replace(&mut asked, now) != now;
+                if is_other || is_asked && is_changed() {
+                    return;
+                }
             }
         };
         if !wanted.enabled {
@@ -97,12 +113,17 @@ fn wanted(standing: &Standing) -> ManagementSettings {
     })
 }
 
+/// Of the token, if there must be one.
+fn seal(wanted: &ManagementSettings) -> Option<Seal> {
+    let token = wanted.token.as_ref().filter(|_| wanted.enabled);
+    token.map(|token| token.seal(&value_of))
+}
+
 async fn open(wanted: &ManagementSettings) -> Result<(TcpListener, Door, SocketAddr), String> {
-    let token = wanted
-        .token
-        .as_ref()
-        .map(|token| token.0.resolve(&value_of));
-    let token = token.transpose().map_err(|missing| missing.to_string())?;
+    let token = wanted.token.as_ref().map(|token| token.value(&value_of));
+    let token = token.transpose().map_err(|error| {
+        format!("the management API is not served over TCP: server.management.token: {error}")
+    })?;
     let failed = |error: std::io::Error| {
         format!(
             "the management API is not served on {}: {error}; choose another \

@@ -48,7 +48,7 @@ impl Stage {
             backends: vec![(name.to_owned(), spec)],
             middleware: Vec::new(),
         };
-        gateway.build(&wanted, None, false).await.unwrap()
+        gateway.build(&wanted, Default::default()).await.unwrap()
     }
 
     fn swap(&self, mut candidate: Candidate) {

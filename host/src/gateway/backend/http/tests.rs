@@ -41,7 +41,7 @@ impl Scene {
             Gateway::new(PathBuf::from("/"), Arc::new(NoPlugins), EventBus::default());
         let url = format!("http://{}/mcp", far.local_addr().unwrap());
         let spec = BackendSpec::from_json("far", &json!({ "url": url }), &|_| None).unwrap();
-        let http = Http::new(&spec.connection, spec.timeouts.init).unwrap();
+        let http = Http::new(&spec.connection, &Secrets::default(), spec.timeouts.init).unwrap();
         let (me, ground) = (Introduction::own(), &gateway.ground);
         let subscriptions = ground.subscriptions.of("far", Whose::All);
         let peer = Peer::new("far", Link::Http(http), &me, &subscriptions, ground);

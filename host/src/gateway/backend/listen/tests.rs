@@ -105,7 +105,7 @@ async fn what_was_agreed_on_is_heard_until_something_else_is() {
         backends: vec![("one".to_owned(), spec)],
         middleware: Vec::new(),
     };
-    let mut candidate = gateway.build(&wanted, None, false).await.unwrap();
+    let mut candidate = gateway.build(&wanted, Default::default()).await.unwrap();
     let offers = candidate.offers();
     candidate.compose(None, &offers).unwrap();
     gateway.swap(candidate);

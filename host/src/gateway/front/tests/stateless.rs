@@ -198,7 +198,7 @@ async fn a_listener_is_told_what_it_asked_for_until_the_host_ends() {
 
     let nothing = connection
         .gateway
-        .build(&Default::default(), None, false)
+        .build(&Default::default(), Default::default())
         .await
         .unwrap();
     connection.gateway.swap(nothing);

@@ -74,7 +74,7 @@ async fn a_client_is_served_and_told_of_changes_until_its_input_ends() {
     assert_eq!(pong, r#"{"jsonrpc":"2.0","id":3,"result":{}}"#);
     let nothing = connection
         .gateway
-        .build(&Default::default(), None, false)
+        .build(&Default::default(), Default::default())
         .await
         .unwrap();
     connection.gateway.swap(nothing);

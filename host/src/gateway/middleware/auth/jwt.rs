@@ -14,6 +14,7 @@ use super::keys::Keys;
 use super::ring;
 use crate::config::{JwtSettings, SignatureAlgorithm};
 use crate::events::EventBus;
+use crate::secrets::Secrets;
 
 /// Bytes of a token. Hyper takes no longer header anyway.
 const LONGEST: usize = 64 * 1024;
@@ -42,15 +43,16 @@ impl Jwt {
     pub(super) fn new(
         settings: &JwtSettings,
         before: Option<&Self>,
+        secrets: &Secrets,
         base: &Path,
         bus: &EventBus,
     ) -> Result<Self, String> {
         ring::install();
-        let kept = before.filter(|before| *before.keys.place() == settings.keys);
+        let keys = KeyRing::new(&settings.keys, base, secrets, bus.clone())?;
+        let kept = before.filter(|before| before.keys.asks_like(&keys));
         let keys = match kept {
             Some(before) => Arc::clone(&before.keys),
             None => {
-                let keys = KeyRing::new(&settings.keys, base, bus.clone());
                 keys.open()?;
                 Arc::new(keys)
             }

@@ -13,8 +13,9 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::keys::Keys;
-use crate::config::KeyPlace;
+use crate::config::{KeyPlace, shown_url};
 use crate::events::{EventBus, EventKind};
+use crate::secrets::Secrets;
 
 /// Between two fetches that tokens with unknown keys ask for.
 const AT_MOST_EACH: Duration = Duration::from_secs(10);
@@ -26,13 +27,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST: usize = 1 << 20;
 
 pub(super) struct KeyRing {
-    place: KeyPlace,
-    /// `place`, where it is a file.
-    path: PathBuf,
+    source: Source,
+    /// As others may see it: in an address may be a secret.
+    shown: String,
     bus: EventBus,
     had: Mutex<Had>,
     /// One fetch at a time.
     fetching: Arc<Semaphore>,
+}
+
+/// Where the keys are, with what placeholders stand for.
+#[derive(PartialEq)]
+enum Source {
+    File(PathBuf),
+    Url(String),
 }
 
 #[derive(Default)]
@@ -53,22 +61,39 @@ impl Had {
 
 impl KeyRing {
     /// The keys at this place; relative paths start from `base`. Nothing is fetched yet.
-    pub(super) fn new(place: &KeyPlace, base: &Path, bus: EventBus) -> Self {
-        let path = match place {
-            KeyPlace::File(path) => base.join(path),
-            KeyPlace::Url(_) => PathBuf::new(),
+    ///
+    /// # Errors
+    /// A secret that is missing.
+    pub(super) fn new(
+        place: &KeyPlace,
+        base: &Path,
+        secrets: &Secrets,
+        bus: EventBus,
+    ) -> Result<Self, String> {
+        let (source, shown) = match place {
+            KeyPlace::File(path) => {
+                let path = base.join(path);
+                let shown = path.display().to_string();
+                (Source::File(path), shown)
+            }
+            KeyPlace::Url(url) => {
+                let resolved = url.resolve(&|name| secrets.value_of(name));
+                let resolved = resolved.map_err(|missing| missing.to_string())?;
+                (Source::Url(resolved), shown_url(url.as_written()))
+            }
         };
-        Self {
-            place: place.clone(),
-            path,
+        Ok(Self {
+            source,
+            shown,
             bus,
             had: Mutex::default(),
             fetching: Arc::new(Semaphore::new(1)),
-        }
+        })
     }
 
-    pub(super) fn place(&self) -> &KeyPlace {
-        &self.place
+    /// Whether the other has its keys from the same place.
+    pub(super) fn asks_like(&self, other: &Self) -> bool {
+        self.source == other.source
     }
 
     /// Reads the keys now, where they are in a file.
@@ -76,9 +101,9 @@ impl KeyRing {
     /// # Errors
     /// Why there are none.
     pub(super) fn open(&self) -> Result<(), String> {
-        if matches!(self.place, KeyPlace::File(_)) {
-            let keys = read(&self.path).and_then(|bytes| Keys::parse(&bytes));
-            let keys = keys.map_err(|why| format!("{}: {why}", self.path.display()))?;
+        if let Source::File(path) = &self.source {
+            let keys = read(path).and_then(|bytes| Keys::parse(&bytes));
+            let keys = keys.map_err(|why| format!("{}: {why}", self.shown))?;
             self.take(Ok(keys));
         }
         Ok(())
@@ -135,10 +160,10 @@ impl KeyRing {
 
     async fn fetch_now(&self) {
         let fetched = async {
-            match &self.place {
-                KeyPlace::Url(url) => download(url).await,
-                KeyPlace::File(_) => {
-                    let path = self.path.clone();
+            match &self.source {
+                Source::Url(url) => download(url).await,
+                Source::File(path) => {
+                    let path = path.clone();
                     let reading = tokio::task::spawn_blocking(move || read(&path));
                     reading.await.unwrap_or_else(|error| Err(error.to_string()))
                 }
@@ -165,10 +190,7 @@ impl KeyRing {
             Err(why) => Some(why),
         };
         drop(had);
-        let place = match &self.place {
-            KeyPlace::File(_) => self.path.display().to_string(),
-            KeyPlace::Url(url) => url.clone(),
-        };
+        let place = &self.shown;
         match why {
             Some(why) if !was_failing => {
                 let then = match serve_on {
@@ -244,7 +266,8 @@ mod tests {
     #[tokio::test]
     async fn a_fetch_goes_on_when_whoever_asked_leaves() {
         let place = KeyPlace::File("none.json".into());
-        let ring = Arc::new(KeyRing::new(&place, Path::new("/"), EventBus::default()));
+        let (secrets, bus) = (Secrets::default(), EventBus::default());
+        let ring = Arc::new(KeyRing::new(&place, Path::new("/"), &secrets, bus).unwrap());
         assert!(ring.keys().now_or_never().is_none());
         let fetched = async {
             while ring.had().asked.is_none() {

@@ -96,7 +96,7 @@ impl Scene {
             scopes: vec!["tools".into()],
             resource: None,
         };
-        let jwt = Jwt::new(&settings, None, folder.path(), &bus).unwrap();
+        let jwt = Jwt::new(&settings, None, &Secrets::default(), folder.path(), &bus).unwrap();
         Self { folder, jwt, bus }
     }
 
@@ -271,7 +271,14 @@ async fn while_the_keys_cannot_be_had_the_old_ones_serve_on() {
     // A reload that changes something else keeps them too.
     let mut settings = scene.jwt.settings().clone();
     settings.scopes.clear();
-    let next = Jwt::new(&settings, Some(&scene.jwt), scene.folder.path(), &scene.bus).unwrap();
+    let next = Jwt::new(
+        &settings,
+        Some(&scene.jwt),
+        &Secrets::default(),
+        scene.folder.path(),
+        &scene.bus,
+    )
+    .unwrap();
     let token = old.token(&without("scope"));
     assert_eq!(next.check(token.as_bytes()).await, Ok("alice".into()));
 
@@ -291,6 +298,13 @@ fn a_file_without_keys_is_an_error_where_it_is_named() {
     let scene = Scene::new(&[&Issuer::new("ours")]);
     let mut settings = scene.jwt.settings().clone();
     settings.keys = KeyPlace::File("none.json".into());
-    let error = Jwt::new(&settings, None, scene.folder.path(), &scene.bus).err();
+    let error = Jwt::new(
+        &settings,
+        None,
+        &Secrets::default(),
+        scene.folder.path(),
+        &scene.bus,
+    )
+    .err();
     assert!(error.unwrap().contains("none.json: it cannot be read"));
 }
