@@ -36,6 +36,6 @@ impl ConfigArgument {
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     use crate::target::{LocalFile, Target};
     LocalFile::new(path)
-        .read_all(crate::reload::MAX_BYTES)
+        .read_all(crate::config::MAX_BYTES)
         .map_err(|error| format!("{}: {error}", path.display()))
 }

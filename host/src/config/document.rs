@@ -9,8 +9,9 @@ use super::node::{Entry, Kind, Node};
 use super::problem::{Place, Problem, Problems, Source};
 use super::yaml;
 
-/// 20,000 backends fit in 2 MiB. More than this is not a configuration that someone wrote.
-const MOST_BYTES: usize = 16 << 20;
+/// The most bytes that a configuration may have, wherever it comes from: 20,000 backends fit in
+/// 2 MiB. More than this is not a configuration that someone wrote.
+pub const MAX_BYTES: u64 = 8 << 20;
 
 /// A whole document: the source text, and the map at its root. `Debug` shows neither: they may
 /// hold secrets.
@@ -44,8 +45,8 @@ impl Document {
         };
         let broken = |source, problem| Parsed::Broken(Problems::new(source, vec![problem]));
 
-        if bytes.len() > MOST_BYTES {
-            let message = format!("{} bytes is too large: at most {MOST_BYTES}", bytes.len());
+        if bytes.len() as u64 > MAX_BYTES {
+            let message = format!("{} bytes is too large: at most {MAX_BYTES}", bytes.len());
             return broken(source(String::new()), Problem::error("", message));
         }
         let text = match str::from_utf8(bytes) {

@@ -71,7 +71,7 @@ pub struct Known<'a> {
     pub middleware: Option<&'a dyn Fn() -> Vec<String>>,
 }
 
-/// Reads `bytes`, up to 16 MiB of UTF-8, and checks them.
+/// Reads `bytes`, up to [`MAX_BYTES`](super::MAX_BYTES) of UTF-8, and checks them.
 ///
 /// `source_name` is what problems call the source: `config.yaml`. `env` is asked for the
 /// variables of values that are used right here, and whether the others are set; what it answers

@@ -39,7 +39,7 @@ mod yaml;
 
 pub use backend::{BackendSpec, Connection, HealthSettings, Sharing, Timeouts};
 pub use difference::{Difference, DifferenceKind, differences};
-pub use document::Document;
+pub use document::{Document, MAX_BYTES};
 pub use host_grant::{HostGrant, is_public};
 pub(crate) use load::read_with;
 pub use load::{Draft, Known, Load, load, parse};

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::entry::Attempt;
 use super::{good, history, writer};
-use crate::reload::{MAX_BYTES, OutcomeKind};
+use crate::config::MAX_BYTES;
+use crate::reload::OutcomeKind;
 use crate::state::{Copies, Folder, Kept, StateError, overwrite, write_whole};
 use crate::target::{Digest, FileError, LocalFile, Target};
 

@@ -35,7 +35,7 @@ pub use handlers::Handlers;
 pub use in_force::InForce;
 pub use outcome::{Ending, Outcome};
 pub use plan::{Plan, Planner, Renamed, Tool};
-pub use read::{MAX_BYTES, read};
+pub use read::read;
 pub use record::{
     Digests, Forgetful, LastGood, Memory, OutcomeKind, Phase, PhaseTime, Record, Trigger,
 };

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use crate::config::MAX_BYTES;
 use crate::target::{Digest, FileError, Stat, Target};
 use crate::watch::WRITER_PATIENCE;
 
-/// The most bytes that a configuration may have: far beyond thousands of backends.
-pub const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// How long a file is waited for that goes on changing.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two tries. A writer that is still at it makes progress in this time.

@@ -7,12 +7,9 @@ use serde_json::{Map, Value};
 
 use super::in_file::{NotEdited, edit};
 use super::key::{Key, problems};
-use crate::config::SyncSettings;
+use crate::config::{MAX_BYTES, SyncSettings};
 use crate::state::{Folder, StateError, overwrite};
 use crate::target::{FileError, LocalFile, Target};
-
-/// Bytes of a file that is read to be edited; the edit itself has a bound below that.
-const MOST_BYTES: u64 = 16 << 20;
 
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +58,7 @@ pub fn write_in(
     let _hold = root.map(|root| Folder::of(root, watched).hold_for_restore());
     let _hold = _hold.transpose()?;
     let path = watched.display().to_string();
-    let before = LocalFile::new(watched).read_all(MOST_BYTES);
+    let before = LocalFile::new(watched).read_all(MAX_BYTES);
     let before = before.map_err(|error| NotWritten::NotReadable {
         path: path.clone(),
         error,

@@ -59,7 +59,7 @@ fn bytes_that_are_no_text_are_named_with_their_place() {
 
 #[test]
 fn a_huge_file_is_refused_unread() {
-    let message = broken(&vec![b'#'; MOST_BYTES + 1]);
+    let message = broken(&vec![b'#'; MAX_BYTES as usize + 1]);
     assert_eq!(
         message,
         "config.yaml: 16777217 bytes is too large: at most 16777216"

@@ -7,10 +7,11 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::{Managed, look, told};
+use crate::config::MAX_BYTES;
 use crate::gateway::MiddlewarePlugins;
 use crate::manage::{Plan, Refused, Restored};
 use crate::memory::{self, RestoreError};
-use crate::reload::{Handlers, MAX_BYTES, Planner};
+use crate::reload::{Handlers, Planner};
 use crate::target::Target;
 
 impl Managed {
