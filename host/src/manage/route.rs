@@ -25,8 +25,8 @@ pub(super) struct Route<S> {
     query: &'static [(&'static str, &'static str)],
     /// A header that counts, with what it means.
     header: Option<(&'static str, &'static str)>,
-    /// The type of the body, and its form.
-    takes: Option<(&'static str, Form)>,
+    /// The type of the body, its form, and how many bytes it may have.
+    takes: Option<(&'static str, Form, usize)>,
     /// What it answers when all is well.
     status: u16,
     /// What else it may answer in the same form, and when.
@@ -64,9 +64,14 @@ impl<S> Route<S> {
         self
     }
 
-    pub(super) fn takes<T: JsonSchema>(mut self, kind: &'static str) -> Self {
-        self.takes = Some((kind, |all| all.subschema_for::<T>()));
+    pub(super) fn takes<T: JsonSchema>(mut self, kind: &'static str, most: usize) -> Self {
+        self.takes = Some((kind, |all| all.subschema_for::<T>(), most));
         self
+    }
+
+    /// How many bytes a body may have, if one is taken.
+    pub(super) fn most(&self) -> Option<usize> {
+        self.takes.map(|(_, _, most)| most)
     }
 
     pub(super) fn status(mut self, status: u16) -> Self {
@@ -126,7 +131,7 @@ impl<S> Route<S> {
             described["responses"][status.to_string()] =
                 json!({"description": when, "content": content});
         }
-        if let Some((kind, form)) = self.takes {
+        if let Some((kind, form, _)) = self.takes {
             described["requestBody"] = json!({"content": {kind: {"schema": form(forms)}}});
         }
         if self.is_public {

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, patch, post};
 use serde_json::{Map, Value};
@@ -25,11 +25,10 @@ use super::{
     Attempt, Backend, Configuration, ConnectedClient, Host, PREFIX, Plan, Plugin, Problem, Refused,
     Reloaded, Restored, Settings, Socket, Status, Tool,
 };
+use crate::config::MAX_BYTES;
 
-/// Bytes of a request's body.
+/// Bytes of a request's body that says what to do.
 const MOST_BODY: usize = 4096;
-/// Of one that holds a whole configuration.
-const MOST_PLANNED: usize = 16 << 20;
 /// Attempts that `history` answers with, unless asked for others.
 const ATTEMPTS: usize = 20;
 /// How long answers under way may take to be written when the host stops.
@@ -89,13 +88,16 @@ impl Server {
         };
         let paths = routes().into_iter();
         let paths = paths.fold(Router::new(), |paths, route| {
-            paths.route(route.path, route.handler)
+            let limit = Limit(route.most());
+            let bounded = route
+                .handler
+                .route_layer(from_fn_with_state(limit, with_bounded_body));
+            paths.route(route.path, bounded)
         });
         Router::new()
             .nest(PREFIX, paths)
             .fallback(unknown)
             .method_not_allowed_fallback(wrong_method)
-            .layer(from_fn(with_bounded_body))
             .with_state(desk)
     }
 }
@@ -183,7 +185,7 @@ fn routes() -> Vec<Route<Desk>> {
             patch(change_settings),
             "Stores settings",
         )
-        .takes::<Map<String, Value>>("application/json")
+        .takes::<Map<String, Value>>("application/json", MOST_BODY)
         .query(&[("to", "`store`, or `file` to write into the watched file")]),
         Route::new::<Reloaded>(
             "post",
@@ -205,7 +207,7 @@ fn routes() -> Vec<Route<Desk>> {
             post(plan),
             "What a reload of the body would do",
         )
-        .takes::<String>("application/yaml")
+        .takes::<String>("application/yaml", MAX_BYTES as usize)
         .query(&[("connect", "`true`: start what is new, and ask it")]),
         Route::new::<Restored>(
             "post",
@@ -213,7 +215,7 @@ fn routes() -> Vec<Route<Desk>> {
             post(restore),
             "An earlier file comes back",
         )
-        .takes::<RestoreTo>("application/json"),
+        .takes::<RestoreTo>("application/json", MOST_BODY),
         Route::new::<Starting>(
             "post",
             "/backends/{name}/reconnect",
@@ -248,15 +250,14 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 
+/// Bytes of the body that a call takes, if it takes one.
+#[derive(Clone, Copy)]
+struct Limit(Option<usize>);
+
 /// What is too large is not read, and what says something where nothing is taken is refused.
-async fn with_bounded_body(request: Request, next: Next) -> Answer {
+async fn with_bounded_body(State(limit): State<Limit>, request: Request, next: Next) -> Answer {
     let (parts, body) = request.into_parts();
-    let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
-    let (most, taken) = match (&parts.method, path) {
-        (&Method::POST, "/plan") => (MOST_PLANNED, true),
-        (&Method::PATCH, "/settings") | (&Method::POST, "/restore") => (MOST_BODY, true),
-        _ => (MOST_BODY, false),
-    };
+    let most = limit.0.unwrap_or(MOST_BODY);
     let too_large = || {
         let detail = format!("a body has {most} bytes at most here");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
@@ -267,7 +268,7 @@ async fn with_bounded_body(request: Request, next: Next) -> Answer {
         return Err(too_large());
     }
     let body = to_bytes(body, most).await.map_err(|_| too_large())?;
-    if !taken && !matches!(body.trim_ascii(), b"" | b"{}") {
+    if limit.0.is_none() && !matches!(body.trim_ascii(), b"" | b"{}") {
         let detail = "nothing here takes a body; leave it out".to_owned();
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }
