@@ -19,7 +19,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use self::managed::known_detector;
+pub use self::managed::detector_of;
+use self::managed::known_detector;
 use self::managed::{Managed, OverTcp, Turns};
 use self::plugins::FollowPlugins;
 pub use self::shown::shown;

@@ -16,10 +16,8 @@ use super::{folders, sync_variables};
 use crate::config;
 use crate::events::EventBus;
 use crate::manage::{Bounds, Client, ClientError, Place, Plugin, Setting, Settings as Answer};
-use crate::service::{known_detector, shown};
-use crate::settings::{
-    ChangeError, Key, LiveSettings, NotWritten, SettingsStore, from_text, write_in,
-};
+use crate::service::{detector_of, shown};
+use crate::settings::{ChangeError, Key, LiveSettings, SettingsStore, from_text, save_in_file};
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -164,7 +162,7 @@ impl Settings {
                 in_file,
                 ..
             }) => one(key, value).and_then(|change| {
-                asleep.check_detector(&change)?;
+                detector_of(&change, asleep.plugins.library.as_ref())?;
                 match in_file {
                     true => asleep.write(&change),
                     false => asleep.store(&change),
@@ -233,15 +231,6 @@ impl Asleep {
         })
     }
 
-    fn check_detector(&self, change: &Map<String, Value>) -> Result<(), String> {
-        match change.get("detection") {
-            Some(Value::String(name)) if !name.contains("${") => {
-                known_detector(name, self.plugins.library.as_ref())
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn store(&self, change: &Map<String, Value>) -> Result<(), String> {
         let done = self.live.change(change);
         done.map(drop)
@@ -249,26 +238,18 @@ impl Asleep {
     }
 
     fn write(&mut self, change: &Map<String, Value>) -> Result<(), String> {
-        let written = write_in(&self.watched, self.root.as_deref(), change);
-        let written = written.map_err(|error: NotWritten| error.to_string())?;
-        if written.owner_lost {
-            eprintln!("its owner could not be kept: it is yours now; run chown to give it back");
+        let saved = save_in_file(&self.live, &self.watched, self.root.as_deref(), change);
+        let saved = saved.map_err(|error| error.to_string())?;
+        if let Some(warning) = saved.warning {
+            eprintln!("{warning}");
         }
-        // What it says now is newer than what is stored; and what stood there already counts.
+        // What it says now is newer than what is stored.
         let bytes = find_config::read(&self.watched)?;
         let sections = config::parse("", &bytes).map(|draft| draft.sections());
         let sync = sections.ok().and_then(|mut it| it.shift_remove("sync"));
         let section = sync.as_ref().and_then(Value::as_object).cloned();
         self.live.follow(&section.unwrap_or_default(), true);
-        let stored = self.live.stored();
-        let still: Vec<_> = change
-            .keys()
-            .filter(|key| stored.contains_key(*key))
-            .collect();
-        match still.is_empty() {
-            true => Ok(()),
-            false => self.store(&back(&still)),
-        }
+        Ok(())
     }
 
     fn shown(&self) -> Answer {

@@ -65,7 +65,8 @@ pub(super) struct Managed {
 }
 
 use self::on_disk::OnDiskDigest;
-pub use settings::known_detector;
+pub use settings::detector_of;
+pub(super) use settings::known_detector;
 use status::last_reload;
 pub(super) use tcp::OverTcp;
 

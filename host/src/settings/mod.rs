@@ -9,6 +9,7 @@ mod in_file;
 mod key;
 mod layers;
 mod live;
+mod save;
 mod store;
 mod write_in;
 
@@ -16,5 +17,6 @@ pub use in_file::{NotEdited, edit};
 pub use key::{KEYS, Key, Kind, check, from_text};
 pub use layers::{Effective, Layers, Origin, Setting, merge};
 pub use live::{ChangeError, Changes, LiveSettings, checked};
+pub use save::{NotSaved, Saved, save_in_file};
 pub use store::{Document, Opened, SettingsStore, StoreError, Stored};
 pub use write_in::{NotWritten, Written, write_in};

@@ -7,7 +7,7 @@ use crate::config;
 use crate::events::EventKind;
 use crate::manage::{ConfigValue, Configuration, Origin, Refused, SaveTo, Settings};
 use crate::service::shown::{origin, shown};
-use crate::settings::{ChangeError, Effective, Key, NotWritten, write_in};
+use crate::settings::{ChangeError, Effective, NotSaved, NotWritten, save_in_file};
 use crate::target::Target;
 use crate::watch::{AUTO, Detectors};
 
@@ -19,37 +19,27 @@ impl Managed {
 
     /// Blocks. Whether the file was written.
     pub(super) fn change(&self, changes: &Map<String, Value>, to: SaveTo) -> Result<bool, Refused> {
-        if let Some(Value::String(name)) = changes.get("detection")
-            && !name.contains("${")
-        {
-            known_detector(name, self.library.as_ref()).map_err(Refused::Invalid)?;
-        }
+        detector_of(changes, self.library.as_ref()).map_err(Refused::Invalid)?;
         let mut written = false;
         match to {
             SaveTo::Store => drop(self.settings.change(changes).map_err(refused)?),
             SaveTo::File => {
-                let root = self.root.as_deref();
-                let done = write_in(self.watched.path(), root, changes).map_err(not_written)?;
-                written = done.changed;
-                // An edit is newer than what is stored; what stood there already is none.
-                let stored = self.settings.stored();
-                let back = changes.iter().filter_map(|(key, value)| {
-                    let key = Key::named(key).ok()?.name;
-                    let stored = stored.get(key)?;
-                    (!written || stored.is_over(value)).then(|| (key.to_owned(), Value::Null))
-                });
-                let back: Map<_, _> = back.collect();
-                if !back.is_empty() {
-                    self.settings.change(&back).map_err(refused)?;
-                }
-                if written {
+                let (file, root) = (self.watched.path(), self.root.as_deref());
+                let saved = save_in_file(&self.settings, file, root, changes).map_err(not_saved)?;
+                if let Some(file) = &saved.written {
                     let keys = changes.keys().cloned().collect::<Vec<_>>().join(", ");
-                    let file = done.file.display();
+                    let file = file.display();
+                    let warning = saved.warning.map(|warning| format!("; {warning}"));
+                    let warning = warning.unwrap_or_default();
                     self.bus.publish(
                         EventKind::State,
-                        format!("sync: {keys} written into {file}, as somebody asked over the API"),
+                        format!(
+                            "sync: {keys} written into {file}, as somebody asked over the \
+                             API{warning}"
+                        ),
                     );
                 }
+                written = saved.written.is_some();
             }
         }
         self.take_effect();
@@ -86,7 +76,10 @@ impl Managed {
 ///
 /// # Errors
 /// Why not, and which there are.
-pub fn known_detector(name: &str, detectors: &dyn Detectors) -> Result<(), String> {
+pub(in crate::service) fn known_detector(
+    name: &str,
+    detectors: &dyn Detectors,
+) -> Result<(), String> {
     if name == AUTO || detectors.names().iter().any(|known| known == name) {
         return Ok(());
     }
@@ -94,12 +87,26 @@ pub fn known_detector(name: &str, detectors: &dyn Detectors) -> Result<(), Strin
     refused.map_or(Ok(()), |why| Err(format!("sync.detection: {why}")))
 }
 
-fn not_written(error: NotWritten) -> Refused {
+/// As [`known_detector`], of the one that somebody wants; of a placeholder nothing can be said.
+///
+/// # Errors
+/// Why there is none.
+pub fn detector_of(changes: &Map<String, Value>, detectors: &dyn Detectors) -> Result<(), String> {
+    match changes.get("detection") {
+        Some(Value::String(name)) if !name.contains("${") => known_detector(name, detectors),
+        _ => Ok(()),
+    }
+}
+
+fn not_saved(error: NotSaved) -> Refused {
     let detail = error.to_string();
     match error {
-        NotWritten::Invalid(_) => Refused::Invalid(detail),
-        NotWritten::NotEdited(_) | NotWritten::NotReadable { .. } => Refused::NotNow(detail),
-        NotWritten::State(_) => Refused::Failed(detail),
+        NotSaved::StillStored(error) => refused(error),
+        NotSaved::NotWritten(error) => match error {
+            NotWritten::Invalid(_) => Refused::Invalid(detail),
+            NotWritten::NotEdited(_) | NotWritten::NotReadable { .. } => Refused::NotNow(detail),
+            NotWritten::State(_) => Refused::Failed(detail),
+        },
     }
 }
 
