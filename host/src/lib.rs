@@ -5,8 +5,8 @@
 //! lower rank; `host/tests/rooms.rs` checks it):
 //!
 //! 1. [`target`]: the watched file; [`config`]: what its bytes mean; [`events`]: what happened;
-//!    [`state`]: what is kept on disk; [`secrets`]: what placeholders stand for; [`mcp`]: the
-//!    protocol on the wire;
+//!    [`state`]: what is kept on disk; [`secrets`]: what placeholders stand for; [`caller`]: what
+//!    whoever comes in says of itself; [`mcp`]: the protocol on the wire;
 //! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
 //!    [`settings`]: who has a say in `sync`, and what is stored;
 //!    [`manage`]: answers how the host is, and takes orders;
@@ -19,6 +19,7 @@
 //!    [`testkit`]: the isolation bench for plugins;
 //! 6. [`cli`]: one file for each subcommand.
 
+pub mod caller;
 pub mod cli;
 pub mod config;
 pub mod conformance;

@@ -26,6 +26,7 @@ const RANKS: [(&str, u32); 21] = [
     ("gateway", 2),
     ("manage", 2),
     ("settings", 2),
+    ("caller", 1),
     ("config", 1),
     ("target", 1),
     ("events", 1),

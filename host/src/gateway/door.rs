@@ -4,7 +4,6 @@
 //! was made. No page of a foreign site is let in (DNS rebinding).
 //! Where to get a token is told to everybody who comes so far.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use futures::StreamExt;
 use super::front::Arrived;
 use super::middleware::{METADATA, Refused};
 use super::{Gateway, Snapshot};
+use crate::caller::{is_this_machine, name_of, site_of};
 use crate::config::ServerLimits;
 
 /// How long a request may take to arrive.
@@ -226,40 +226,18 @@ fn is_at_home(is_local: bool, headers: &HeaderMap) -> Result<(), &'static str> {
     let host = text(HOST).flatten();
     let origin = text(ORIGIN);
     let is_page_of = |is_host: &dyn Fn(&str) -> bool| {
-        let is_page = |origin: &str| {
-            let site = origin
-                .strip_prefix("http://")
-                .or_else(|| origin.strip_prefix("https://"));
-            site.is_some_and(is_host)
-        };
+        let is_page = |origin: &str| site_of(origin).is_some_and(is_host);
         origin.is_some_and(|origin| origin.is_none_or(is_page))
     };
     if !is_local {
-        let asked = name_of(host.unwrap_or_default());
-        let is_it = |site: &str| name_of(site).eq_ignore_ascii_case(asked);
+        let asked = host.and_then(name_of).unwrap_or_default();
+        let is_it = |site: &str| name_of(site).is_some_and(|it| it.eq_ignore_ascii_case(asked));
         let say = "`Origin` must name the host that is asked\n";
         return is_page_of(&is_it).then_some(()).ok_or(say);
     }
     let is_here = host.is_some_and(is_this_machine) && is_page_of(&is_this_machine);
     let say = "only this machine is served: `Host` and `Origin` must name it\n";
     is_here.then_some(()).ok_or(say)
-}
-
-/// The name in `NAME` or `NAME:PORT`.
-fn name_of(authority: &str) -> &str {
-    match authority.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or(rest, |(address, _)| address),
-        None => authority
-            .split_once(':')
-            .map_or(authority, |(name, _)| name),
-    }
-}
-
-/// Whether `NAME` or `NAME:PORT` is of this machine.
-fn is_this_machine(authority: &str) -> bool {
-    let name = name_of(authority);
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq;
 
 use super::threshold::Stranger;
 use super::{PREFIX, Problem};
+use crate::caller::{bearer, is_this_machine, site_of};
 
 /// What is asked of those who come in at one address.
 #[derive(Clone)]
@@ -49,11 +50,7 @@ impl Door {
             return Err(Problem::new(StatusCode::FORBIDDEN, detail));
         }
         let origin = headers.get(header::ORIGIN);
-        let ours = |origin: &str| {
-            origin
-                .split_once("://")
-                .is_some_and(|it| is_this_machine(it.1))
-        };
+        let ours = |origin: &str| site_of(origin).is_some_and(is_this_machine);
         if origin.is_some_and(|origin| !origin.to_str().is_ok_and(ours)) {
             let detail = "pages of other machines may not ask here";
             return Err(Problem::new(StatusCode::FORBIDDEN, detail));
@@ -110,26 +107,6 @@ fn is_public(path: &str) -> bool {
 
 fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-fn bearer(header: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = header.split_at_checked("Bearer ".len())?;
-    let is_bearer = scheme.eq_ignore_ascii_case(b"Bearer ");
-    is_bearer.then(|| token.trim_ascii())
-}
-
-/// A name of this machine that means nothing else anywhere, with a port or without.
-fn is_this_machine(authority: &str) -> bool {
-    let name = match authority.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map(|(name, _)| name),
-        None => authority.split(':').next(),
-    };
-    name.is_some_and(|name| {
-        name.eq_ignore_ascii_case("localhost")
-            || name
-                .parse()
-                .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-    })
 }
 
 #[cfg(test)]

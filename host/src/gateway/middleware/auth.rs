@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use super::{Middleware, Next};
+use crate::caller::bearer;
 use crate::config::AuthSettings;
 use crate::events::EventBus;
 use crate::gateway::{Call, Reply};
@@ -84,12 +85,7 @@ impl Middleware for Auth {
 impl Auth {
     /// Whose token an `Authorization` header shows.
     pub(in crate::gateway) async fn admit(&self, header: &[u8]) -> Result<String, Refused> {
-        const NO_BEARER: Refused = Refused::Invalid("it is no bearer token");
-        let (scheme, token) = header.split_at_checked("Bearer ".len()).ok_or(NO_BEARER)?;
-        if !scheme.eq_ignore_ascii_case(b"Bearer ") {
-            return Err(NO_BEARER);
-        }
-        let token = token.trim_ascii();
+        let token = bearer(header).ok_or(Refused::Invalid("it is no bearer token"))?;
         if let Some(name) = self.name_of(token) {
             return Ok(name.to_owned());
         }
