@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::settings::{KEYS, check, from_text};
+use crate::settings::{Key, check, from_text};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Settings (they win over the file and over what is stored)")]
@@ -41,23 +41,59 @@ impl SyncFlags {
     /// The first that may not be so.
     pub(super) fn read(&self) -> Result<Map<String, Value>, String> {
         let given = [
-            &self.enabled,
-            &self.poll_interval,
-            &self.debounce,
-            &self.detection,
-            &self.on_failure,
-            &self.max_debounce,
-            &self.safety_interval,
-            &self.probation,
+            ("enabled", &self.enabled),
+            ("poll_interval", &self.poll_interval),
+            ("debounce", &self.debounce),
+            ("detection", &self.detection),
+            ("on_failure", &self.on_failure),
+            ("max_debounce", &self.max_debounce),
+            ("safety_interval", &self.safety_interval),
+            ("probation", &self.probation),
         ];
         let mut said = Map::new();
-        for (key, text) in KEYS.iter().zip(given) {
+        for (name, text) in given {
             let Some(text) = text else { continue };
+            let key = Key::named(name)?;
             let value = from_text(key, text);
             check(key, &value)
                 .map_err(|error| format!("--{}: {error}", key.name.replace('_', "-")))?;
             said.insert(key.name.to_owned(), value);
         }
         Ok(said)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches};
+    use serde_json::json;
+
+    use super::*;
+    use crate::settings::KEYS;
+
+    fn read(arguments: &[String]) -> Map<String, Value> {
+        let command = SyncFlags::augment_args(Command::new("run").no_binary_name(true));
+        let matches = command.try_get_matches_from(arguments).unwrap();
+        SyncFlags::from_arg_matches(&matches)
+            .unwrap()
+            .read()
+            .unwrap()
+    }
+
+    #[test]
+    fn each_setting_has_a_flag_that_sets_it_and_no_other() {
+        for key in &KEYS {
+            let value = match key.name {
+                "enabled" => json!(false),
+                "detection" => json!("hash"),
+                "on_failure" => json!("fixed"),
+                _ => json!(7),
+            };
+            let text = value.as_str().map_or(value.to_string(), str::to_owned);
+            let flag = format!("--{}", key.name.replace('_', "-"));
+            let said = read(&[flag, text]);
+            assert_eq!(said, Map::from_iter([(key.name.to_owned(), value)]));
+        }
+        assert_eq!(read(&[]), Map::new());
     }
 }

@@ -2,16 +2,17 @@
 //! than the file. Pure.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::config::{
-    DEBOUNCE_SECONDS, MAX_DEBOUNCE_SECONDS, POLL_INTERVAL_SECONDS, PROBATION_SECONDS,
+    DEBOUNCE_SECONDS, Environment, MAX_DEBOUNCE_SECONDS, POLL_INTERVAL_SECONDS, PROBATION_SECONDS,
     SAFETY_INTERVAL_SECONDS, SyncSettings,
 };
 
 /// One setting.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Key {
     /// As it stands below `sync`.
     pub name: &'static str,
@@ -19,6 +20,8 @@ pub struct Key {
     pub summary: &'static str,
     /// What it may be.
     pub kind: Kind,
+    /// Reads it from those that are in force.
+    read: fn(&SyncSettings) -> Value,
 }
 
 /// What a setting may be.
@@ -36,45 +39,75 @@ pub enum Kind {
 
 /// All of them, in the order in which they are documented.
 pub const KEYS: [Key; 8] = [
-    key("enabled", "watch at all", Kind::Boolean),
+    key("enabled", "watch at all", Kind::Boolean, |it| {
+        it.enabled.into()
+    }),
     key(
         "poll_interval",
         "seconds between looks",
         Kind::Seconds(POLL_INTERVAL_SECONDS, false),
+        |it| seconds(it.poll_interval),
     ),
     key(
         "debounce",
         "seconds of quiet before a reload",
         Kind::Seconds(DEBOUNCE_SECONDS, true),
+        |it| seconds(it.debounce),
     ),
-    key("detection", "how a change is noticed", Kind::Detection),
+    key(
+        "detection",
+        "how a change is noticed",
+        Kind::Detection,
+        |it| it.detection.clone().into(),
+    ),
     key(
         "on_failure",
         "what follows a reload that failed",
         Kind::OnFailure,
+        |it| it.on_failure.to_string().into(),
     ),
     key(
         "max_debounce",
         "seconds after which a file that never gets quiet is reloaded anyway; 0 for never",
         Kind::Seconds(MAX_DEBOUNCE_SECONDS, true),
+        |it| seconds(it.max_debounce),
     ),
     key(
         "safety_interval",
         "seconds between looks by content, whatever the detection; 0 turns it off",
         Kind::Seconds(SAFETY_INTERVAL_SECONDS, true),
+        |it| seconds(it.safety_interval),
     ),
     key(
         "probation",
         "seconds after a swap in which an ill backend makes the host go back; 0 turns it off",
         Kind::Seconds(PROBATION_SECONDS, true),
+        |it| seconds(it.probation),
     ),
 ];
 
-const fn key(name: &'static str, summary: &'static str, kind: Kind) -> Key {
+const fn key(
+    name: &'static str,
+    summary: &'static str,
+    kind: Kind,
+    read: fn(&SyncSettings) -> Value,
+) -> Key {
     Key {
         name,
         summary,
         kind,
+        read,
+    }
+}
+
+fn seconds(time: Duration) -> Value {
+    time.as_secs_f64().into()
+}
+
+/// No two have the same name.
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
     }
 }
 
@@ -95,17 +128,19 @@ impl Key {
 
     /// What these settings say.
     pub fn of(&self, settings: &SyncSettings) -> Value {
-        let seconds = |time: std::time::Duration| Value::from(time.as_secs_f64());
-        match self.name {
-            "enabled" => settings.enabled.into(),
-            "poll_interval" => seconds(settings.poll_interval),
-            "debounce" => seconds(settings.debounce),
-            "detection" => settings.detection.clone().into(),
-            "on_failure" => settings.on_failure.to_string().into(),
-            "max_debounce" => seconds(settings.max_debounce),
-            "safety_interval" => seconds(settings.safety_interval),
-            _ => seconds(settings.probation),
+        (self.read)(settings)
+    }
+
+    /// Whether it may be this, with these variables: how it goes with other settings is not looked
+    /// at.
+    pub(super) fn may_be(&self, value: &Value, env: Environment<'_>) -> Result<(), String> {
+        let mut one = Map::from_iter([(self.name.to_owned(), value.clone())]);
+        // It is measured against `debounce`, which is none of its own.
+        if self.name == "max_debounce" {
+            one.insert("debounce".to_owned(), 0.into());
         }
+        let read = SyncSettings::from_json(&Value::Object(one), env);
+        problems(&read).map_or(Ok(()), Err)
     }
 }
 
@@ -142,12 +177,7 @@ pub fn check(key: &Key, value: &Value) -> Result<(), String> {
     if value.is_null() {
         return Err(format!("sync.{}: nothing is no value", key.name));
     }
-    let mut one = Map::from_iter([(key.name.to_owned(), value.clone())]);
-    if key.name == "max_debounce" {
-        one.insert("debounce".to_owned(), 0.into());
-    }
-    let read = SyncSettings::from_json(&Value::Object(one), &|_| None);
-    problems(&read).map_or(Ok(()), Err)
+    key.may_be(value, &|_| None)
 }
 
 /// What is wrong, in one line.

@@ -11,6 +11,7 @@ use super::layers::{Effective, Layers, Origin, is_same, merge};
 use super::store::{Document, SettingsStore, StoreError, Stored};
 use crate::config::SyncSettings;
 use crate::events::{EventBus, EventKind};
+use crate::secrets::value_of;
 
 /// Why a change is not made; nothing of it is then.
 #[derive(Debug, thiserror::Error)]
@@ -200,7 +201,7 @@ impl LiveSettings {
         let mut preview = self.desk().layers.clone();
         let file = preview.file.clone();
         apply(&changes, &file, &mut preview.stored);
-        let preview = merge(&preview, &environment).map_err(ChangeError::Invalid)?;
+        let preview = merge(&preview, &value_of).map_err(ChangeError::Invalid)?;
         if preview.follows {
             let contradict = "sync.max_debounce must be 0 or at least sync.debounce; set both";
             return Err(ChangeError::Invalid(contradict.to_owned()));
@@ -300,25 +301,21 @@ fn told(key: &Key, is_set: bool, effective: &Effective) -> String {
     }
 }
 
-fn environment(name: &str) -> Option<String> {
-    crate::secrets::value_of(name)
-}
-
 /// What is in force. Each layer was checked when it came, so that all of them together are right.
 fn in_force(layers: &Layers, bus: &EventBus) -> Effective {
     let alone = || Layers {
         file: layers.file.clone(),
         ..Layers::default()
     };
-    merge(layers, &environment)
+    merge(layers, &value_of)
         .or_else(|error| {
             bus.publish(
                 EventKind::Error,
                 format!("{error}; the file's settings count alone"),
             );
-            merge(&alone(), &environment)
+            merge(&alone(), &value_of)
         })
-        .or_else(|_| merge(&Layers::default(), &environment))
+        .or_else(|_| merge(&Layers::default(), &value_of))
         .unwrap_or_else(|_| Effective {
             sync: SyncSettings::default(),
             settings: Vec::new(),

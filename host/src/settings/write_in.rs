@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::in_file::{NotEdited, edit};
-use super::key::{Key, problems};
-use crate::config::{MAX_BYTES, SyncSettings};
+use super::key::Key;
+use crate::config::MAX_BYTES;
+use crate::secrets::value_of;
 use crate::state::{Folder, StateError, overwrite};
 use crate::target::{FileError, LocalFile, Target};
 
@@ -63,7 +64,7 @@ pub fn write_in(
         path: path.clone(),
         error,
     })?;
-    let after = edit(&path, &before, &values, &environment).map_err(NotWritten::NotEdited)?;
+    let after = edit(&path, &before, &values, &value_of).map_err(NotWritten::NotEdited)?;
     if after.as_bytes() == before {
         return Ok(Written {
             file: watched.to_owned(),
@@ -92,12 +93,7 @@ fn checked(values: &Map<String, Value>) -> Result<Vec<(&'static Key, Value)>, St
                     key.name
                 ));
             }
-            let mut one = Map::from_iter([(key.name.to_owned(), value.clone())]);
-            if key.name == "max_debounce" {
-                one.insert("debounce".to_owned(), 0.into());
-            }
-            let read = SyncSettings::from_json(&Value::Object(one), &environment);
-            problems(&read).map_or(Ok(key), Err)
+            key.may_be(value, &value_of).map(|()| key)
         });
         match checked {
             Ok(key) => right.push((key, value.clone())),
@@ -108,10 +104,6 @@ fn checked(values: &Map<String, Value>) -> Result<Vec<(&'static Key, Value)>, St
         true => Ok(right),
         false => Err(wrong.join("; ")),
     }
-}
-
-fn environment(name: &str) -> Option<String> {
-    crate::secrets::value_of(name)
 }
 
 #[cfg(test)]
