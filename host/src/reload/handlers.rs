@@ -34,6 +34,18 @@ struct Now {
     /// Every section that some of them read.
     sections: Vec<String>,
     all: Arc<Mutex<Vec<Box<dyn ReloadHandler>>>>,
+    /// Who is asked just now, or was last, and by which call.
+    asking: Asking,
+}
+
+/// For whoever has to say it of one that does not come back.
+#[derive(Clone, Default)]
+struct Asking(Arc<Mutex<(String, &'static str)>>);
+
+impl Asking {
+    fn ask(&self, handler: &dyn ReloadHandler, call: &'static str) {
+        *lock(&self.0) = (handler.name().to_owned(), call);
+    }
 }
 
 struct Next {
@@ -91,7 +103,7 @@ impl Handlers {
         previous: Option<Arc<SentinelConfig>>,
         next: Arc<SentinelConfig>,
     ) -> Result<(Vec<Proposed>, Vec<Difference>), Refused> {
-        self.with(move |handlers| {
+        self.with(move |handlers, asking| {
             let (mut wanted, mut differences, mut problems) = (Vec::new(), Vec::new(), Vec::new());
             for handler in handlers {
                 let sections = handler.sections();
@@ -102,6 +114,7 @@ impl Handlers {
                         .map(|config| config.section_json(sections)),
                     next: next.section_json(sections),
                 };
+                asking.ask(handler.as_ref(), "propose");
                 match handler.propose(&change) {
                     Ok(proposal) => {
                         wanted.push(proposal.wanted);
@@ -126,8 +139,9 @@ impl Handlers {
         config: Arc<SentinelConfig>,
         offers: Vec<Offer>,
     ) -> Result<(Option<Vec<Entry>>, Vec<Offer>), Refused> {
-        self.with(move |handlers| {
+        self.with(move |handlers, asking| {
             for handler in handlers {
+                asking.ask(handler.as_ref(), "compose");
                 let next: Value = config.section_json(handler.sections());
                 if let Some(entries) = handler.compose(&next, &offers)? {
                     return Ok((Some(entries), offers));
@@ -140,11 +154,12 @@ impl Handlers {
 
     /// Tells all of them how it ended. A fault is no longer anybody's business but the log's.
     pub(super) async fn finished(&self, generation: u64, ending: Ending) -> Vec<Fault> {
-        let told = self.with(move |handlers| {
-            Ok(handlers
-                .iter_mut()
-                .filter_map(|handler| handler.finished(generation, ending).err())
-                .collect())
+        let told = self.with(move |handlers, asking| {
+            let told = handlers.iter_mut().filter_map(|handler| {
+                asking.ask(handler.as_ref(), "finished");
+                handler.finished(generation, ending).err()
+            });
+            Ok(told.collect())
         });
         match told.await {
             Ok(faults) => faults,
@@ -155,24 +170,38 @@ impl Handlers {
 
     async fn with<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&mut Vec<Box<dyn ReloadHandler>>) -> Result<T, Refused> + Send + 'static,
+        ask: impl FnOnce(&mut Vec<Box<dyn ReloadHandler>>, &Asking) -> Result<T, Refused>
+        + Send
+        + 'static,
     ) -> Result<T, Refused> {
-        let Now { all, .. } = lock(&self.now).clone();
-        let asked = tokio::task::spawn_blocking(move || ask(&mut lock(&all)));
+        let Now { all, asking, .. } = lock(&self.now).clone();
+        let whom = asking.clone();
+        let asked = tokio::task::spawn_blocking(move || ask(&mut lock(&all), &whom));
         let fault = |kind, message| {
+            let (plugin, call) = lock(&asking.0).clone();
             Err(Refused::Fault(Fault {
-                plugin: "handlers".to_owned(),
-                call: "any",
+                plugin,
+                call,
                 kind,
                 message,
             }))
         };
         match timeout(LOST, asked).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => fault(FaultKind::Trap, error.to_string()),
+            Ok(Err(error)) => fault(
+                FaultKind::Trap,
+                format!(
+                    "the host failed while it asked it: {error}; this is an error of Config Sync: please report it"
+                ),
+            ),
             Err(_elapsed) => fault(
                 FaultKind::Deadline,
-                format!("one has not come back for {} s", LOST.as_secs()),
+                format!(
+                    "it has not come back for {} s, most likely from a folder that does not answer; \
+                     see to the folders it is granted, or take its file out of the plugins folder, \
+                     and restart the host",
+                    LOST.as_secs()
+                ),
             ),
         }
     }
@@ -184,6 +213,7 @@ impl Now {
         Self {
             sections: sections.collect(),
             all: Arc::new(Mutex::new(all)),
+            asking: Asking::default(),
         }
     }
 }
@@ -228,6 +258,7 @@ mod tests {
         let faults = handlers.finished(1, Ending::Applied).await;
         assert_eq!(faults.len(), 1, "{faults:?}");
         assert!(faults[0].message.contains("panicked"), "{faults:?}");
+        assert_eq!((&*faults[0].plugin, faults[0].call), ("panics", "finished"));
     }
 
     /// Stands in the host until somebody sends it a word.
@@ -266,6 +297,8 @@ mod tests {
         );
         assert_eq!(faults.len(), 1, "{faults:?}");
         assert_eq!(faults[0].kind, FaultKind::Deadline);
+        assert_eq!((&*faults[0].plugin, faults[0].call), ("stands", "finished"));
+        assert!(faults[0].message.contains("restart the host"), "{faults:?}");
         handlers.replace(Vec::new(), Vec::new());
         assert_eq!(handlers.renew(), Some(Vec::new()));
         assert_eq!(handlers.sections(), Vec::<String>::new());
