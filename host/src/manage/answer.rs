@@ -31,16 +31,16 @@ pub(super) struct Events {
 /// Whether edits are followed.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Paused {
-    /// They are not.
+    /// No edit is followed until somebody resumes.
     pub(super) paused: bool,
-    /// It was otherwise before.
+    /// Whether this call has changed that.
     pub(super) changed: bool,
 }
 
 /// A backend is being started.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Starting {
-    /// Which.
+    /// The name of the backend.
     pub(super) backend: String,
     /// `starting`.
     pub(super) state: &'static str,

@@ -63,7 +63,7 @@ pub enum PluginKind {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PluginState {
-    /// It can.
+    /// It can be used.
     #[default]
     Ready,
     /// It failed too often in a row: something stands in for it, and it is tried again.

@@ -68,7 +68,7 @@ impl Origin {
 /// What one of them says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Layer {
-    /// Who.
+    /// Who says it.
     pub origin: Origin,
     /// As it is written there; in the file it may be a placeholder.
     pub value: Value,
@@ -94,7 +94,7 @@ pub enum Bounds {
     },
     /// One of these words.
     Choice {
-        /// Which.
+        /// Those that it may be.
         words: Vec<Word>,
     },
 }
@@ -102,7 +102,7 @@ pub enum Bounds {
 /// One word that a setting may be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Word {
-    /// It.
+    /// The word, as it is written in the file.
     pub word: String,
     /// What it means, in one line.
     pub summary: String,

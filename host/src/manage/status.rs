@@ -51,7 +51,7 @@ pub struct Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Watching {
-    /// It is.
+    /// Changes to the file are noticed and followed.
     On,
     /// The host has not come so far yet.
     NotYet,
@@ -59,7 +59,7 @@ pub enum Watching {
     Paused,
     /// `on_failure: stop` has stopped it.
     Stopped,
-    /// `sync.enabled: false`.
+    /// `sync.enabled: false` has turned it off.
     Off,
 }
 
@@ -246,7 +246,7 @@ pub struct Latency {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackendState {
-    /// It does.
+    /// Its tools can be called.
     Serving,
     /// It ended by itself, and is started again; its tools answer with an error meanwhile.
     Ended,

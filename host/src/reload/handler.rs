@@ -45,7 +45,7 @@ pub struct Proposal {
 pub enum Refused {
     /// The configuration is wrong.
     Problems(Vec<Problem>),
-    /// The handler is.
+    /// The handler itself has failed.
     Fault(Fault),
 }
 

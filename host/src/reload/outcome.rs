@@ -19,7 +19,7 @@ pub enum Outcome {
     /// The configuration is wrong: no retry until its bytes change. Each line says where and
     /// what to do.
     Rejected(Vec<String>),
-    /// The world is: the same bytes may work later.
+    /// The world is not as the configuration needs it: the same bytes may work later.
     Failed(Vec<String>),
     /// It was cut short before its swap, for other bytes or the host's end: the note says which.
     Abandoned(String),
@@ -39,7 +39,7 @@ pub enum Ending {
     Applied,
     /// The configuration is wrong.
     Rejected,
-    /// The world is.
+    /// The world is not as the configuration needs it.
     Failed,
     /// It served, and was taken back.
     Reverted,

@@ -146,7 +146,7 @@ pub enum OutcomeKind {
     Applied,
     /// The configuration is wrong.
     Rejected,
-    /// The world is.
+    /// The world is not as the configuration needs it: the same bytes may work later.
     Failed,
     /// It served, and was taken back.
     Reverted,
