@@ -28,8 +28,13 @@ impl ConfigArgument {
         let path = found.ok_or_else(|| {
             format!("there is no config.yaml or config.yml here; name the file with --config FILE or {VARIABLE}")
         })?;
-        std::path::absolute(&path).map_err(|error| format!("{}: {error}", path.display()))
+        absolute(&path)
     }
+}
+
+/// The same, from the root on.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, String> {
+    std::path::absolute(path).map_err(|error| format!("`{}`: {error}", path.display()))
 }
 
 /// The bytes of the file, or what to tell the user.

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::find_config::ConfigArgument;
+use super::find_config::{ConfigArgument, absolute};
 use super::find_state::StateArgument;
 use super::folders;
 use crate::manage::{Client, ClientError, Place};
@@ -43,7 +43,7 @@ impl HostArgument {
 
     /// Where the host of this file is, if there is one.
     pub(super) fn place_of(&self, path: &Path) -> Result<Place, String> {
-        let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+        let path = absolute(path)?;
         let (state, runtime) = (self.state.find()?, folders::runtime());
         Ok(Place::of(runtime.as_deref(), state.as_deref(), &path))
     }

@@ -23,6 +23,7 @@ mod restore;
 mod run;
 mod seconds;
 mod settings;
+mod signals;
 mod status;
 mod sync_flags;
 mod sync_variables;

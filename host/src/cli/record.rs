@@ -7,15 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
-
-use super::find_config::ConfigArgument;
+use super::find_config::{ConfigArgument, absolute};
 use super::find_state::StateArgument;
 use super::page::print;
 use super::seconds::Seconds;
+use super::signals::Ends;
 use super::{folders, logging};
 use crate::events::EventBus;
-use crate::follow::Follower;
+use crate::follow::{self, Follower};
 use crate::manage::{Client, Following, Place, Told};
 use crate::testkit::Trace;
 use crate::watch::{Baseline, Scope};
@@ -61,13 +60,12 @@ impl Record {
     }
 
     async fn record(&self) -> Result<(), String> {
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+        let mut ends = Ends::listen()?;
         let path = match &self.path {
             Some(path) => path.clone(),
             None => self.config.find()?,
         };
-        let path = std::path::absolute(&path).map_err(|error| error.to_string())?;
+        let path = absolute(&path)?;
         let output = self.output.display();
         let out = File::create_new(&self.output).map_err(|error| format!("{output}: {error}"))?;
         let name = path
@@ -81,9 +79,8 @@ impl Record {
         let bus = EventBus::default();
         let mut follower = Follower::start(scope, settings, Baseline::Found, detectors, bus)?;
         tokio::select! {
-            ready = follower.ready() => ready.ok_or("the watcher ended")?,
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
+            ready = follower.ready() => ready.ok_or(follow::LOST)?,
+            () = ends.heard() => return Ok(()),
         };
         let mut host = self.host(&path).await;
         print(&format!("RECORDING {} to {output}\n", path.display()));
@@ -92,8 +89,7 @@ impl Record {
         while trace.is_whole() {
             tokio::select! {
                 biased;
-                _ = interrupt.recv() => break,
-                _ = terminate.recv() => break,
+                () = ends.heard() => break,
                 Ok(()) = hearing.changed() => {
                     if let Some(now) = hearing.borrow_and_update().as_ref() {
                         let why = now.degraded.as_deref().unwrap_or("all is well");

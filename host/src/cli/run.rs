@@ -7,13 +7,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
 use super::find_config::{self, ConfigArgument};
 use super::find_state::StateArgument;
 use super::folders;
 use super::logging::{self, Format};
 use super::page::print;
+use super::signals::{Ask, Signals};
 use super::sync_flags::SyncFlags;
 use super::{sync_variables, tui};
 use crate::config::{self, Known, Load, PluginSettings, Transport};
@@ -50,40 +49,6 @@ pub(super) struct Run {
     sync: SyncFlags,
 }
 
-/// What a signal asks for.
-pub(super) enum Ask {
-    Reload,
-    End,
-}
-
-pub(super) struct Signals {
-    hangup: Signal,
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    pub(super) fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    pub(super) async fn next(&mut self) -> Ask {
-        tokio::select! {
-            _ = self.hangup.recv() => Ask::Reload,
-            _ = self.interrupt.recv() => Ask::End,
-            _ = self.terminate.recv() => Ask::End,
-        }
-    }
-
-    async fn end(&mut self) {
-        while matches!(self.next().await, Ask::Reload) {}
-    }
-}
-
 impl Run {
     pub(super) async fn run(&self) -> ExitCode {
         match self.serve().await {
@@ -102,7 +67,7 @@ impl Run {
         let state = self.state.find()?;
         self.start_log(state.as_deref(), &path)?;
         // From the first moment on, so that a signal during the start is not lost.
-        let mut signals = Signals::listen().map_err(|error| error.to_string())?;
+        let mut signals = Signals::listen()?;
         let Beforehand { plugins, transport } = beforehand(&path, state.as_deref())?;
         let stdio = self.stdio || transport == Transport::Stdio;
         if stdio && self.tui {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::find_host::{self, Failure, HostArgument};
-use super::run::Signals;
+use super::signals::Signals;
 use crate::tui;
 
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ impl Tui {
 
     async fn show(&self) -> Result<(), Failure> {
         needs_terminal()?;
-        let mut signals = Signals::listen().map_err(|error| error.to_string())?;
+        let mut signals = Signals::listen()?;
         let place = self.host.place()?;
         // Once it is shown it waits for hosts; before that, whoever has none is told so.
         self.host.find().await?;

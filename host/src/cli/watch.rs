@@ -11,14 +11,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::folders;
 use super::logging;
 use super::seconds::Seconds;
+use super::signals::Ends;
 use crate::config::PluginLimits;
 use crate::events::EventBus;
-use crate::follow::{Ended, Follower, OnChange};
+use crate::follow::{self, Ended, Follower, OnChange};
 use crate::plugin::{Library, PluginEngine};
 use crate::watch::{Baseline, FoundBy, Hearing, Scope, Settled};
 
@@ -71,8 +71,7 @@ impl Watch {
     }
 
     async fn watch(&self) -> Result<(), String> {
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+        let mut ends = Ends::listen()?;
         let scopes = self.scopes()?;
         let settings = self.seconds.settings(&self.detection)?;
         let engine = PluginEngine::new(PluginLimits::default().into(), folders::cache())
@@ -97,18 +96,16 @@ impl Watch {
         tokio::select! {
             ready = follower.ready() => match ready {
                 Some(hearing) => out.hears(&hearing),
-                None => return Err("the watcher ended".to_owned()),
+                None => return Err(follow::LOST.to_owned()),
             },
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
+            () = ends.heard() => return Ok(()),
         }
         let mut hearing = follower.hearing();
         hearing.mark_unchanged();
         while !out.closed.get() {
             tokio::select! {
                 biased;
-                _ = interrupt.recv() => break,
-                _ = terminate.recv() => break,
+                () = ends.heard() => break,
                 settled = follower.changed() => {
                     let Some(settled) = settled else { break };
                     out.fired(&settled);

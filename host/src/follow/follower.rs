@@ -13,6 +13,10 @@ use crate::watch::{
     Baseline, ConfigWatcher, Detectors, Hearing, Inbox, NativeEvents, Orders, Scope, Settled, Wires,
 };
 
+/// What people are told when it has ended without being asked to.
+pub const LOST: &str = "the watcher has ended by itself, which is an error of Config Sync: try it \
+                        again with CONFIG_SYNC_LOG=config_sync=debug, and report what it says";
+
 /// Follows files until it is stopped or dropped.
 pub struct Follower {
     settled: mpsc::UnboundedReceiver<Settled>,

@@ -5,4 +5,4 @@ mod command;
 mod follower;
 
 pub use command::{Ended, OnChange};
-pub use follower::Follower;
+pub use follower::{Follower, LOST};

@@ -241,15 +241,12 @@ impl Reloader {
             self.restarts.back(name, now);
         }
         if !mended.back.is_empty() {
-            let (names, verb) = (
-                mended.back.join("`, `"),
-                match mended.back.len() {
-                    1 => "backend",
-                    _ => "backends",
-                },
-            );
-            self.bus
-                .publish(EventKind::Changed, format!("{verb} `{names}` serves again"));
+            let names = mended.back.join("`, `");
+            let details = match mended.back.len() {
+                1 => format!("backend `{names}` serves again"),
+                _ => format!("backends `{names}` serve again"),
+            };
+            self.bus.publish(EventKind::Changed, details);
         }
         for (name, reason) in &mended.missing {
             if !missed.contains(name) {

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use crate::cli::folders;
 use crate::cli::page::print;
 use crate::cli::seconds::Seconds;
+use crate::cli::signals::Ends;
 use crate::config::PluginLimits;
 use crate::conformance::Suite;
 use crate::plugin::{Library, PluginEngine};
@@ -67,8 +66,7 @@ impl Conformance {
     }
 
     async fn play(&self) -> Result<bool, String> {
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+        let mut ends = Ends::listen()?;
         let engine = PluginEngine::new(PluginLimits::default().into(), folders::cache())
             .map_err(|error| format!("{error:#}"))?;
         let mut library = Library::built_in(engine);
@@ -100,8 +98,7 @@ impl Conformance {
         // Dropping the suite takes its folders and mounts away.
         let report = tokio::select! {
             report = suite.play(Arc::new(library), told) => report,
-            _ = interrupt.recv() => return Err("interrupted".to_owned()),
-            _ = terminate.recv() => return Err("terminated".to_owned()),
+            () = ends.heard() => return Err("interrupted".to_owned()),
         };
         if self.json {
             let json = serde_json::to_string_pretty(&report);
