@@ -83,10 +83,8 @@ impl Scene {
     }
 
     /// What the path leads to now.
-    ///
-    /// # Errors
-    /// When it leads to nothing, or to no file.
-    pub fn final_bytes(&self) -> io::Result<Vec<u8>> {
+    #[cfg(test)]
+    pub(super) fn final_bytes(&self) -> io::Result<Vec<u8>> {
         fs::read(self.path())
     }
 

@@ -17,4 +17,4 @@ pub use disk::DiskMemory;
 pub use entry::{Attempt, Begun, Entry};
 pub use good::last_good;
 pub use history::{History, history};
-pub use restore::{RestoreError, Restored, restorable, restore};
+pub use restore::{RestoreError, Restored, restore};

@@ -81,15 +81,6 @@ pub struct Restored {
     pub overwritten: Option<PathBuf>,
 }
 
-/// The generations whose copies are kept for `watched` (absolute) in `root`, oldest first.
-///
-/// # Errors
-/// When the system refuses to read them.
-pub fn restorable(root: &Path, watched: &Path) -> Result<Vec<u64>, StateError> {
-    let copies = Copies::of(&Folder::of(root, watched)).list()?;
-    Ok(copies.iter().map(|copy| copy.generation).collect())
-}
-
 /// Writes the configuration of generation `to` over the file at `watched` (absolute), or without
 /// `to` the newest that differs from what the file holds.
 ///

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use config_sync::events::EventBus;
-use config_sync::memory::{DiskMemory, history, restorable};
+use config_sync::memory::{DiskMemory, history, last_good};
 use config_sync::reload::{Memory, Trigger};
 use config_sync::state::Folder;
 use libfuzzer_sys::fuzz_target;
@@ -34,7 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
     let after = history(root, watched).unwrap();
     assert_eq!(after.damaged, 0, "what is damaged is set aside");
     assert_eq!(after.attempts.len(), before.attempts.len() + 1);
-    assert!(!restorable(root, watched).unwrap().is_empty());
+    assert!(last_good(root, watched).is_some());
     drop(memory);
     fs::remove_dir_all(&folder).unwrap();
 });
