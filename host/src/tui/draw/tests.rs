@@ -42,7 +42,7 @@ fn afternoon() -> State {
             "backend `github` is missing: it does not answer: connection refused",
         ),
         (
-            EventKind::State,
+            EventKind::Changed,
             "13:44:15",
             "backend `github` serves again",
         ),
@@ -64,6 +64,10 @@ fn afternoon() -> State {
         .zip(1..)
         .map(|((kind, time, details), number)| event(number, time, kind, details))
         .collect();
+    // Of each the one that served then.
+    for (event, generation) in events.iter_mut().zip([8, 9, 9, 9, 10, 10, 11, 11, 12]) {
+        event.generation = generation;
+    }
     events.last_mut().unwrap().digest = Some("9f3ab1c2d4e5".to_owned());
     state.hear(Heard::Kept(events, 0));
     state.hear(Heard::History(history()));
@@ -107,7 +111,7 @@ fn tools() -> Vec<crate::manage::Tool> {
 fn history() -> Vec<Attempt> {
     serde_json::from_value(json!([
         {"id": 40, "started": "2026-11-24T11:20:05.300+00:00", "trigger": "start",
-         "outcome": "applied", "generation": 10, "digests": {"seen": "11aa", "applied": "11aa"},
+         "outcome": "applied", "generation": 9, "digests": {"seen": "11aa", "applied": "11aa"},
          "backends_started": ["demo", "github"], "phases": [{"phase": "read", "ms": 0.2}]},
         {"id": 41, "started": "2026-11-24T14:31:50.100+00:00", "trigger": "detector",
          "detector": "inotify", "outcome": "rejected", "generation": 11,
@@ -170,10 +174,29 @@ fn status_of_a_host_that_is_well() {
 #[test]
 fn status_of_a_host_with_troubles() {
     let mut state = afternoon();
+    for told in [
+        event(
+            10,
+            "14:32:09",
+            EventKind::Degraded,
+            "backend `github` is missing: it does not answer: connection refused",
+        ),
+        event(
+            11,
+            "14:32:14",
+            EventKind::Error,
+            "rejected: config.yaml:20:3: sync.debounse: unknown key; did you mean `debounce`?; \
+             the last good state serves",
+        ),
+    ] {
+        state.hear(Heard::Told(Told::Event(told)));
+    }
     with_status(&mut state, |status| {
         status.on_disk.same = false;
         status.on_disk.digest = Some("404ac8e7d0".to_owned());
         let last = status.last_reload.as_mut().unwrap();
+        last.started = "2026-11-24T14:32:14.100+00:00".to_owned();
+        last.ended = "2026-11-24T14:32:14.250+00:00".to_owned();
         last.outcome = "rejected".to_owned();
         last.digest = status.on_disk.digest.clone();
         last.reasons = vec![
