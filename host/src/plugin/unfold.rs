@@ -21,7 +21,7 @@ use wasmparser::{
 
 use shape::{Code, Scope, Shape};
 
-/// Parts that a component may come to. One of Python or JavaScript has some ten thousand.
+/// Parts that a component may come to. One of Python has 26,000.
 const MOST: u64 = 1_000_000;
 /// Components within components.
 const DEEPEST: u32 = 32;
@@ -30,6 +30,8 @@ const NESTED_TYPES: usize = 100;
 /// To instantiate one, and to compile what stands between two components, costs more than to name
 /// a thing.
 const COSTLY: u64 = 50;
+/// An instance weighs more than what it exports.
+const INSTANCE: u64 = 8;
 /// A name of so many bytes weighs as much as a thing.
 const NAME: usize = 8;
 
@@ -186,7 +188,7 @@ impl<'a> Unfolding {
                 }
             }
         }
-        Shape::of(1, frame.exports)
+        Shape::of(INSTANCE, frame.exports)
     }
 
     fn section(
@@ -281,7 +283,7 @@ impl<'a> Unfolding {
                     self.spend(shape.weight())?;
                     items.insert(export.name.name, shape);
                 }
-                Shape::of(1, items)
+                Shape::of(INSTANCE, items)
             }
             ComponentInstance::Instantiate {
                 component_index,

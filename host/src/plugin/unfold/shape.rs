@@ -11,7 +11,7 @@ use wasmparser::{
     TypeBounds,
 };
 
-use super::{Found, NAME, NESTED_TYPES, Unfolding, at, nothing_there};
+use super::{Found, INSTANCE, NAME, NESTED_TYPES, Unfolding, at, nothing_there};
 
 /// Shared, however often it is named.
 #[derive(Clone)]
@@ -203,7 +203,7 @@ impl<'a> Unfolding {
         outer: &Rc<Scope<'a>>,
     ) -> Found<Shape<'a>> {
         let scope = Rc::new(Scope::within(Some(Rc::clone(outer))));
-        let (mut instances, mut exports, mut own) = (Vec::new(), BTreeMap::new(), 1_u64);
+        let (mut instances, mut exports, mut own) = (Vec::new(), BTreeMap::new(), INSTANCE);
         for declaration in declarations {
             self.spend(1)?;
             let (name, ty) = match declaration {
