@@ -3,6 +3,9 @@
 //! file that cannot be used leaves the plugin of its name as it was.
 
 mod detectors;
+mod middleware;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,8 +19,9 @@ use super::engine::PluginEngine;
 use super::handler::WasmHandler;
 use super::load;
 use super::shelf::{Found, Shelf, Step};
-use crate::config::{PluginLimits, is_own_middleware};
+use crate::config::PluginLimits;
 use crate::reload::ReloadHandler;
+use middleware::not_our_own;
 
 /// The plugins that can be used.
 pub struct Library {
@@ -226,7 +230,7 @@ impl Library {
         let now = self.read();
         let dropped_in = now.dropped_in.values().filter_map(|it| it.edition.clone());
         let mut all: Vec<_> = dropped_in.filter(|it| it.kind == Kind::Handler).collect();
-        let built_in = self.handlers.iter().filter(|it| !now.has(it.name));
+        let built_in = self.handlers.iter().filter(|it| !now.has(it.name, Kind::Handler));
         let (built_in, engine) = (built_in.collect::<Vec<_>>(), now.engine.clone());
         drop(now);
         for built_in in built_in {
@@ -357,17 +361,6 @@ impl Library {
     }
 }
 
-/// A middleware of a name that the host's own has would never be asked.
-fn not_our_own(edition: Option<Arc<Edition>>) -> Result<Option<Arc<Edition>>, String> {
-    match edition {
-        Some(it) if it.kind == Kind::Middleware && is_own_middleware(&it.name) => Err(format!(
-            "the host has a middleware `{}` of its own; give the file another name",
-            it.name
-        )),
-        edition => Ok(edition),
-    }
-}
-
 impl DroppedIn {
     /// Whether something would be missing without it. Every handler is held ready; one whose
     /// sections nobody writes is none the less of no use.
@@ -383,10 +376,11 @@ impl DroppedIn {
 }
 
 impl Now {
-    /// Whether something dropped in has taken this name.
-    pub(super) fn has(&self, name: &str) -> bool {
-        let here = self.dropped_in.get(name);
-        here.is_some_and(|it| it.edition.is_some())
+    /// Whether something dropped in has taken this name from one of its kind: of another kind, it
+    /// does another thing.
+    pub(super) fn has(&self, name: &str, kind: Kind) -> bool {
+        let here = self.dropped_in.get(name).and_then(|it| it.edition.as_ref());
+        here.is_some_and(|it| it.kind == kind)
     }
 
     fn dropped_in(&self, name: &str, kind: Kind) -> Option<Arc<Edition>> {
@@ -405,33 +399,5 @@ impl Now {
         names.sort();
         names.dedup();
         names
-    }
-}
-
-impl Library {
-    /// The names of all middleware.
-    pub(super) fn middleware_names(&self) -> Vec<String> {
-        self.read().names(Kind::Middleware, &self.middleware)
-    }
-
-    /// The middleware of this name.
-    ///
-    /// # Errors
-    /// Why there is none, and what to do about it.
-    pub(super) fn middleware_edition(&self, name: &str) -> Result<Arc<Edition>, String> {
-        let now = self.read();
-        if let Some(edition) = now.dropped_in(name, Kind::Middleware) {
-            return Ok(edition);
-        }
-        let Some(built_in) = self.middleware.iter().find(|it| it.name == name) else {
-            let known = now.names(Kind::Middleware, &self.middleware);
-            return Err(format!(
-                "there is no middleware `{name}` among the plugins; known are {}",
-                known.join(", ")
-            ));
-        };
-        let engine = now.engine.clone();
-        drop(now);
-        built_in.get(&engine)
     }
 }

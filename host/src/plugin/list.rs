@@ -17,7 +17,8 @@ impl Library {
         let dropped_in = now.dropped_in.iter();
         let dropped_in = dropped_in.map(|(name, here)| dropped_in_as_listed(name, here));
         let mut all: Vec<_> = dropped_in.collect();
-        let built_in = self.all_built_in().filter(|(_, it)| !now.has(it.name));
+        let built_in = self.all_built_in();
+        let built_in = built_in.filter(|(kind, it)| !now.has(it.name, *kind));
         let (built_in, engine) = (built_in.collect::<Vec<_>>(), now.engine.clone());
         drop(now);
         all.extend(built_in.into_iter().map(|(kind, it)| {
