@@ -2,7 +2,7 @@
 //! use, and what became of its calls. Another file of the same name makes another edition.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
@@ -87,6 +87,7 @@ pub(super) struct Edition {
     pub(super) workshop: Arc<Workshop>,
     pub(super) pre: InstancePre<State>,
     health: Arc<Mutex<Health>>,
+    leaving: Arc<AtomicBool>,
 }
 
 /// A component that is compiled and linked.
@@ -206,6 +207,7 @@ impl Edition {
             workshop,
             pre,
             health: Arc::default(),
+            leaving: Arc::default(),
         });
         // It must at least be able to say what it is.
         let description = match kind {
@@ -225,6 +227,15 @@ impl Edition {
             health: Arc::default(),
             ..self.clone()
         })
+    }
+
+    /// Whether its file is gone.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_leaving(&self, leaving: bool) {
+        self.leaving.store(leaving, Ordering::Relaxed);
     }
 
     /// Whether what it is granted may make the host enter tokio; to print does not.

@@ -99,6 +99,10 @@ impl ReloadHandler for WasmHandler {
         self.instance.edition().sections()
     }
 
+    fn is_leaving(&self) -> bool {
+        self.instance.edition().is_leaving()
+    }
+
     fn propose(&mut self, change: &Change) -> Result<Proposal, Refused> {
         self.must_be_asked("propose").map_err(Refused::Fault)?;
         let change = wit::Change {

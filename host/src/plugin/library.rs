@@ -286,6 +286,9 @@ impl Library {
         let what = match loaded {
             Ok(None) => {
                 here.wrong = None;
+                if let Some(before) = &before {
+                    before.set_leaving(false);
+                }
                 return None;
             }
             Ok(Some(edition)) => {
@@ -324,6 +327,9 @@ impl Library {
             .as_ref()
             .map_or(&[][..], |it| it.sections())
             .to_vec();
+        if let Some(edition) = &edition {
+            edition.set_leaving(true);
+        }
         drop(edition);
         let goes_on = here.is_needed(is_wanted);
         here.removed = true;

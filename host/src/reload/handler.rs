@@ -58,6 +58,11 @@ pub trait ReloadHandler: Send + 'static {
     /// The top-level sections that it reads.
     fn sections(&self) -> &[String];
 
+    /// Its file is gone, and it goes on only as long as the configuration has a section of it.
+    fn is_leaving(&self) -> bool {
+        false
+    }
+
     /// Before anything is built.
     ///
     /// # Errors

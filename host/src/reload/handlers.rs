@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -120,6 +120,7 @@ impl Handlers {
                         wanted.push(proposal.wanted);
                         differences.extend(proposal.differences);
                     }
+                    Err(_) if has_no_say(handler.as_ref(), &change.next) => {}
                     Err(Refused::Problems(found)) => problems.extend(found),
                     Err(fault) => return Err(fault),
                 }
@@ -143,8 +144,11 @@ impl Handlers {
             for handler in handlers {
                 asking.ask(handler.as_ref(), "compose");
                 let next: Value = config.section_json(handler.sections());
-                if let Some(entries) = handler.compose(&next, &offers)? {
-                    return Ok((Some(entries), offers));
+                match handler.compose(&next, &offers) {
+                    Ok(Some(entries)) => return Ok((Some(entries), offers)),
+                    Ok(None) => {}
+                    Err(_) if has_no_say(handler.as_ref(), &next) => {}
+                    Err(refused) => return Err(refused),
                 }
             }
             Ok((None, offers))
@@ -218,13 +222,22 @@ impl Now {
     }
 }
 
+/// Whether it is about to go with the last of its sections: if it cannot answer, it must not hold
+/// up the very reload that rids everybody of it.
+fn has_no_say(handler: &dyn ReloadHandler, next: &Value) -> bool {
+    handler.is_leaving() && next.as_object().is_some_and(Map::is_empty)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
+    use crate::config::{self, Load};
     use crate::reload::Proposal;
 
     /// The host itself panics while it asks this one.
@@ -284,6 +297,62 @@ mod tests {
         fn finished(&mut self, _generation: u64, _ending: Ending) -> Result<(), Fault> {
             let _ = lock(&self.0).recv();
             Ok(())
+        }
+    }
+
+    /// Its file is gone, and whatever it is asked, it traps.
+    struct Leaves;
+
+    fn trap() -> Refused {
+        Refused::Fault(Fault {
+            plugin: "leaves".to_owned(),
+            call: "any",
+            kind: FaultKind::Trap,
+            message: "on purpose".to_owned(),
+        })
+    }
+
+    impl ReloadHandler for Leaves {
+        fn name(&self) -> &str {
+            "leaves"
+        }
+
+        fn sections(&self) -> &[String] {
+            static SECTIONS: LazyLock<[String; 1]> = LazyLock::new(|| ["tools".to_owned()]);
+            &*SECTIONS
+        }
+
+        fn is_leaving(&self) -> bool {
+            true
+        }
+
+        fn propose(&mut self, _change: &Change) -> Result<Proposal, Refused> {
+            Err(trap())
+        }
+
+        fn compose(&mut self, _: &Value, _: &[Offer]) -> Result<Option<Vec<Entry>>, Refused> {
+            Err(trap())
+        }
+
+        fn finished(&mut self, _generation: u64, _ending: Ending) -> Result<(), Fault> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_leaves_does_not_hold_up_the_reload_that_takes_its_section_away() {
+        let handlers = Handlers::new(vec![Box::new(Leaves)]);
+        for (section, fails) in [("tools: {}\n", true), ("", false)] {
+            let text = format!("version: \"1\"\nbackends: {{}}\n{section}");
+            let known = config::Known::default();
+            let loaded = config::load("config.yaml", text.as_bytes(), &|_| None, known);
+            let Load::Valid { config, .. } = loaded else {
+                panic!("{loaded:?}");
+            };
+            let proposed = handlers.propose(2, None, Arc::clone(&config)).await;
+            assert_eq!(proposed.is_err(), fails);
+            let composed = handlers.compose(config, Vec::new()).await;
+            assert_eq!(composed.is_err(), fails);
         }
     }
 
