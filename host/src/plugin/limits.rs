@@ -26,6 +26,21 @@ pub struct Limits {
     pub size: u64,
 }
 
+impl Limits {
+    /// These, and none below that of `least`.
+    pub(super) fn at_least(self, least: Self) -> Self {
+        Self {
+            time: self.time.max(least.time),
+            memory: self.memory.max(least.memory),
+            table: self.table.max(least.table),
+            stack: self.stack.max(least.stack),
+            output: self.output.max(least.output),
+            log: self.log.max(least.log),
+            size: self.size.max(least.size),
+        }
+    }
+}
+
 impl From<PluginLimits> for Limits {
     fn from(limits: PluginLimits) -> Self {
         Self {
