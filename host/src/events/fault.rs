@@ -18,6 +18,8 @@ pub enum FaultKind {
     Refusal,
     /// It answered something that makes no sense.
     BadAnswer,
+    /// It was not even asked: something that it needs is not there.
+    NotReady,
 }
 
 impl fmt::Display for FaultKind {
@@ -29,6 +31,7 @@ impl fmt::Display for FaultKind {
             Self::Output => "said more than its limit",
             Self::Refusal => "refused",
             Self::BadAnswer => "gave an answer that makes no sense",
+            Self::NotReady => "lacks something",
         })
     }
 }

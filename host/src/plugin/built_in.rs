@@ -95,7 +95,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_cannot_be_made_is_tried_again_after_a_while() {
         let engine = engine(PluginLimits::default());
-        let built_in = BuiltIn::new(("broken", b"no component"));
+        let built_in = BuiltIn::new(("broken", &b"no component"[..]));
         let tried = || {
             let first = built_in.get(&engine).map(|_| ()).unwrap_err();
             assert!(first.contains("built-in plugin `broken`: "), "{first}");

@@ -19,6 +19,7 @@ use super::limits::Limits;
 use super::middleware::WasmMiddleware;
 use super::state::State;
 use crate::config::{PluginFile, PluginGrants};
+use crate::events::Fault;
 use crate::gateway::Ways;
 use crate::target::Digest;
 use crate::watch::Wakes;
@@ -172,7 +173,7 @@ impl Edition {
         limits: Limits,
     ) -> Result<Arc<Self>, String> {
         let linked = Linked::new(name, engine, bytes, file, limits)?;
-        Self::of(name, engine, linked, file, limits)
+        Self::of(name, engine, linked, file, limits).map_err(|fault| fault.to_string())
     }
 
     /// Asks a component what it is.
@@ -185,7 +186,7 @@ impl Edition {
         linked: Linked,
         file: &PluginFile,
         limits: Limits,
-    ) -> Result<Arc<Self>, String> {
+    ) -> Result<Arc<Self>, Fault> {
         let Linked {
             kind,
             digest,
@@ -214,8 +215,7 @@ impl Edition {
             Kind::Detector => WasmDetector::describe(&edition),
             Kind::Handler => WasmHandler::describe(&edition),
             Kind::Middleware => WasmMiddleware::describe(&edition),
-        }
-        .map_err(|fault| fault.to_string())?;
+        }?;
         edition.description.get_or_init(|| description);
         *edition.health() = Health::default();
         Ok(edition)

@@ -17,6 +17,23 @@ const TOO_MUCH: &str = "fuel allocated for hostcalls";
 /// And of one that holds too many handles.
 const TOO_MANY: &str = "handle limit exceeded";
 
+/// Something that it was granted is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("{folder} (grants.read) cannot be opened: {why}; put it there, or grant another")]
+pub(super) struct Missing {
+    folder: String,
+    why: String,
+}
+
+impl Missing {
+    pub(super) fn folder(folder: &str, error: &Error) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            why: error.root_cause().to_string(),
+        }
+    }
+}
+
 /// The fault behind an error of a call. `last_words` is what the guest said last on its standard
 /// error: where it panicked, the reason.
 pub(super) fn of(
@@ -32,6 +49,8 @@ pub(super) fn of(
         FaultKind::Memory
     } else if error.is::<TooManyLines>() || root(error).contains(TOO_MUCH) {
         FaultKind::Output
+    } else if error.is::<Missing>() {
+        FaultKind::NotReady
     } else {
         FaultKind::Trap
     };

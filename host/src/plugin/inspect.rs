@@ -83,7 +83,7 @@ impl From<PluginLimits> for InspectedLimits {
 /// # Errors
 /// When it cannot be read, or is no component at all.
 pub fn inspect(path: &Path, engine: &PluginEngine) -> Result<Inspected, String> {
-    let bytes = load::component(path, MOST)?;
+    let bytes = load::component(path, MOST).map_err(|it| it.reason)?;
     let (file, wrong) = match load::file(path, engine.limits().into()) {
         Ok(file) => (file, None),
         Err(error) => (
@@ -112,7 +112,8 @@ pub fn inspect(path: &Path, engine: &PluginEngine) -> Result<Inspected, String> 
     // Whatever the first thing is: its file, its pin, its kind, a grant, or that it traps.
     let refused = wrong.or_else(|| {
         let name = name.clone().err();
-        name.or_else(|| load::edition(&stem(path), path, engine, None).err())
+        let refused = || load::edition(&stem(path), path, engine, None).err();
+        name.or_else(|| Some(refused()?.reason))
     });
     Ok(Inspected {
         path: path.display().to_string(),

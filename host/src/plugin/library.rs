@@ -2,6 +2,7 @@
 //! which may come, change and go while the host runs. One that cannot be used hides no other; a
 //! file that cannot be used leaves the plugin of its name as it was.
 
+mod change;
 mod detectors;
 mod middleware;
 #[cfg(test)]
@@ -17,11 +18,13 @@ use super::built_in::{BuiltIn, DETECTORS, HANDLERS, LAST_RESORT, MIDDLEWARE};
 use super::edition::{Edition, Kind};
 use super::engine::PluginEngine;
 use super::handler::WasmHandler;
-use super::load;
+use super::load::{self, Unusable};
 use super::shelf::{Found, Shelf, Step};
 use crate::config::PluginLimits;
 use crate::reload::ReloadHandler;
 use middleware::not_our_own;
+
+pub use change::{Change, Changed};
 
 /// The plugins that can be used.
 pub struct Library {
@@ -53,55 +56,6 @@ pub(super) struct DroppedIn {
     pub(super) removed: bool,
 }
 
-/// Something has changed about a plugin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Which.
-    pub name: String,
-    /// In which way.
-    pub what: Changed,
-    /// The sections of the configuration that it reads, or has read, if it is a handler.
-    pub sections: Vec<String>,
-}
-
-/// What has changed about a plugin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Changed {
-    /// It is there, or another one in its place.
-    Loaded {
-        /// `detector`, `handler` or `middleware`.
-        kind: &'static str,
-        /// Where it lies.
-        path: PathBuf,
-        /// Something stood there under its name.
-        replaces: bool,
-    },
-    /// The file that lies there cannot be used.
-    Refused {
-        /// Where it lies.
-        path: PathBuf,
-        /// Why, and what to do.
-        reason: String,
-        /// The one before it goes on.
-        goes_on: bool,
-    },
-    /// Its file is gone.
-    Removed {
-        /// It goes on, since it is in use.
-        goes_on: bool,
-    },
-}
-
-impl Change {
-    /// What can be used is another than before.
-    pub fn has_effect(&self) -> bool {
-        matches!(
-            self.what,
-            Changed::Loaded { .. } | Changed::Removed { goes_on: false }
-        )
-    }
-}
-
 impl DroppedIn {
     /// Somebody holds it ready to be asked.
     pub(super) fn is_in_use(&self) -> bool {
@@ -119,7 +73,7 @@ impl Library {
         library.write().folders = folders.to_vec();
         let mut shelf = library.shelf();
         for step in shelf.take_all(Found::in_folders(folders), Instant::now()) {
-            library.follow(step, &|_| true);
+            library.follow(step, &|_| true, &mut shelf, Instant::now());
         }
         drop(shelf);
         library
@@ -148,7 +102,8 @@ impl Library {
     pub fn add_file(&mut self, path: &Path) -> Result<String, String> {
         let name = load::name_of(path)?;
         let engine = self.read().engine.clone();
-        let edition = load::edition(&name, path, &engine, None)?.ok_or("it is there already")?;
+        let edition = load::edition(&name, path, &engine, None).map_err(|it| it.reason)?;
+        let edition = edition.ok_or("it is there already")?;
         if edition.kind != Kind::Detector {
             return Err(format!(
                 "{} is a {}, not a detector",
@@ -173,7 +128,7 @@ impl Library {
         let steps = shelf.look_at(&folders, now);
         let mut changes: Vec<_> = steps
             .into_iter()
-            .filter_map(|step| self.follow(step, is_wanted))
+            .filter_map(|step| self.follow(step, is_wanted, &mut shelf, now))
             .collect();
         drop(shelf);
         changes.extend(self.forget_removed(is_wanted));
@@ -230,7 +185,10 @@ impl Library {
         let now = self.read();
         let dropped_in = now.dropped_in.values().filter_map(|it| it.edition.clone());
         let mut all: Vec<_> = dropped_in.filter(|it| it.kind == Kind::Handler).collect();
-        let built_in = self.handlers.iter().filter(|it| !now.has(it.name, Kind::Handler));
+        let built_in = self
+            .handlers
+            .iter()
+            .filter(|it| !now.has(it.name, Kind::Handler));
         let (built_in, engine) = (built_in.collect::<Vec<_>>(), now.engine.clone());
         drop(now);
         for built_in in built_in {
@@ -262,33 +220,40 @@ impl Library {
     }
 
     /// Does what a look found to be done.
-    fn follow(&self, step: Step, is_wanted: &dyn Fn(&str) -> bool) -> Option<Change> {
+    fn follow(
+        &self,
+        step: Step,
+        is_wanted: &dyn Fn(&str) -> bool,
+        shelf: &mut Shelf,
+        now: Instant,
+    ) -> Option<Change> {
         match step {
-            Step::Take(name, path) => self.take(name, path),
+            Step::Take(name, path) => self.take(name, path, shelf, now),
             Step::Gone(name) => self.gone(name, is_wanted),
         }
     }
 
-    fn take(&self, name: String, path: PathBuf) -> Option<Change> {
+    fn take(&self, name: String, path: PathBuf, shelf: &mut Shelf, at: Instant) -> Option<Change> {
         let now = self.read();
         let engine = now.engine.clone();
         let before = now.dropped_in.get(&name).and_then(|it| it.edition.clone());
         drop(now);
         // The lock is not held meanwhile: a component of Python takes seconds to compile.
         let loaded = load::name_of(&path)
+            .map_err(Unusable::from)
             .and_then(|name| load::edition(&name, &path, &engine, before.as_deref()))
-            .and_then(not_our_own);
+            .and_then(|edition| Ok(not_our_own(edition)?));
         let mut sections = before.as_ref().map_or(&[][..], |it| it.sections()).to_vec();
         let mut now = self.write();
         let here = now.dropped_in.entry(name.clone()).or_default();
         here.path.clone_from(&path);
         here.removed = false;
+        if let Some(before) = &before {
+            before.set_leaving(false);
+        }
         let what = match loaded {
             Ok(None) => {
                 here.wrong = None;
-                if let Some(before) = &before {
-                    before.set_leaving(false);
-                }
                 return None;
             }
             Ok(Some(edition)) => {
@@ -303,8 +268,12 @@ impl Library {
                     replaces: before.is_some(),
                 }
             }
-            Err(reason) => {
+            Err(Unusable { reason, may_pass }) => {
+                let told = here.wrong.as_ref() == Some(&reason);
                 here.wrong = Some(reason.clone());
+                if may_pass && shelf.try_again(&name, at) && told {
+                    return None;
+                }
                 Changed::Refused {
                     path,
                     reason,

@@ -5,16 +5,43 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::edition::{Edition, file_beside};
+use super::edition::{Edition, Linked, file_beside};
 use super::engine::PluginEngine;
 use super::limits::Limits;
 use crate::config::{PluginFile, PluginLimits, plugin_file};
+use crate::events::{Fault, FaultKind};
 use crate::target::Digest;
 
 /// The most bytes of `NAME.yaml`.
 const MOST_YAML: u64 = 64 * 1024;
 /// Problems of it that are told at once.
 const TOLD: usize = 3;
+
+/// Why a component cannot be used, and the remedy.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unusable {
+    pub(super) reason: String,
+    /// The same file may be usable another time.
+    pub(super) may_pass: bool,
+}
+
+impl From<String> for Unusable {
+    fn from(reason: String) -> Self {
+        Self {
+            reason,
+            may_pass: false,
+        }
+    }
+}
+
+impl From<Fault> for Unusable {
+    fn from(fault: Fault) -> Self {
+        Self {
+            reason: fault.to_string(),
+            may_pass: matches!(fault.kind, FaultKind::Deadline | FaultKind::NotReady),
+        }
+    }
+}
 
 /// The name that the configuration has for this file.
 ///
@@ -40,14 +67,16 @@ pub(super) fn edition(
     path: &Path,
     engine: &PluginEngine,
     before: Option<&Edition>,
-) -> Result<Option<Arc<Edition>>, String> {
+) -> Result<Option<Arc<Edition>>, Unusable> {
     let file = file(path, engine.limits().into())?;
     let limits = Limits::from(file.limits);
     let bytes = component(path, limits.size)?;
     if before.is_some_and(|before| before.is_of(&Digest::of(&bytes), &file)) {
         return Ok(None);
     }
-    Edition::new(name, engine, &bytes, &file, limits).map(Some)
+    let linked = Linked::new(name, engine, &bytes, &file, limits)?;
+    let edition = Edition::of(name, engine, linked, &file, limits)?;
+    Ok(Some(edition))
 }
 
 /// What the file beside this component says; there need not be one.
@@ -78,10 +107,13 @@ pub(super) fn file(component: &Path, limits: PluginLimits) -> Result<PluginFile,
 ///
 /// # Errors
 /// Why they cannot be had.
-pub(super) fn component(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+pub(super) fn component(path: &Path, limit: u64) -> Result<Vec<u8>, Unusable> {
     read(path, limit).map_err(|error| match error.kind() {
-        ErrorKind::FileTooLarge => format!("{error} (limits.size)"),
-        _ => format!("it cannot be read: {error}"),
+        ErrorKind::FileTooLarge => format!("{error} (limits.size)").into(),
+        _ => Unusable {
+            reason: format!("it cannot be read: {error}"),
+            may_pass: true,
+        },
     })
 }
 

@@ -76,7 +76,8 @@ impl Prepared {
         }
         self.linked.check("the scenario", &file.grants)?;
         let linked = Linked::clone(&self.linked);
-        let edition = Edition::of(&self.name, &self.engine, linked, &file, limits)?;
+        let edition = Edition::of(&self.name, &self.engine, linked, &file, limits)
+            .map_err(|fault| fault.to_string())?;
         Ok(match edition.kind {
             Kind::Detector => Opened::Detector(Box::new(WasmDetector::new(edition))),
             Kind::Handler => Opened::Handler(Box::new(WasmHandler::new(edition))),

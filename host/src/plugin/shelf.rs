@@ -14,6 +14,11 @@ use crate::target::{LocalFile, Stat, Target};
 const STILL: Duration = Duration::from_millis(200);
 /// A writer that has done nothing for so long has forgotten to close it.
 const FORGOTTEN: Duration = Duration::from_secs(5);
+/// One that could not be used, for a reason that may pass, is taken again after so long, then
+/// after twice as long,
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// and never later than this.
+const LAST_WAIT: Duration = Duration::from_secs(120);
 /// More files than this in one folder are no plugins.
 const MOST: usize = 1000;
 
@@ -72,6 +77,27 @@ struct Known {
     seen: Option<Found>,
     since: Instant,
     taken: Option<Found>,
+    /// When it is to be taken again as it is.
+    again_at: Option<Instant>,
+    /// How long that was put off.
+    wait: Duration,
+}
+
+impl Known {
+    fn new(since: Instant) -> Self {
+        Self {
+            seen: None,
+            since,
+            taken: None,
+            again_at: None,
+            wait: Duration::ZERO,
+        }
+    }
+
+    /// What was put off is of no concern any more.
+    fn begin_anew(&mut self) {
+        (self.again_at, self.wait) = (None, Duration::ZERO);
+    }
 }
 
 impl Shelf {
@@ -86,17 +112,16 @@ impl Shelf {
         let names: BTreeSet<_> = self.known.keys().chain(found.keys()).cloned().collect();
         for name in names {
             let here = found.remove(&name);
-            let known = self.known.entry(name.clone()).or_insert_with(|| Known {
-                seen: None,
-                since: now,
-                taken: None,
-            });
+            let known = self.known.entry(name.clone());
+            let known = known.or_insert_with(|| Known::new(now));
             if known.seen != here {
+                known.begin_anew();
                 known.since = now;
                 known.seen.clone_from(&here);
             }
             let still = now.saturating_duration_since(known.since);
-            if known.seen == known.taken && known.seen.is_some() {
+            let is_due = known.again_at.is_some_and(|at| at <= now);
+            if known.seen == known.taken && known.seen.is_some() && !is_due {
                 continue;
             }
             if still < STILL {
@@ -107,6 +132,7 @@ impl Shelf {
                     if still >= FORGOTTEN || !is_written(&here) {
                         steps.push(Step::Take(name, here.path.clone()));
                         known.taken = Some(here);
+                        known.again_at = None;
                     }
                 }
                 None => {
@@ -127,8 +153,8 @@ impl Shelf {
             steps.push(Step::Take(name.clone(), here.path.clone()));
             let known = Known {
                 seen: Some(here.clone()),
-                since: now,
                 taken: Some(here),
+                ..Known::new(now)
             };
             self.known.insert(name, known);
         }
@@ -140,9 +166,21 @@ impl Shelf {
         self.look(Found::in_folders(folders), Found::is_written, now)
     }
 
+    /// What was taken cannot be used, and may be later. Whether that is not the first time.
+    pub(super) fn try_again(&mut self, name: &str, now: Instant) -> bool {
+        let Some(known) = self.known.get_mut(name) else {
+            return false;
+        };
+        let again = !known.wait.is_zero();
+        known.wait = (known.wait * 2).clamp(FIRST_WAIT, LAST_WAIT);
+        known.again_at = Some(now + known.wait);
+        again
+    }
+
     /// What lies there is to be taken once more.
     pub(super) fn forget_taken(&mut self) {
         for known in self.known.values_mut() {
+            known.begin_anew();
             known.taken = known.taken.take().map(|taken| Found {
                 // No file is like this: what lies there differs, and what is gone was there.
                 path: PathBuf::new(),
@@ -151,14 +189,17 @@ impl Shelf {
         }
     }
 
-    /// When it must be looked at again though nothing happens: something does not lie still yet.
+    /// When it must be looked at again though nothing happens: something does not lie still yet,
+    /// or is to be taken again.
     pub(super) fn look_again(&self, now: Instant) -> Option<Instant> {
         let moving = self
             .known
             .values()
             .filter(|known| known.seen != known.taken);
-        let again = moving.map(|known| (known.since + STILL).max(now + STILL / 2));
-        again.min()
+        let still = moving.map(|known| known.since + STILL);
+        let again = self.known.values().filter_map(|known| known.again_at);
+        let first = still.chain(again).min()?;
+        Some(first.max(now + STILL / 2))
     }
 }
 
@@ -216,6 +257,26 @@ mod tests {
         assert_eq!(at(9000, found(2), false), [], "once");
         assert_eq!(at(9100, found(3), true), []);
         assert_eq!(at(14_100, found(3), true), take(), "nobody closes it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_be_usable_later_is_taken_again_ever_later() {
+        let (mut shelf, begin) = (Shelf::default(), Instant::now());
+        assert_eq!(shelf.take_all(found(1), begin), take());
+        let mut now = begin;
+        let mut again = false;
+        for seconds in [2, 4, 8, 16, 32, 64, 120, 120] {
+            assert_eq!(shelf.try_again("a", now), again);
+            let wait = Duration::from_secs(seconds);
+            assert_eq!(shelf.look_again(now), Some(now + wait));
+            assert_eq!(shelf.look(found(1), |_| false, now + wait / 2), []);
+            now += wait;
+            assert_eq!(shelf.look(found(1), |_| false, now), take());
+            again = true;
+        }
+        assert_eq!(shelf.look_again(now), None, "it could be used");
+        assert_eq!(shelf.look(found(2), |_| false, now), []);
+        assert!(!shelf.try_again("a", now), "another file");
     }
 
     #[tokio::test(start_paused = true)]

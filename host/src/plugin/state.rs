@@ -18,6 +18,7 @@ use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 use super::bindings::detector::config_sync::plugin::{log, target, types};
 use super::bindings::granted::config_sync::plugin::settings;
 use super::edition::Edition;
+use super::fault::Missing;
 use super::http::Http;
 use super::isolation::Isolation;
 use super::limits::Limits;
@@ -283,7 +284,7 @@ fn world(
             None => folder.clone(),
         };
         wasi.preopened_dir(place, shown.as_ref(), FsPerms::ReadOnly)
-            .map_err(|error| error.context(format!("{shown} (grants.read) cannot be opened")))?;
+            .map_err(|error| Missing::folder(&shown, &error))?;
     }
     wasi.max_random_size(MAX_READ.into());
     // A file is read on this very thread: no call may wait for anything else meanwhile.

@@ -301,6 +301,7 @@ pub(super) fn of_fault(fault: &Fault) -> Answer {
         FaultKind::Output => "output",
         FaultKind::Refusal => "refusal",
         FaultKind::BadAnswer => "bad-answer",
+        FaultKind::NotReady => "not-ready",
     };
     answer(json!({ "fault": kind, "message": fault.message }))
 }

@@ -1,4 +1,5 @@
 use std::fs;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -7,6 +8,7 @@ use crate::manage::PluginKind;
 use crate::watch::Detectors;
 
 const DETECTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mtime.wasm"));
+const HANDLER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tools.wasm"));
 const MIDDLEWARE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/arguments.wasm"));
 
 fn library(plugins: &[(&str, &[u8])]) -> (Library, TempDir) {
@@ -35,4 +37,52 @@ async fn what_bears_a_handlers_name_and_is_none_leaves_the_handler_where_it_is()
         .iter()
         .filter(|it| it.kind == Some(PluginKind::Handler));
     assert_eq!(handlers.count(), 3);
+}
+
+/// Two looks, between which what has changed lies still.
+fn look(library: &Library, now: &mut Instant) -> Vec<Changed> {
+    let mut changes = library.look(&|_| true, *now);
+    *now += Duration::from_secs(1);
+    changes.extend(library.look(&|_| true, *now));
+    changes.into_iter().map(|change| change.what).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_whose_file_is_gone_knows_it_until_the_file_is_back() {
+    let (library, folder) = library(&[("foo.wasm", HANDLER)]);
+    let (file, mut now) = (folder.path().join("foo.wasm"), Instant::now());
+    let is_leaving = || {
+        let handlers = library.handlers().unwrap();
+        let foo = handlers.iter().find(|it| it.name() == "foo").unwrap();
+        foo.is_leaving()
+    };
+    assert!(!is_leaving());
+    fs::remove_file(&file).unwrap();
+    let gone = look(&library, &mut now);
+    assert_eq!(gone, [Changed::Removed { goes_on: true }]);
+    assert!(is_leaving());
+    fs::write(&file, HANDLER).unwrap();
+    assert_eq!(look(&library, &mut now), []);
+    assert!(!is_leaving());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lacks_a_folder_that_it_may_read_is_told_once_and_taken_when_the_folder_is_there() {
+    let elsewhere = TempDir::new().unwrap();
+    let granted = elsewhere.path().join("granted");
+    let yaml = format!("grants: {{read: [{}]}}\n", granted.display());
+    let (library, _folder) = library(&[("mine.wasm", DETECTOR), ("mine.yaml", yaml.as_bytes())]);
+    let (_, reason) = library.refused().pop().unwrap();
+    let named = format!("{} (grants.read) cannot be opened", granted.display());
+    assert!(reason.contains(&named), "{reason}");
+    assert!(!reason.contains("trap"), "{reason}");
+    let mut now = Instant::now();
+    for _ in 0..4 {
+        assert_eq!(look(&library, &mut now), []);
+    }
+    fs::create_dir(&granted).unwrap();
+    now += Duration::from_secs(120);
+    let loaded = look(&library, &mut now);
+    assert!(matches!(loaded[..], [Changed::Loaded { .. }]), "{loaded:?}");
+    assert_eq!(library.refused(), []);
 }
