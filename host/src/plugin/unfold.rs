@@ -3,6 +3,7 @@
 //! it never ends or takes all memory, and types so deep that reading them ends the host. So
 //! whatever is to be compiled is followed here first, within a budget.
 
+mod code;
 mod shape;
 
 #[cfg(test)]
@@ -48,7 +49,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
     };
     unfolding.walk(&root, &BTreeMap::new(), 0)?;
     if unfolding.held.is_subset(&unfolding.walked) {
-        return Ok(());
+        return code::check(bytes);
     }
     Err("it holds a component within it that it never instantiates; leave that out".to_owned())
 }

@@ -1,9 +1,10 @@
-//! Components of a few KB that no compiler comes to the end of, byte by byte: no tool builds them.
+//! Small components that no compiler comes to the end of, byte by byte: no tool builds them.
 
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 const ALIASES: u8 = 6;
 const COMPONENTS: u8 = 4;
 const INSTANCES: u8 = 5;
+const MODULE: u8 = 1;
 const TYPES: u8 = 7;
 
 fn number(mut value: usize) -> Vec<u8> {
@@ -95,8 +96,31 @@ fn nested_deep() -> Vec<u8> {
     component(&inside)
 }
 
+/// With a core module of one function: so many numbers as variables, and this code.
+fn function(variables: usize, code: &[u8]) -> Vec<u8> {
+    let body = [&[1][..], &number(variables), &[0x7f], code, &[0x0b]].concat();
+    let module = [
+        &b"\0asm\x01\0\0\0"[..],
+        &section(1, 1, &[0x60, 0, 0]),
+        &section(3, 1, &[0]),
+        &section(10, 1, &[&number(body.len())[..], &body].concat()),
+    ]
+    .concat();
+    component(&[[&[MODULE][..], &number(module.len()), &module].concat()])
+}
+
+/// A thousand variables and ten thousand branches.
+fn branches() -> Vec<u8> {
+    function(1_000, &[0x41, 0, 0x04, 0x40, 0x0b].repeat(10_000))
+}
+
+/// One function that does nothing a million times.
+fn long() -> Vec<u8> {
+    function(1, &[0x01].repeat(1_100_000))
+}
+
 /// Every one of them under a name, with a word of why it is refused.
-pub(crate) fn all() -> [(&'static str, Vec<u8>, &'static str); 6] {
+pub(crate) fn all() -> [(&'static str, Vec<u8>, &'static str); 8] {
     const TOO_MUCH: &str = "comes to more than 1000000 parts";
     [
         ("instances.wasm", instances(), "from outside of itself"),
@@ -109,5 +133,7 @@ pub(crate) fn all() -> [(&'static str, Vec<u8>, &'static str); 6] {
             nested_deep(),
             "components within each other",
         ),
+        ("branches.wasm", branches(), "too many variables"),
+        ("long.wasm", long(), "more than the 1048576 that are"),
     ]
 }
