@@ -50,10 +50,9 @@ impl Scene {
     /// This client calls, and the call is under way.
     async fn calls(&self, client: &Arc<dyn Client>, params: Value) -> JoinHandle<()> {
         let about = About {
-            client: Arc::clone(client),
             request: Some(Id::from(70)),
             token: raw_of(&"its own").ok(),
-            log_level: None,
+            ..About::none_of(Arc::clone(client), None)
         };
         let params = Members::parse(&params.to_string()).unwrap();
         let ask = Ask::of(
