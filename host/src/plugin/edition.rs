@@ -89,6 +89,8 @@ pub(super) struct Edition {
     pub(super) pre: InstancePre<State>,
     health: Arc<Mutex<Health>>,
     leaving: Arc<AtomicBool>,
+    /// Why the user does not allow it any more.
+    withdrawn: Arc<Mutex<Option<String>>>,
 }
 
 /// A component that is compiled and linked.
@@ -209,6 +211,7 @@ impl Edition {
             pre,
             health: Arc::default(),
             leaving: Arc::default(),
+            withdrawn: Arc::default(),
         });
         // It must at least be able to say what it is.
         let description = match kind {
@@ -242,6 +245,25 @@ impl Edition {
     pub(super) fn enters_tokio(&self) -> bool {
         let grants = &self.grants;
         !(grants.http.is_empty() && grants.read.is_empty() && grants.signal.is_empty())
+    }
+
+    /// Why it is not to be asked, if the user has taken back what it was granted.
+    pub(super) fn withdrawn(&self) -> Option<String> {
+        let why = self.withdrawn.lock();
+        why.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It is asked no more, for this reason; or again, as if nothing had been. Whether that is new.
+    pub(super) fn withdraw(&self, why: Option<String>) -> bool {
+        let is_new = self.withdrawn().is_some() != why.is_some();
+        if is_new && why.is_none() {
+            *self.health() = Health::default();
+        }
+        *self
+            .withdrawn
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = why;
+        is_new
     }
 
     pub(super) fn health(&self) -> MutexGuard<'_, Health> {

@@ -89,6 +89,15 @@ impl<W: World> Instance<W> {
         name: &'static str,
         call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T> + Send,
     ) -> Result<T, Fault> {
+        if let Some(message) = self.edition.withdrawn() {
+            self.warm = None;
+            return Err(Fault {
+                plugin: self.plugin().to_owned(),
+                call: name,
+                kind: FaultKind::NotReady,
+                message,
+            });
+        }
         let (mut store, world) = match self.warm.take() {
             Some(warm) => warm,
             None => {

@@ -254,7 +254,12 @@ impl Library {
         let what = match loaded {
             Ok(None) => {
                 here.wrong = None;
-                return None;
+                let edition = before.as_ref().filter(|it| it.withdraw(None))?;
+                Changed::Loaded {
+                    kind: edition.kind.as_str(),
+                    path,
+                    replaces: false,
+                }
             }
             Ok(Some(edition)) => {
                 tracing::info!(plugin = name, path = %path.display(), "plugin loaded");
@@ -268,7 +273,14 @@ impl Library {
                     replaces: before.is_some(),
                 }
             }
-            Err(Unusable { reason, may_pass }) => {
+            Err(Unusable {
+                reason,
+                may_pass,
+                withdrawn,
+            }) => {
+                if withdrawn && let Some(before) = &before {
+                    before.withdraw(Some(reason.clone()));
+                }
                 let told = here.wrong.as_ref() == Some(&reason);
                 here.wrong = Some(reason.clone());
                 if may_pass && shelf.try_again(&name, at) && told {
@@ -277,7 +289,7 @@ impl Library {
                 Changed::Refused {
                     path,
                     reason,
-                    goes_on: before.is_some(),
+                    goes_on: before.as_ref().is_some_and(|it| it.withdrawn().is_none()),
                 }
             }
         };

@@ -23,6 +23,8 @@ pub(super) struct Unusable {
     pub(super) reason: String,
     /// The same file may be usable another time.
     pub(super) may_pass: bool,
+    /// It is what is in use, and the file beside it does not allow that any more.
+    pub(super) withdrawn: bool,
 }
 
 impl From<String> for Unusable {
@@ -30,6 +32,7 @@ impl From<String> for Unusable {
         Self {
             reason,
             may_pass: false,
+            withdrawn: false,
         }
     }
 }
@@ -39,6 +42,7 @@ impl From<Fault> for Unusable {
         Self {
             reason: fault.to_string(),
             may_pass: matches!(fault.kind, FaultKind::Deadline | FaultKind::NotReady),
+            withdrawn: false,
         }
     }
 }
@@ -71,10 +75,14 @@ pub(super) fn edition(
     let file = file(path, engine.limits().into())?;
     let limits = Limits::from(file.limits);
     let bytes = component(path, limits.size)?;
-    if before.is_some_and(|before| before.is_of(&Digest::of(&bytes), &file)) {
+    let digest = Digest::of(&bytes);
+    if before.is_some_and(|before| before.is_of(&digest, &file)) {
         return Ok(None);
     }
-    let linked = Linked::new(name, engine, &bytes, &file, limits)?;
+    let linked = Linked::new(name, engine, &bytes, &file, limits).map_err(|reason| Unusable {
+        withdrawn: before.is_some_and(|before| before.digest == digest),
+        ..reason.into()
+    })?;
     let edition = Edition::of(name, engine, linked, &file, limits)?;
     Ok(Some(edition))
 }
@@ -113,6 +121,7 @@ pub(super) fn component(path: &Path, limit: u64) -> Result<Vec<u8>, Unusable> {
         _ => Unusable {
             reason: format!("it cannot be read: {error}"),
             may_pass: true,
+            withdrawn: false,
         },
     })
 }

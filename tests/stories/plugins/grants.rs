@@ -4,7 +4,7 @@
 use std::fs;
 
 use super::{GRANTED, LONG, dropped_in, errors, good, is_error, text};
-use crate::harness::Host;
+use crate::harness::{Event, Host};
 
 #[tokio::test]
 async fn what_is_not_granted_is_refused_with_the_line_to_add() {
@@ -30,6 +30,28 @@ async fn what_is_not_granted_is_refused_with_the_line_to_add() {
     .await;
     host.apply(&text("mine", "add", LONG, "")).await;
     assert_eq!(errors(&host), 1);
+}
+
+#[tokio::test]
+async fn what_is_granted_no_more_is_used_no_more() {
+    let hostile = fs::read(env!("HOSTILE_DETECTOR")).unwrap();
+    let folder = dropped_in(&[("mine.wasm", &hostile), ("mine.yaml", GRANTED)]);
+    let mut host = Host::start_in(folder, &text("mine", "echo", LONG, "")).await;
+    host.apply(&text("mine", "add", LONG, "")).await;
+    let beside = host.folder().join("plugins/mine.yaml");
+    fs::write(&beside, "grants: {}\n").unwrap();
+    let refused = host.event("that it is refused", is_error).await;
+    assert!(refused.message.contains("not granted"), "{refused:?}");
+    assert!(!refused.message.contains("goes on"), "{refused:?}");
+    let instead = |it: &Event| it.message.contains("`mine` keeps failing; `hash` looks");
+    host.event("that another looks in its place", instead).await;
+    host.apply(&text("mine", "whoami", LONG, "")).await;
+    fs::write(&beside, GRANTED).unwrap();
+    host.event("the plugin", |it| {
+        it.message.contains("plugin `mine` (detector) is there")
+    })
+    .await;
+    host.apply(&text("mine", "echo", LONG, "")).await;
 }
 
 #[tokio::test]
