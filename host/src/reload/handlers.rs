@@ -236,6 +236,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::sync::LazyLock;
 
+    use tokio::sync::Notify;
+
     use super::*;
     use crate::config::{self, Load};
     use crate::reload::Proposal;
@@ -274,8 +276,8 @@ mod tests {
         assert_eq!((&*faults[0].plugin, faults[0].call), ("panics", "finished"));
     }
 
-    /// Stands in the host until somebody sends it a word.
-    struct Stands(Mutex<std::sync::mpsc::Receiver<()>>);
+    /// Stands in the host until somebody sends it a word; says that it does.
+    struct Stands(Mutex<std::sync::mpsc::Receiver<()>>, Arc<Notify>);
 
     impl ReloadHandler for Stands {
         fn name(&self) -> &str {
@@ -295,6 +297,7 @@ mod tests {
         }
 
         fn finished(&mut self, _generation: u64, _ending: Ending) -> Result<(), Fault> {
+            self.1.notify_one();
             let _ = lock(&self.0).recv();
             Ok(())
         }
@@ -359,11 +362,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_does_not_come_back_is_given_up_and_others_take_over() {
         let (end, stands) = std::sync::mpsc::channel();
-        let handlers = Handlers::new(vec![Box::new(Stands(Mutex::new(stands)))]);
-        let (faults, ()) = tokio::join!(
-            handlers.finished(1, Ending::Applied),
-            tokio::time::advance(LOST)
-        );
+        let asked = Arc::new(Notify::new());
+        let stands = Stands(Mutex::new(stands), Arc::clone(&asked));
+        let handlers = Handlers::new(vec![Box::new(stands)]);
+        let (faults, ()) = tokio::join!(handlers.finished(1, Ending::Applied), async {
+            asked.notified().await;
+            tokio::time::advance(LOST).await;
+        });
         assert_eq!(faults.len(), 1, "{faults:?}");
         assert_eq!(faults[0].kind, FaultKind::Deadline);
         assert_eq!((&*faults[0].plugin, faults[0].call), ("stands", "finished"));

@@ -62,7 +62,7 @@ fn a_huge_file_is_refused_unread() {
     let message = broken(&vec![b'#'; MAX_BYTES as usize + 1]);
     assert_eq!(
         message,
-        "config.yaml: 16777217 bytes is too large: at most 16777216"
+        "config.yaml: 8388609 bytes is too large: at most 8388608"
     );
 }
 

@@ -108,7 +108,10 @@ async fn a_backend_that_ended_is_not_waited_for_for_ever() {
     // Each second, then every other.
     assert_eq!(began.elapsed(), SECOND / 2 + 5 * SECOND + 4 * SECOND);
     let (before, began) = (world.gateway.current(), Instant::now());
-    let nothing = world.gateway.build(&Wanted::default(), Default::default()).await;
+    let nothing = world
+        .gateway
+        .build(&Wanted::default(), Default::default())
+        .await;
     world.gateway.swap(nothing.unwrap());
     assert_eq!(
         message(before.serve(call()).await),
