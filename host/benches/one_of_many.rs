@@ -73,6 +73,7 @@ async fn measure(library: Arc<Library>, folder: &Path, count: usize) -> Result<f
         gateway: Arc::clone(&gateway),
         handlers,
         detectors: library,
+        others: None,
         settings: LiveSettings::of_file_alone(bus.clone()),
         bus,
         orders: watch::Sender::new(None),

@@ -29,9 +29,9 @@ use crate::events::{EventBus, EventKind, timestamp};
 use crate::gateway::{Capability, Gateway, Snapshot};
 use crate::manage::{Place, Server};
 use crate::memory::DiskMemory;
-use crate::plugin::{Library, PluginEngine};
+use crate::plugin::{Elsewhere, Library, PluginEngine, plugin_folders};
 use crate::reload::{
-    Ask, Forgetful, Handlers, InForce, Memory, Ports, Reloader, Standing, Trigger,
+    Ask, Forgetful, Handlers, InForce, Memory, OtherPlugins, Ports, Reloader, Standing, Trigger,
 };
 use crate::settings::{LiveSettings, SettingsStore};
 use crate::target::LocalFile;
@@ -190,7 +190,7 @@ impl SentinelService {
             stdio,
         } = self.options.clone();
         let base = path.parent().map(PathBuf::from).unwrap_or_default();
-        let folders = plugins::folders(&base, &plugins, plugins_of_user.as_ref());
+        let folders = plugin_folders(&base, &plugins, plugins_of_user.as_ref());
         let limits = plugins.limits.into();
         let load = move || {
             let engine = PluginEngine::new(limits, cache).map_err(|error| format!("{error:#}"))?;
@@ -221,6 +221,11 @@ impl SentinelService {
         });
         let handlers = Handlers::new(handlers);
         let detectors: Arc<dyn Detectors> = Arc::clone(&library) as _;
+        let others: Arc<dyn OtherPlugins> = Arc::new(Elsewhere {
+            library: Arc::clone(&library),
+            base: base.clone(),
+            of_user: plugins_of_user.clone(),
+        });
         let (in_force, plugins_in_force) = watch::channel(InForce::default());
 
         let target = Arc::new(LocalFile::new(path.clone()));
@@ -256,6 +261,7 @@ impl SentinelService {
                 turns: Turns::default(),
                 settings: settings.clone(),
                 library: Arc::clone(&library),
+                others: Arc::clone(&others),
                 settling: self.settling.subscribe(),
                 on_disk: Arc::default(),
                 over_tcp: over_tcp.subscribe(),
@@ -276,6 +282,7 @@ impl SentinelService {
             gateway: Arc::clone(&gateway),
             handlers: handlers.clone(),
             detectors: Arc::clone(&detectors),
+            others: Some(others),
             settings,
             bus: self.bus.clone(),
             orders: orders.clone(),

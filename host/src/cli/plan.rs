@@ -65,6 +65,7 @@ impl Plan {
             handlers: &plugins.handlers,
             detectors: plugins.library.as_ref(),
             middleware: &middleware,
+            others: &plugins.others(&watched),
             connect_in: self
                 .connect
                 .then(|| watched.parent().map(PathBuf::from).unwrap_or_default()),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::folders;
 use crate::config::{self, Known, Load, PluginSettings};
-use crate::plugin::{Library, PluginEngine};
-use crate::reload::Handlers;
+use crate::plugin::{Elsewhere, Library, PluginEngine, plugin_folders};
+use crate::reload::{Handlers, OtherPlugins};
 use crate::secrets::value_of;
 
 pub(super) struct Plugins {
@@ -40,6 +40,15 @@ impl Plugins {
             .map_err(|error| error.to_string())?
     }
 
+    /// What there would be beside `watched` if the section said something else.
+    pub(super) fn others(&self, watched: &Path) -> Arc<dyn OtherPlugins> {
+        Arc::new(Elsewhere {
+            library: Arc::clone(&self.library),
+            base: watched.parent().unwrap_or(Path::new("")).to_owned(),
+            of_user: folders::plugins(),
+        })
+    }
+
     /// As [`Plugins::of`], and no handler is asked anything.
     pub(super) fn library(watched: &Path, bytes: &[u8]) -> Result<Library, String> {
         let settings = match config::load("", bytes, &value_of, Known::default()) {
@@ -47,11 +56,7 @@ impl Plugins {
             Load::Empty | Load::Invalid(_) => PluginSettings::default(),
         };
         let base = watched.parent().unwrap_or(Path::new(""));
-        let beside = base.join(&settings.dir);
-        let folders: Vec<_> = [Some(beside), folders::plugins()]
-            .into_iter()
-            .flatten()
-            .collect();
+        let folders = plugin_folders(base, &settings, folders::plugins().as_ref());
         let engine = PluginEngine::new(settings.limits.into(), folders::cache())
             .map_err(|error| format!("{error:#}"))?;
         Ok(Library::load(engine, &folders))

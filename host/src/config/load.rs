@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::document::{Document, Parsed};
 use super::node::to_object;
+use super::plugins::PluginSettings;
 use super::problem::{Place, Problem, Problems, Source};
 use super::reader::{Findings, MapReader};
 use super::sentinel::SentinelConfig;
@@ -146,6 +147,19 @@ impl Draft {
     /// What is wrong with it as a document: keys that stand twice, numbers without end.
     pub fn problems(&self) -> Problems {
         self.document.locate(self.problems.clone())
+    }
+
+    /// What it says of plugins, as far as that is right.
+    pub fn plugins(&self, env: Environment<'_>) -> PluginSettings {
+        let findings = Findings::new(env, Vec::new());
+        let sections = self.document.sections();
+        plugins::read(&mut MapReader::new(
+            sections,
+            String::new(),
+            None,
+            &findings,
+            false,
+        ))
     }
 
     /// As [`Document::place_of`].

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 
 use super::backend::Backend;
 use super::catalog::Catalog;
-use super::middleware::Chain;
+use super::middleware::{Chain, MiddlewarePlugins};
 use super::snapshot::Absent;
 use super::swap::{Before, Ground};
 use super::{Entry, Offer, Snapshot};
@@ -31,7 +31,7 @@ pub struct Wanted {
 }
 
 /// How a candidate is built.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Terms<'a> {
     /// What served before and is kept warm is taken as well.
     pub warm: Option<&'a Before>,
@@ -41,6 +41,8 @@ pub struct Terms<'a> {
     pub secrets: Arc<Secrets>,
     /// What was made of other secrets is not taken, but made anew.
     pub renew: bool,
+    /// Where middleware from plugins comes from, if not from those at hand.
+    pub plugins: Option<&'a Arc<dyn MiddlewarePlugins>>,
 }
 
 /// The next snapshot, not served yet.
@@ -99,14 +101,19 @@ impl Candidate {
         terms: &Terms<'_>,
         ground: &Arc<Ground>,
     ) -> Result<Self, Vec<Problem>> {
-        let (specs, before, on) = (
+        let (specs, before, on, plugins) = (
             wanted.middleware.clone(),
             stock.current.chain.clone(),
             Arc::clone(ground),
+            terms.plugins.cloned(),
         );
         let (secrets, renew) = (Arc::clone(&terms.secrets), terms.renew);
         // A plugin that takes its settings may use its whole time limit.
-        let chain = spawn_blocking(move || Chain::build(&specs, &before, (&secrets, renew), &on))
+        let build = move || {
+            let plugins = plugins.as_ref().unwrap_or(&on.plugins).as_ref();
+            Chain::build(&specs, &before, (&secrets, renew), &on, plugins)
+        };
+        let chain = spawn_blocking(build)
             .await
             .map_err(|error| vec![Problem::error("middleware", error.to_string())])?
             .map_err(|(index, error)| {

@@ -35,10 +35,12 @@ pub(super) const LAST_RESORT: (&str, &[u8]) = embedded!("hash");
 /// For so long one that could not be made is not tried again: the watcher asks at each turn.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// Clones share what was made.
+#[derive(Clone)]
 pub(super) struct BuiltIn {
     pub(super) name: &'static str,
     bytes: &'static [u8],
-    made: Mutex<Option<Made>>,
+    made: Arc<Mutex<Option<Made>>>,
 }
 
 struct Made {
@@ -52,7 +54,7 @@ impl BuiltIn {
         Self {
             name,
             bytes,
-            made: Mutex::default(),
+            made: Arc::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod change;
 mod detectors;
+mod elsewhere;
 mod middleware;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use crate::reload::ReloadHandler;
 use middleware::not_our_own;
 
 pub use change::{Change, Changed};
+pub use elsewhere::{Elsewhere, plugin_folders};
 
 /// The plugins that can be used.
 pub struct Library {

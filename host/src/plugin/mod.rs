@@ -37,7 +37,7 @@ pub use engine::PluginEngine;
 pub use health::STRIKES;
 pub use inspect::{Inspected, inspect};
 pub use isolation::{Isolation, Used};
-pub use library::{Change, Changed, Library};
+pub use library::{Change, Changed, Elsewhere, Library, plugin_folders};
 pub use limits::Limits;
 pub use outside::{HttpAnswer, Outside};
 pub use prepared::{Opened, OpenedMiddleware, Prepared};

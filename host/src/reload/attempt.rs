@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::check::{Checked, Known};
 use super::course::Course;
 use super::wanted::{own_differences, wanted};
-use super::{Difference, Handlers, Outcome, Phase};
-use crate::gateway::{Before, Gateway, Terms, Wanted};
+use super::{Difference, Handlers, OtherPlugins, Outcome, Phase};
+use crate::gateway::{Before, Gateway, MiddlewarePlugins, Terms, Wanted};
 use crate::secrets::Secrets;
 use crate::target::Digest;
 use crate::watch::Detectors;
@@ -19,6 +19,8 @@ pub(super) struct Attempt<'a> {
     pub(super) gateway: &'a Arc<Gateway>,
     pub(super) handlers: &'a Handlers,
     pub(super) detectors: &'a dyn Detectors,
+    /// As in [`Ports`](super::Ports).
+    pub(super) others: Option<&'a Arc<dyn OtherPlugins>>,
     /// What serves; nothing does at the start, when backends that do not start are left out.
     pub(super) applied: Option<&'a Applied>,
     /// What served before that and is kept warm.
@@ -92,12 +94,13 @@ impl Attempt<'_> {
             plugins: self.applied.map(|applied| &applied.checked.config.plugins),
             middleware: self.gateway.plugins(),
             secrets: &self.secrets,
+            others: self.others,
         };
         let checked = known.check(Arc::clone(&bytes), course).await;
         if let Some(applied) = self.applied {
             course.compare(&applied.checked.config.sections);
         }
-        let checked = checked?;
+        let (checked, there) = checked?;
         for line in &checked.warnings {
             tracing::warn!("{line}");
         }
@@ -131,7 +134,10 @@ impl Attempt<'_> {
         }
         let wanted =
             wanted(proposed, &self.secrets).map_err(|problems| checked.rejected(problems))?;
-        let (outcome, before) = self.build(&checked, &wanted, differences, course).await?;
+        let plugins = there.as_ref().map(|there| &there.middleware);
+        let (outcome, before) = self
+            .build(&checked, &wanted, plugins, differences, course)
+            .await?;
         Ok(Ended {
             outcome,
             applied: Some(Applied {
@@ -149,6 +155,7 @@ impl Attempt<'_> {
         &self,
         checked: &Checked,
         wanted: &Wanted,
+        plugins: Option<&Arc<dyn MiddlewarePlugins>>,
         differences: Vec<Difference>,
         course: &mut Course,
     ) -> Result<(Outcome, Before), Outcome> {
@@ -163,6 +170,7 @@ impl Attempt<'_> {
             lenient: self.applied.is_none(),
             secrets: Arc::clone(&self.secrets),
             renew: self.renew,
+            plugins,
         };
         let mut candidate = self
             .gateway

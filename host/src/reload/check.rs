@@ -58,10 +58,27 @@ pub(super) struct Known<'a> {
     pub(super) middleware: &'a Arc<dyn MiddlewarePlugins>,
     /// What placeholders stand for, in this attempt.
     pub(super) secrets: &'a Arc<Secrets>,
+    /// Where the file says something else of plugins, what there would be.
+    pub(super) others: Option<&'a Arc<dyn OtherPlugins>>,
+}
+
+/// Finds the plugins that there would be if the section `plugins` said something else.
+pub trait OtherPlugins: Send + Sync + 'static {
+    /// What would be at hand. Blocks.
+    fn under(&self, settings: &PluginSettings) -> AtHand;
+}
+
+/// Plugins that a configuration may name.
+pub struct AtHand {
+    /// In `sync.detection`.
+    pub detectors: Arc<dyn Detectors>,
+    /// In `middleware`.
+    pub middleware: Arc<dyn MiddlewarePlugins>,
 }
 
 impl Known<'_> {
-    /// Parses and validates.
+    /// Parses and validates. Where the file says something else of plugins, what it names is looked
+    /// for among those that there would be, which come along.
     ///
     /// # Errors
     /// The outcome of the attempt, which ends here.
@@ -69,24 +86,30 @@ impl Known<'_> {
         &self,
         bytes: Arc<[u8]>,
         course: &mut Course,
-    ) -> Result<Checked, Outcome> {
+    ) -> Result<(Checked, Option<AtHand>), Outcome> {
         course.enter(Phase::Parse);
         let source = self.source.to_owned();
         let parsed = aside(move || config::parse(&source, &bytes)).await?;
-        let load = match parsed {
-            Err(load) => load,
+        let (load, there) = match parsed {
+            Err(load) => (load, None),
             Ok(draft) => {
                 course.enter(Phase::Validate);
                 course.sections = Some(draft.sections());
                 let sections = self.sections.to_vec();
-                let plugins = Arc::clone(self.middleware);
                 let secrets = Arc::clone(self.secrets);
+                let here = Arc::clone(self.middleware);
+                let others = self.plugins.cloned().zip(self.others.cloned());
                 let validate = move || {
+                    let there = others.and_then(|(present, others)| {
+                        let wanted = draft.plugins(&|name| secrets.value_of(name));
+                        (wanted != present).then(|| others.under(&wanted))
+                    });
+                    let plugins = there.as_ref().map_or(&here, |it| &it.middleware);
                     let known = config::Known {
                         sections: &sections,
                         middleware: Some(&|| plugins.names()),
                     };
-                    draft.validate(&|name| secrets.value_of(name), known)
+                    (draft.validate(&|name| secrets.value_of(name), known), there)
                 };
                 aside(validate).await?
             }
@@ -107,32 +130,29 @@ impl Known<'_> {
                     warnings: warnings.lines(),
                     document,
                 };
-                self.check_detection(&checked)?;
-                self.check_middleware(&checked).await?;
-                Ok(checked)
+                let (detectors, middleware) = match &there {
+                    Some(there) => (there.detectors.as_ref(), &there.middleware),
+                    None => (self.detectors, self.middleware),
+                };
+                check_detection(&checked, detectors)?;
+                let (config, plugins) = (Arc::clone(&checked.config), Arc::clone(middleware));
+                aside(move || check_middleware(&config.plugged, plugins.as_ref()))
+                    .await?
+                    .map_err(|refused| checked.refused(refused))?;
+                Ok((checked, there))
             }
         }
     }
+}
 
-    async fn check_middleware(&self, checked: &Checked) -> Result<(), Outcome> {
-        let (config, plugins) = (Arc::clone(&checked.config), Arc::clone(self.middleware));
-        aside(move || check_middleware(&config.plugged, plugins.as_ref()))
-            .await?
-            .map_err(|refused| checked.refused(refused))
+fn check_detection(checked: &Checked, detectors: &dyn Detectors) -> Result<(), Outcome> {
+    let wanted = &checked.config.sync.detection;
+    if wanted == AUTO || detectors.names().contains(wanted) {
+        return Ok(());
     }
-
-    fn check_detection(&self, checked: &Checked) -> Result<(), Outcome> {
-        let wanted = &checked.config.sync.detection;
-        // What lies in another folder is found when that is in force.
-        let dir = &checked.config.plugins.dir;
-        let elsewhere = self.plugins.is_some_and(|present| present.dir != *dir);
-        if wanted == AUTO || elsewhere || self.detectors.names().contains(wanted) {
-            return Ok(());
-        }
-        match self.detectors.detector(wanted) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(checked.rejected(vec![Problem::error("sync.detection", error)])),
-        }
+    match detectors.detector(wanted) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(checked.rejected(vec![Problem::error("sync.detection", error)])),
     }
 }
 

@@ -29,7 +29,7 @@ mod tell;
 mod wanted;
 
 pub use calls::Ask;
-pub use check::check_middleware;
+pub use check::{AtHand, OtherPlugins, check_middleware};
 pub use handler::{Change, Difference, DifferenceKind, Proposal, Proposed, Refused, ReloadHandler};
 pub use handlers::Handlers;
 pub use in_force::InForce;

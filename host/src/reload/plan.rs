@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::check::{Checked, Known};
 use super::course::Course;
 use super::wanted::wanted;
-use super::{Difference, Handlers, Outcome, OutcomeKind};
+use super::{Difference, Handlers, OtherPlugins, Outcome, OutcomeKind};
 use crate::config::{self, BackendSpec, PluginSettings};
 use crate::events::EventBus;
 use crate::gateway::{Capability, Entry, Gateway, MiddlewarePlugins, Offer, Terms, Wanted};
@@ -94,6 +94,8 @@ pub struct Planner<'a> {
     pub detectors: &'a dyn Detectors,
     /// What `middleware` may name beside the host's own.
     pub middleware: &'a Arc<dyn MiddlewarePlugins>,
+    /// What plugins there would be if the file said something else of them.
+    pub others: &'a Arc<dyn OtherPlugins>,
     /// The folder that relative paths start from, if new and changed backends shall be started
     /// and asked.
     pub connect_in: Option<PathBuf>,
@@ -146,8 +148,10 @@ impl Planner<'_> {
             plugins,
             middleware: self.middleware,
             secrets,
+            others: Some(self.others),
         };
-        known.check(bytes.into(), course).await
+        let (checked, _there) = known.check(bytes.into(), course).await?;
+        Ok(checked)
     }
 
     async fn propose(

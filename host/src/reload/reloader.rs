@@ -20,7 +20,7 @@ use super::read::read;
 use super::refreshes::Refreshes;
 use super::restarts::Restarts;
 use super::revert::Fallback;
-use super::{Ask, Handlers, InForce, Memory, Outcome, Phase, Standing, Trigger};
+use super::{Ask, Handlers, InForce, Memory, OtherPlugins, Outcome, Phase, Standing, Trigger};
 use crate::events::{EventBus, EventKind};
 use crate::gateway::{BackendNotice, Gateway};
 use crate::settings::LiveSettings;
@@ -41,6 +41,8 @@ pub struct Ports {
     pub handlers: Handlers,
     /// What `sync.detection` may name.
     pub detectors: Arc<dyn Detectors>,
+    /// What plugins there would be if the file said something else of them.
+    pub others: Option<Arc<dyn OtherPlugins>>,
     /// Where events are published.
     pub bus: EventBus,
     /// Orders for the watcher come out here after the first reload that succeeds.
@@ -62,6 +64,7 @@ pub struct Reloader {
     pub(super) gateway: Arc<Gateway>,
     pub(super) handlers: Handlers,
     pub(super) detectors: Arc<dyn Detectors>,
+    others: Option<Arc<dyn OtherPlugins>>,
     pub(super) bus: EventBus,
     pub(super) orders: watch::Sender<Option<Orders>>,
     pub(super) standing: watch::Sender<Standing>,
@@ -102,6 +105,7 @@ impl Reloader {
             gateway,
             handlers,
             detectors,
+            others,
             bus,
             orders,
             standing,
@@ -120,6 +124,7 @@ impl Reloader {
             gateway,
             handlers,
             detectors,
+            others,
             bus,
             orders,
             standing,
@@ -372,6 +377,7 @@ impl Reloader {
             gateway: &self.gateway,
             handlers: &self.handlers,
             detectors: self.detectors.as_ref(),
+            others: self.others.as_ref(),
             applied: self.applied.as_ref(),
             warm: self.probation.as_ref().map(|it| &it.fallback.before),
             anew: self.stale,

@@ -29,7 +29,7 @@ use crate::manage::{
 };
 use crate::memory;
 use crate::plugin::Library;
-use crate::reload::{Ask, Standing, Trigger};
+use crate::reload::{Ask, OtherPlugins, Standing, Trigger};
 use crate::settings::LiveSettings;
 use crate::state::StateError;
 use crate::target::{LocalFile, Target};
@@ -58,6 +58,7 @@ pub(super) struct Managed {
     pub(super) turns: Turns,
     pub(super) settings: LiveSettings,
     pub(super) library: Arc<Library>,
+    pub(super) others: Arc<dyn OtherPlugins>,
     pub(super) settling: watch::Receiver<Option<Instant>>,
     pub(super) on_disk: Arc<OnDiskDigest>,
     /// Where it is served over TCP.

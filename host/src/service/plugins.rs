@@ -3,7 +3,7 @@
 //! every two seconds whatever it says.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::PluginSettings;
 use crate::events::{EventBus, EventKind};
-use crate::plugin::{Change, Changed, Library, STRIKES};
+use crate::plugin::{Change, Changed, Library, STRIKES, plugin_folders};
 use crate::reload::{Handlers, InForce};
 use crate::watch::{Arm, Inbox, NativeEvents, Orders, Scope};
 
@@ -21,19 +21,6 @@ use crate::watch::{Arm, Inbox, NativeEvents, Orders, Scope};
 const SAFETY: Duration = Duration::from_secs(2);
 /// Between two looks however much is heard: a component comes in many writes.
 const BREATH: Duration = Duration::from_millis(50);
-
-/// Where plugins are: beside the configuration, then where this user keeps his own.
-pub(super) fn folders(
-    base: &Path,
-    settings: &PluginSettings,
-    of_user: Option<&PathBuf>,
-) -> Vec<PathBuf> {
-    let beside = base.join(&settings.dir);
-    [Some(beside), of_user.cloned()]
-        .into_iter()
-        .flatten()
-        .collect()
-}
 
 /// Follows the folders.
 pub(super) struct FollowPlugins {
@@ -94,7 +81,7 @@ impl FollowPlugins {
     }
 
     fn folders(&self) -> Vec<PathBuf> {
-        folders(&self.base, &self.settings, self.of_user.as_ref())
+        plugin_folders(&self.base, &self.settings, self.of_user.as_ref())
     }
 
     fn listen(&self) -> Ears {

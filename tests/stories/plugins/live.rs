@@ -5,10 +5,11 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::{GRANTED, LONG, dropped_in, errors, good, text};
-use crate::harness::{Client, Host, digest, until};
+use crate::harness::{Client, Host, config, demo, digest, until};
 
 const HANDLER: &str = env!("HOSTILE_HANDLER");
 
@@ -185,6 +186,59 @@ async fn what_the_configuration_says_of_plugins_holds_at_once() {
     host.event("the refusal", |it| it.message.contains("(limits.memory)"))
         .await;
     host.apply(&elsewhere("memory: 2")).await;
+}
+
+/// The same component with 2 MiB that nobody reads: a section of its own.
+fn large(mut component: Vec<u8>) -> Vec<u8> {
+    component.extend([0, 0x82, 0x80, 0x80, 0x01, 1, b'x']);
+    component.resize(component.len() + 2 * 1024 * 1024, 0);
+    component
+}
+
+#[tokio::test]
+async fn what_is_said_of_plugins_and_what_needs_it_may_come_in_one_save() {
+    let folder = dropped_in(&[("large.wasm", &large(good()))]);
+    fs::create_dir(folder.path().join("elsewhere")).unwrap();
+    let arguments = fs::read(env!("MIDDLEWARE_ARGUMENTS")).unwrap();
+    fs::write(folder.path().join("elsewhere/mine.wasm"), arguments).unwrap();
+    let says = |detection: &str, plugins: &str, rest: &str| {
+        let plugins = format!("plugins: {{limits: {{time: 10, memory: 32, {plugins}}}\n");
+        config(detection, &demo("demo", "echo"), &(plugins + rest))
+    };
+    let small = says("mtime", "size: 1}", "");
+    let mut host = Host::start_in(folder, &small).await;
+    let client = Client::connect(host.url()).await;
+    let told = host.events();
+    let refused = told.iter().any(|it| it.message.contains("(limits.size)"));
+    assert!(refused, "{told:?}");
+    host.apply(&says("large", "size: 4}", "")).await;
+    host.status_like("it to look", |it| it["detection"]["detector"] == "large")
+        .await;
+
+    let entry = "middleware: [{mine: {fixed: {echo: {text: fixed}}}}]\n";
+    let there = says("large", "size: 4}, dir: elsewhere", entry);
+    let refused = host.settle(&there).await;
+    assert!(
+        refused.message.contains("there is no detector `large`"),
+        "it does not lie there: {refused:?}"
+    );
+    let there = says("mtime", "size: 4}, dir: elsewhere", entry);
+    let next = host.folder().join("next.yaml");
+    fs::write(&next, &there).unwrap();
+    let (planned, _) = host.home().answer(&["plan", next.to_str().unwrap()]);
+    assert_eq!(planned["outcome"], "applied", "{planned}");
+    host.apply(&there).await;
+    let said = || client.call("echo", json!({"text": "x"}));
+    assert_eq!(said().await.unwrap(), "fixed");
+    // The one that the folder is watched for takes its place.
+    let takes_over = || {
+        let (all, _) = host.home().answer(&["plugin", "list"]);
+        let mut all = all.as_array().unwrap().iter();
+        all.any(|it| it["name"] == "mine" && it["in_use"] == true)
+    };
+    until("it to be in use", takes_over).await;
+    assert_eq!(said().await.unwrap(), "fixed");
+    assert!(host.stop().await.success());
 }
 
 #[tokio::test]

@@ -124,11 +124,11 @@ impl Chain {
         before: &Self,
         (secrets, renew): (&Secrets, bool),
         ground: &Ground,
+        plugins: &dyn MiddlewarePlugins,
     ) -> Result<Self, (usize, String)> {
         let mut links = Vec::with_capacity(specs.len());
         for (index, spec) in specs.iter().enumerate() {
             let known = before.links.iter().find(|link| link.spec == *spec);
-            let plugins = ground.plugins.as_ref();
             let seal = spec.seal(&|name| secrets.value_of(name));
             let is_current = |it: &&Link| {
                 it.middleware.is_current(plugins) && !(renew && it.seal.is_broken_by(&seal))
@@ -137,9 +137,8 @@ impl Chain {
                 links.push(link.clone());
                 continue;
             }
-            let Some(middleware) =
-                set_up(spec, before, secrets, ground).map_err(|error| (index, error))?
-            else {
+            let set_up = set_up(spec, before, secrets, ground, plugins);
+            let Some(middleware) = set_up.map_err(|error| (index, error))? else {
                 continue;
             };
             links.push(Link {
@@ -204,6 +203,7 @@ fn set_up(
     before: &Chain,
     secrets: &Secrets,
     ground: &Ground,
+    plugins: &dyn MiddlewarePlugins,
 ) -> Result<Option<Arc<dyn Middleware>>, String> {
     Ok(Some(match &spec.settings {
         MiddlewareSettings::Allow(names) => Arc::new(Gate::allow(names)),
@@ -225,7 +225,7 @@ fn set_up(
         MiddlewareSettings::ConcurrencyLimit(settings) => Arc::new(ConcurrencyLimit::new(settings)),
         MiddlewareSettings::RateLimit(settings) => Arc::new(RateLimit::new(settings)),
         MiddlewareSettings::Plugged(settings) => {
-            let plugin = ground.plugins.plugin(settings).map_err(told)?;
+            let plugin = plugins.plugin(settings).map_err(told)?;
             Arc::new(Plugged::new(
                 &spec.name,
                 plugin,

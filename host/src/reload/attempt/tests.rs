@@ -122,6 +122,7 @@ async fn attempt(
         gateway,
         handlers: &handlers,
         detectors: &OnlyMtime,
+        others: None,
         applied,
         warm: None,
     };

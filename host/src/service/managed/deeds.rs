@@ -21,7 +21,8 @@ impl Managed {
         connect: bool,
     ) -> BoxFuture<'static, Result<Plan, Refused>> {
         let serving = self.standing.borrow().applied.clone();
-        let (library, target) = (self.library.clone(), self.watched.clone());
+        let (library, others) = (self.library.clone(), self.others.clone());
+        let target = self.watched.clone();
         let turn = self.turns.file.clone();
         async move {
             let serving =
@@ -46,6 +47,7 @@ impl Managed {
                 handlers: &Handlers::new(handlers),
                 detectors: library.as_ref(),
                 middleware: &(library.clone() as Arc<dyn MiddlewarePlugins>),
+                others: &others,
                 connect_in: connect.then_some(base),
             };
             let plan = planner.plan(serving.bytes.to_vec(), next).await;

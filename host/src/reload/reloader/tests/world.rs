@@ -262,6 +262,7 @@ impl World {
             gateway: Arc::clone(&gateway),
             handlers: Handlers::new(vec![Box::new(told)]),
             detectors: Arc::new(OnlyMtime),
+            others: None,
             settings: LiveSettings::of_file_alone(bus.clone()),
             bus,
             orders: orders_out.clone(),
