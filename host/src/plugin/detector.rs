@@ -83,6 +83,7 @@ impl Detector for WasmDetector {
             store.data_mut().take_back(lent);
             answer
         };
+        self.instance.renew();
         self.instance.call("observe", observe, |answer| {
             let observation = answer.map_err(|reason| (FaultKind::Refusal, cut(reason)))?;
             if observation.memory.len() > MAX_MEMORY {

@@ -56,7 +56,8 @@ impl WasmHandler {
     }
 
     /// Fails at once where it has failed too often, without asking it.
-    fn must_be_asked(&self, call: &'static str) -> Result<(), Fault> {
+    fn must_be_asked(&mut self, call: &'static str) -> Result<(), Fault> {
+        self.instance.renew();
         let health = self.instance.edition().health();
         let Some((left, last)) = health.quarantine(Instant::now()) else {
             return Ok(());

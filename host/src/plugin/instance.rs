@@ -40,6 +40,19 @@ impl<W: World> Instance<W> {
         &self.edition.name
     }
 
+    /// Whether its guest still reads folders in whose places others lie.
+    pub(super) fn is_outdated(&self) -> bool {
+        let warm = self.warm.as_ref();
+        warm.is_some_and(|(store, _)| store.data().preopened().are_others())
+    }
+
+    /// Has the next call made by a fresh guest, where this one is outdated.
+    pub(super) fn renew(&mut self) {
+        if self.is_outdated() {
+            self.warm = None;
+        }
+    }
+
     /// Calls the guest within its limits, and `judge`s what it says. Whatever comes of it counts
     /// for or against the plugin.
     pub(super) fn call<T: Send, U>(

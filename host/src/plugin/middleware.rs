@@ -111,7 +111,7 @@ impl WasmMiddleware {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
-        let mut instance = match idle {
+        let mut instance = match idle.filter(|it| !it.is_outdated()) {
             Some(instance) => instance,
             None => self.configured().map_err(|unusable| match unusable {
                 Unusable::Fault(fault) => fault,

@@ -25,6 +25,7 @@ mod load;
 mod middleware;
 mod output;
 mod outside;
+mod preopened;
 mod prepared;
 mod shelf;
 mod signal;

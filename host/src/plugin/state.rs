@@ -12,17 +12,17 @@ use std::time::{Duration, Instant};
 use tracing::Level;
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use super::bindings::detector::config_sync::plugin::{log, target, types};
 use super::bindings::granted::config_sync::plugin::settings;
 use super::edition::Edition;
-use super::fault::Missing;
 use super::http::Http;
 use super::isolation::Isolation;
 use super::limits::Limits;
 use super::output::{Lines, Output};
+use super::preopened::Preopened;
 use super::watchdog::Watched;
 use crate::config::PluginGrants;
 use crate::target::{FileError, FileKind, Stat, Target};
@@ -46,6 +46,7 @@ pub struct LentTarget(Arc<dyn Target>);
 pub(super) struct State {
     edition: Arc<Edition>,
     wasi: WasiCtx,
+    preopened: Preopened,
     http: Http,
     table: ResourceTable,
     lines: Lines,
@@ -90,8 +91,10 @@ impl State {
         let lines = Lines::new(&edition.name, edition.limits.log, isolation.cloned());
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HELD);
+        let (wasi, preopened) = world(&edition.grants, &lines, isolation)?;
         Ok(Self {
-            wasi: world(&edition.grants, &lines, isolation)?,
+            wasi,
+            preopened,
             http: Http::new(Arc::clone(&edition.grants), isolation.cloned()),
             table,
             lines,
@@ -115,6 +118,10 @@ impl State {
 
     pub(super) fn grants(&self) -> &PluginGrants {
         &self.edition.grants
+    }
+
+    pub(super) fn preopened(&self) -> &Preopened {
+        &self.preopened
     }
 
     pub(super) fn lines(&self) -> &Lines {
@@ -256,7 +263,7 @@ fn world(
     grants: &PluginGrants,
     lines: &Lines,
     isolation: Option<&Isolation>,
-) -> wasmtime::Result<WasiCtx> {
+) -> wasmtime::Result<(WasiCtx, Preopened)> {
     let mut wasi = WasiCtx::builder();
     wasi.stdout(Output::new(lines.clone(), Level::INFO))
         .stderr(Output::new(lines.clone(), Level::WARN));
@@ -277,19 +284,11 @@ fn world(
             wasi.env(name, value);
         }
     }
-    for folder in &grants.read {
-        let shown = folder.to_string_lossy();
-        let place = match &outside {
-            Some(outside) => outside.place_of(folder),
-            None => folder.clone(),
-        };
-        wasi.preopened_dir(place, shown.as_ref(), FsPerms::ReadOnly)
-            .map_err(|error| Missing::folder(&shown, &error))?;
-    }
+    let preopened = Preopened::open(&mut wasi, &grants.read, outside.as_ref())?;
     wasi.max_random_size(MAX_READ.into());
     // A file is read on this very thread: no call may wait for anything else meanwhile.
     wasi.allow_blocking_current_thread(true);
-    Ok(wasi.build())
+    Ok((wasi.build(), preopened))
 }
 
 impl ResourceLimiter for State {

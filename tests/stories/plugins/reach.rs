@@ -72,6 +72,15 @@ async fn a_folder_that_is_granted_can_be_read_and_nothing_else() {
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "words");
     assert_eq!(fs::read_dir(&shown).unwrap().count(), 2);
+
+    // Another folder in its place, as deployments do it.
+    fs::rename(&shown, shown.with_extension("old")).unwrap();
+    let gone = got(&mut host, &at("list", &shown)).await;
+    assert!(gone.starts_with("it has file link"), "{gone}");
+    fs::create_dir(&shown).unwrap();
+    fs::write(shown.join("other"), "other words").unwrap();
+    let read = got(&mut host, &at("read", &shown.join("other"))).await;
+    assert!(read.starts_with("it holds other words"), "{read}");
 }
 
 #[tokio::test]
