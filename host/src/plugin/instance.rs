@@ -54,28 +54,45 @@ impl<W: World> Instance<W> {
     }
 
     /// Calls the guest within its limits, and `judge`s what it says. Whatever comes of it counts
-    /// for or against the plugin.
+    /// for or against this function of the plugin.
     pub(super) fn call<T: Send, U>(
         &mut self,
         name: &'static str,
         call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T> + Send,
         judge: impl FnOnce(T) -> Result<U, (FaultKind, String)>,
     ) -> Result<U, Fault> {
-        let answer = self.call_aside(name, call, judge);
-        if answer.is_ok() {
-            self.edition.health().worked();
+        let answer = self.judged(name, call, judge);
+        let mut health = self.edition.health();
+        match &answer {
+            Ok(_) => health.worked(name),
+            Err(fault) => health.failed(fault, Instant::now()),
         }
+        drop(health);
         answer
     }
 
-    /// The same, of a function that is not what the plugin is for: that it works takes no strike
-    /// back.
+    /// The same, of a function that is not what the plugin is for: its faults are counted, and are
+    /// no strikes.
     pub(super) fn call_aside<T: Send, U>(
         &mut self,
         name: &'static str,
         call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T> + Send,
         judge: impl FnOnce(T) -> Result<U, (FaultKind, String)>,
     ) -> Result<U, Fault> {
+        let answer = self.judged(name, call, judge);
+        if answer.is_err() {
+            self.edition.health().failed_aside();
+        }
+        answer
+    }
+
+    fn judged<T: Send, U>(
+        &mut self,
+        name: &'static str,
+        call: impl FnOnce(&W, &mut Store<State>) -> wasmtime::Result<T> + Send,
+        judge: impl FnOnce(T) -> Result<U, (FaultKind, String)>,
+    ) -> Result<U, Fault> {
+        self.edition.health().called();
         let answer = self.ask(name, call).and_then(|answer| {
             judge(answer).map_err(|(kind, message)| Fault {
                 plugin: self.plugin().to_owned(),
@@ -84,16 +101,12 @@ impl<W: World> Instance<W> {
                 message,
             })
         });
-        let mut health = self.edition.health();
-        health.called();
-        if let Err(fault) = &answer {
-            health.failed(fault, Instant::now());
-            // One that answers nonsense may be in any state; to refuse is an answer.
-            if fault.kind != FaultKind::Refusal {
-                self.warm = None;
-            }
+        // One that answers nonsense may be in any state; to refuse is an answer.
+        if let Err(fault) = &answer
+            && fault.kind != FaultKind::Refusal
+        {
+            self.warm = None;
         }
-        drop(health);
         answer
     }
 

@@ -5,9 +5,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
+use super::bindings::detector::config_sync::plugin::types;
 use super::bindings::middleware::MiddlewarePlugin as MiddlewareWorld;
 use super::bindings::middleware::exports::config_sync::plugin::middleware as wit;
 use super::edition::{Description, Edition};
@@ -21,6 +23,7 @@ use crate::events::{Fault, FaultKind};
 use crate::gateway::{
     Decision, Method, MiddlewarePlugin, MiddlewarePlugins, Refusal, Revision, Shown, Unusable, Ways,
 };
+use crate::mcp::{Members, Raw};
 
 /// Bytes of JSON that one answer may have. It stands in the host's memory, not in the guest's.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
@@ -73,25 +76,28 @@ impl WasmMiddleware {
             settings: Value::Object(settings.clone()).to_string(),
             idle: Mutex::default(),
         };
-        let first = middleware.configured()?;
+        let (first, taken) = middleware.configured(Ok).map_err(Unusable::Fault)?;
+        taken.map_err(|found| {
+            let found: Vec<Problem> = found.into_iter().map(problem).collect();
+            Unusable::Problems(found)
+        })?;
         middleware.put_back(first);
         Ok(middleware)
     }
 
-    /// A fresh instance that has its settings.
-    fn configured(&self) -> Result<Instance<MiddlewareWorld>, Unusable> {
+    /// A fresh instance that was told its settings, and what it says of them.
+    fn configured<U>(
+        &self,
+        judge: impl FnOnce(Result<(), Vec<types::Problem>>) -> Judged<U>,
+    ) -> Result<(Instance<MiddlewareWorld>, U), Fault> {
         let mut instance = Instance::new(Arc::clone(&self.edition));
         let configure = |world: &MiddlewareWorld, store: &mut Store<State>| {
             world
                 .config_sync_plugin_middleware()
                 .call_configure(store, &self.settings)
         };
-        let configured = instance.call_aside("configure", configure, Ok);
-        configured.map_err(Unusable::Fault)?.map_err(|found| {
-            let found: Vec<Problem> = found.into_iter().map(problem).collect();
-            Unusable::Problems(found)
-        })?;
-        Ok(instance)
+        let said = instance.call("configure", configure, judge)?;
+        Ok((instance, said))
     }
 
     fn put_back(&self, instance: Instance<MiddlewareWorld>) {
@@ -113,16 +119,14 @@ impl WasmMiddleware {
             .pop();
         let mut instance = match idle.filter(|it| !it.is_outdated()) {
             Some(instance) => instance,
-            None => self.configured().map_err(|unusable| match unusable {
-                Unusable::Fault(fault) => fault,
+            None => {
                 // It took them before.
-                Unusable::Problems(_) => Fault {
-                    plugin: self.edition.name.to_string(),
-                    call: "configure",
-                    kind: FaultKind::BadAnswer,
-                    message: "it takes its settings no more".to_owned(),
-                },
-            })?,
+                let message = "it takes its settings no more";
+                let judge = |taken: Result<_, _>| {
+                    taken.map_err(|_| (FaultKind::BadAnswer, message.to_owned()))
+                };
+                self.configured(judge)?.0
+            }
         };
         let answer = instance.call(name, call, |answer| {
             judge(answer.map_err(|reason| (FaultKind::Refusal, cut(reason)))?)
@@ -137,7 +141,7 @@ impl WasmMiddleware {
 }
 
 /// The JSON of an answer, if it is not too much.
-fn json(json: String) -> Judged<String> {
+fn bounded(json: String) -> Judged<String> {
     if json.len() <= MAX_ANSWER {
         return Ok(json);
     }
@@ -145,11 +149,25 @@ fn json(json: String) -> Judged<String> {
     Err((FaultKind::Output, message))
 }
 
+fn object(what: &str, json: String) -> Judged<Members> {
+    Members::parse(&bounded(json)?).map_err(|error| {
+        let message = format!("{what} must be a JSON object: {error}");
+        (FaultKind::BadAnswer, message)
+    })
+}
+
+fn data(json: String) -> Judged<Raw> {
+    RawValue::from_string(bounded(json)?).map_err(|error| {
+        let message = format!("the data of the error: {error}");
+        (FaultKind::BadAnswer, message)
+    })
+}
+
 fn refusal(refusal: wit::Refusal) -> Judged<Refusal> {
     Ok(Refusal {
         code: refusal.code.into(),
         message: cut(refusal.message),
-        data: refusal.data.map(json).transpose()?,
+        data: refusal.data.map(data).transpose()?,
     })
 }
 
@@ -180,8 +198,10 @@ impl MiddlewarePlugin for WasmMiddleware {
         self.ask("on-request", ask, |decision| {
             Ok(match decision {
                 wit::Decision::Pass => Decision::Pass,
-                wit::Decision::Change(params) => Decision::Change(json(params)?),
-                wit::Decision::Answer(result) => Decision::Answer(json(result)?),
+                wit::Decision::Change(params) => {
+                    Decision::Change(object("the parameters", params)?)
+                }
+                wit::Decision::Answer(result) => Decision::Answer(object("the result", result)?),
                 wit::Decision::Refuse(reason) => Decision::Refuse(refusal(reason)?),
             })
         })
@@ -194,7 +214,7 @@ impl MiddlewarePlugin for WasmMiddleware {
             Err(error) => wit::Reply::Error(wit::Refusal {
                 code: error.code.clamp(i32::MIN.into(), i32::MAX.into()) as i32,
                 message: error.message,
-                data: error.data,
+                data: error.data.map(|data| data.get().to_owned()),
             }),
         };
         let ask = |world: &MiddlewareWorld, store: &mut Store<State>| {
@@ -205,7 +225,7 @@ impl MiddlewarePlugin for WasmMiddleware {
         self.ask("on-response", ask, |revision| {
             Ok(match revision {
                 wit::Revision::Pass => Revision::Pass,
-                wit::Revision::Change(result) => Revision::Change(json(result)?),
+                wit::Revision::Change(result) => Revision::Change(object("the result", result)?),
                 wit::Revision::Refuse(reason) => Revision::Refuse(refusal(reason)?),
             })
         })
@@ -239,9 +259,17 @@ impl MiddlewarePlugins for Library {
     }
 
     fn plugin(&self, entry: &PluggedSettings) -> Result<Arc<dyn MiddlewarePlugin>, Unusable> {
-        let unknown = |error| Unusable::Problems(vec![Problem::error("", error)]);
         let edition = self.middleware_edition(&entry.plugin).map_err(unknown)?;
         let middleware = WasmMiddleware::new(edition, &entry.settings)?;
         Ok(Arc::new(middleware))
     }
+
+    fn try_out(&self, entry: &PluggedSettings) -> Result<(), Unusable> {
+        let edition = self.middleware_edition(&entry.plugin).map_err(unknown)?;
+        WasmMiddleware::new(edition.with_own_health(), &entry.settings).map(drop)
+    }
+}
+
+fn unknown(error: String) -> Unusable {
+    Unusable::Problems(vec![Problem::error("", error)])
 }

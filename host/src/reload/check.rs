@@ -174,8 +174,8 @@ pub fn check_middleware(
 ) -> Result<(), Refused> {
     let mut found = Vec::new();
     for entry in entries {
-        match plugins.plugin(&entry.settings) {
-            Ok(_) => {}
+        match plugins.try_out(&entry.settings) {
+            Ok(()) => {}
             Err(Unusable::Problems(problems)) => {
                 found.extend(
                     problems

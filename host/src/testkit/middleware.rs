@@ -7,6 +7,7 @@ use super::session::{Answer, answer, of_fault, of_problems};
 use super::words;
 use crate::events::Fault;
 use crate::gateway::{Decision, Method, MiddlewarePlugin, Refusal, Revision, Shown, Unusable};
+use crate::mcp::{Members, raw_of};
 use crate::plugin::OpenedMiddleware;
 
 /// A fresh instance takes these settings, if it does.
@@ -29,10 +30,10 @@ pub(super) fn request(middleware: &dyn MiddlewarePlugin, call: &Call) -> Answer 
     match middleware.on_request(&shown(call)) {
         Ok(Decision::Pass) => answer(json!({ "answer": "pass" })),
         Ok(Decision::Change(params)) => {
-            answer(json!({ "answer": "change", "params": json_of(&params) }))
+            answer(json!({ "answer": "change", "params": object(&params) }))
         }
         Ok(Decision::Answer(result)) => {
-            answer(json!({ "answer": "answer", "result": json_of(&result) }))
+            answer(json!({ "answer": "answer", "result": object(&result) }))
         }
         Ok(Decision::Refuse(refusal)) => refused(&refusal),
         Err(fault) => of_fault(&fault),
@@ -53,14 +54,14 @@ pub(super) fn response(middleware: &dyn MiddlewarePlugin, call: &Call, reply: &R
         } => Err(Refusal {
             code: (*code).into(),
             message: message.clone(),
-            data: data.as_ref().map(Value::to_string),
+            data: data.as_ref().and_then(|data| raw_of(data).ok()),
         }),
     };
     let revision: Result<Revision, Fault> = middleware.on_response(&shown(call), reply);
     match revision {
         Ok(Revision::Pass) => answer(json!({ "answer": "pass" })),
         Ok(Revision::Change(result)) => {
-            answer(json!({ "answer": "change", "result": json_of(&result) }))
+            answer(json!({ "answer": "change", "result": object(&result) }))
         }
         Ok(Revision::Refuse(refusal)) => refused(&refusal),
         Err(fault) => of_fault(&fault),
@@ -86,12 +87,16 @@ fn shown(call: &Call) -> Shown {
 fn refused(refusal: &Refusal) -> Answer {
     let mut told = json!({ "code": refusal.code, "message": refusal.message });
     if let Some(data) = &refusal.data {
-        told["data"] = json_of(data);
+        told["data"] = json_of(data.get());
     }
     answer(json!({ "answer": "refuse", "refuse": told }))
 }
 
-/// As JSON; as text, where it is none.
+fn object(members: &Members) -> Value {
+    json_of(members.to_raw().get())
+}
+
+/// As JSON; as text, where it is more than the bench can read.
 fn json_of(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }

@@ -120,6 +120,49 @@ async fn a_middleware_that_keeps_failing_rests() {
 }
 
 #[tokio::test]
+async fn a_middleware_that_fails_in_one_function_rests_whatever_the_other_does() {
+    let entry = "middleware: [hostile]\n";
+    for (way, sin, fault) in [
+        (
+            "request",
+            "list",
+            "gave an answer that makes no sense in `on-request`",
+        ),
+        ("response", "trap", "trapped in `on-response`"),
+    ] {
+        let folder = hostile(env!("HOSTILE_MIDDLEWARE"));
+        let host = Host::start_in(folder, &text("hash", "echo", LONG, entry)).await;
+        let client = Client::connect(host.url()).await;
+        for strike in 1..=3 {
+            let call = json!({"text": "x", "in": way, "sin": sin});
+            assert!(client.call("echo", call).await.is_err());
+            assert_eq!(listed(&host)["strikes"], strike, "{way}");
+        }
+        rests(&host, fault).await;
+    }
+}
+
+#[tokio::test]
+async fn settings_on_which_a_middleware_traps_count_against_no_one_that_serves() {
+    let with = |settings: &str| {
+        let entry = format!("middleware: [{{hostile: {settings}}}]\n");
+        text("hash", "echo", LONG, &entry)
+    };
+    let folder = hostile(env!("HOSTILE_MIDDLEWARE"));
+    let mut host = Host::start_in(folder, &with("{}")).await;
+    let next = host.folder().join("next.yaml");
+    std::fs::write(&next, with("{sin: trap}")).unwrap();
+    for _ in 0..3 {
+        let (planned, code) = host.home().answer(&["plan", next.to_str().unwrap()]);
+        assert_eq!(code, Some(1), "{planned}");
+        let why = planned.to_string();
+        assert!(why.contains("trapped in `configure`"), "{why}");
+    }
+    host.settle(with("{sin: trap}")).await;
+    assert_eq!(listed(&host)["strikes"], 0);
+}
+
+#[tokio::test]
 async fn a_plan_on_which_a_handler_traps_counts_against_nobody() {
     let serving = text("hash", "echo", LONG, "");
     let mut host = Host::start_in(hostile(env!("HOSTILE_HANDLER")), &serving).await;

@@ -1,4 +1,4 @@
-//! An entry that a plugin serves. The plugin decides; here its answers are checked, its faults
+//! An entry that a plugin serves. The plugin decides; here its decisions are followed, its faults
 //! are told, and calls get their turn: so many are asked about at the same time, off the async
 //! threads. After three faults in a row the plugin is left alone for a while, so that one that
 //! runs to its deadline does not do so with every call. What then becomes of calls says `fail`.
@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -141,8 +140,10 @@ impl Plugged {
             ask(plugin.as_ref())
         });
         let fault = |kind, message| Fault {
+            plugin: self.plugin.name().to_owned(),
+            call: way.call,
             kind,
-            ..astray(self.plugin.as_ref(), way.call, message)
+            message,
         };
         let answer = match timeout(LOST, asked).await {
             Ok(Ok(answer)) => answer,
@@ -249,15 +250,13 @@ impl Middleware for Plugged {
             if ways.request {
                 let shown = show(&call);
                 let way = &self.there;
-                let name = way.call;
                 let bytes = shown.params.len();
-                let asked = self.ask(way, &cancelled, bytes, move |plugin| {
-                    Step::of(plugin.on_request(&shown)?).map_err(|why| astray(plugin, name, why))
-                });
+                let asked = self.ask(way, &cancelled, bytes, move |it| it.on_request(&shown));
                 match asked.await? {
-                    None | Some(Step::Pass) => {}
-                    Some(Step::Change(params)) => put(&mut call, params),
-                    Some(Step::End(reply)) => return reply,
+                    None | Some(Decision::Pass) => {}
+                    Some(Decision::Change(params)) => put(&mut call, params),
+                    Some(Decision::Answer(result)) => return Ok(result.to_raw()),
+                    Some(Decision::Refuse(refusal)) => return Err(refused(refusal)),
                 }
             }
             let shown = ways.response.then(|| show(&call));
@@ -267,69 +266,26 @@ impl Middleware for Plugged {
             };
             let told = written(&reply);
             let way = &self.back;
-            let name = way.call;
             let bytes = shown.params.len() + told.as_ref().map_or(0, String::len);
-            let asked = self.ask(way, &cancelled, bytes, move |plugin| {
-                revised(plugin.on_response(&shown, told)?).map_err(|why| astray(plugin, name, why))
+            let asked = self.ask(way, &cancelled, bytes, move |it| {
+                it.on_response(&shown, told)
             });
             match asked.await? {
-                None | Some(None) => reply,
-                Some(Some(revised)) => revised,
+                None | Some(Revision::Pass) => reply,
+                Some(Revision::Change(result)) => Ok(result.to_raw()),
+                Some(Revision::Refuse(refusal)) => Err(refused(refusal)),
             }
         })
     }
 }
 
-/// What follows from a decision.
-enum Step {
-    Pass,
-    Change(Members),
-    End(Reply),
-}
-
-impl Step {
-    fn of(decision: Decision) -> Result<Self, String> {
-        Ok(match decision {
-            Decision::Pass => Self::Pass,
-            Decision::Change(params) => Self::Change(object("the parameters", &params)?),
-            Decision::Answer(result) => Self::End(Ok(object("the result", &result)?.to_raw())),
-            Decision::Refuse(refusal) => Self::End(Err(refused(refusal)?)),
-        })
-    }
-}
-
-/// What the client gets instead, if it gets something else.
-fn revised(revision: Revision) -> Result<Option<Reply>, String> {
-    Ok(match revision {
-        Revision::Pass => None,
-        Revision::Change(result) => Some(Ok(object("the result", &result)?.to_raw())),
-        Revision::Refuse(refusal) => Some(Err(refused(refusal)?)),
-    })
-}
-
-fn refused(refusal: Refusal) -> Result<CallError, String> {
-    let data = refusal.data.map(|data| {
-        RawValue::from_string(data).map_err(|error| format!("the data of the error: {error}"))
-    });
-    Ok(CallError {
+fn refused(refusal: Refusal) -> CallError {
+    CallError {
         code: refusal.code,
         message: refusal.message,
-        data: data.transpose()?,
+        data: refusal.data,
         beside: Members::default(),
         origin: Origin::Gateway,
-    })
-}
-
-fn object(what: &str, json: &str) -> Result<Members, String> {
-    Members::parse(json).map_err(|error| format!("{what} must be a JSON object: {error}"))
-}
-
-fn astray(plugin: &dyn MiddlewarePlugin, call: &'static str, message: String) -> Fault {
-    Fault {
-        plugin: plugin.name().to_owned(),
-        call,
-        kind: FaultKind::BadAnswer,
-        message,
     }
 }
 
@@ -359,7 +315,7 @@ fn written(reply: &Reply) -> Result<String, Refusal> {
         Err(error) => Err(Refusal {
             code: error.code,
             message: error.message.clone(),
-            data: error.data.as_ref().map(|data| data.get().to_owned()),
+            data: error.data.clone(),
         }),
     }
 }

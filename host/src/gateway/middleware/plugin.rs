@@ -1,11 +1,12 @@
 //! The port behind which middleware from plugins stands. The words are those of
-//! `wit/middleware.wit`; JSON is text here, and whether it makes sense is for whoever asks.
+//! `wit/middleware.wit`; what they answer in JSON has been read where it came from.
 
 use std::sync::Arc;
 
 use crate::config::{PluggedSettings, Problem};
 use crate::events::Fault;
 use crate::gateway::Method;
+use crate::mcp::{Members, Raw};
 
 /// Which way a plugin is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,36 +37,36 @@ pub struct Shown {
 }
 
 /// An error of JSON-RPC, as plugins give and get it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Refusal {
     /// As on the wire.
     pub code: i64,
     /// For the client.
     pub message: String,
     /// JSON.
-    pub data: Option<String>,
+    pub data: Option<Raw>,
 }
 
 /// What becomes of a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Decision {
     /// It goes on as it is.
     Pass,
     /// It goes on with these parameters.
-    Change(String),
+    Change(Members),
     /// It goes no further: this is its result.
-    Answer(String),
+    Answer(Members),
     /// It goes no further.
     Refuse(Refusal),
 }
 
 /// What becomes of a reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Revision {
     /// The client gets it as it is.
     Pass,
     /// The client gets this result instead.
-    Change(String),
+    Change(Members),
     /// The client gets this error instead.
     Refuse(Refusal),
 }
@@ -126,6 +127,15 @@ pub trait MiddlewarePlugins: Send + Sync + 'static {
     /// # Errors
     /// Why there is none.
     fn plugin(&self, entry: &PluggedSettings) -> Result<Arc<dyn MiddlewarePlugin>, Unusable>;
+
+    /// Whether there is one for this entry. How it does meanwhile counts neither for nor against
+    /// those that serve.
+    ///
+    /// # Errors
+    /// As for [`MiddlewarePlugins::plugin`].
+    fn try_out(&self, entry: &PluggedSettings) -> Result<(), Unusable> {
+        self.plugin(entry).map(drop)
+    }
 }
 
 /// No plugins.

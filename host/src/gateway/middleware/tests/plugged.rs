@@ -9,6 +9,11 @@ use super::*;
 use crate::config::PluggedSettings;
 use crate::events::{EventKind, Fault, FaultKind};
 use crate::gateway::{Decision, MiddlewarePlugin, Refusal, Revision, Shown, Unusable, Ways};
+use crate::mcp::raw_of;
+
+fn members(json: &str) -> Members {
+    Members::parse(json).unwrap()
+}
 
 /// Waits, in a call that says `wait`, for somebody to open the gate.
 #[derive(Default)]
@@ -32,7 +37,7 @@ impl Told {
         Refusal {
             code: -32050,
             message: "no".to_owned(),
-            data: Some("[1]".to_owned()),
+            data: Some(raw_of(&[1]).unwrap()),
         }
     }
 }
@@ -56,14 +61,13 @@ impl MiddlewarePlugin for Told {
     fn on_request(&self, call: &Shown) -> Result<Decision, Fault> {
         let params: Value = serde_json::from_str(&call.params).unwrap();
         Ok(match params["arguments"]["text"].as_str().unwrap() {
-            "change" => Decision::Change(
-                r#"{"name":"elsewhere","arguments":{"text":"changed"}}"#.to_owned(),
-            ),
-            "answer" => {
-                Decision::Answer(r#"{"content":[{"type":"text","text":"answered"}]}"#.to_owned())
-            }
+            "change" => Decision::Change(members(
+                r#"{"name":"elsewhere","arguments":{"text":"changed"}}"#,
+            )),
+            "answer" => Decision::Answer(members(
+                r#"{"content":[{"type":"text","text":"answered"}]}"#,
+            )),
             "refuse" => Decision::Refuse(Self::refusal()),
-            "garbage" => Decision::Change("[1]".to_owned()),
             "trap" => return Err(Self::trap()),
             large if large.starts_with("large") => {
                 return Err(Fault {
@@ -84,10 +88,10 @@ impl MiddlewarePlugin for Told {
 
     fn on_response(&self, call: &Shown, reply: Result<String, Refusal>) -> Result<Revision, Fault> {
         Ok(match (call.name.as_str(), reply) {
-            ("revise", Ok(result)) => Revision::Change(result.replace("before", "after")),
-            ("revise", Err(_)) => Revision::Change("{}".to_owned()),
+            ("revise", Ok(result)) => Revision::Change(members(&result.replace("before", "after"))),
+            ("revise", Err(_)) => Revision::Change(members("{}")),
             ("deny", _) => Revision::Refuse(Self::refusal()),
-            ("spoil", _) => Revision::Change("no JSON".to_owned()),
+            ("spoil", _) => return Err(Self::trap()),
             _ => Revision::Pass,
         })
     }
@@ -158,12 +162,8 @@ async fn a_reply_passes_is_changed_or_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_makes_no_sense_and_a_trap_are_faults() {
-    for (tool, say, arrives) in [
-        ("echo", "garbage", 0),
-        ("echo", "trap", 0),
-        ("spoil", "x", 1),
-    ] {
+async fn a_trap_there_or_back_is_a_fault() {
+    for (tool, say, arrives) in [("echo", "trap", 0), ("spoil", "x", 1)] {
         let scene = Scene::new("closed").await;
         let refused = scene.call(tool, say).await.unwrap_err();
         assert_eq!(refused.code, -32603);
