@@ -222,3 +222,22 @@ async fn a_component_of_middleware_is_replaced_under_calls() {
     assert_eq!(errors.count(), 0);
     assert!(host.stop().await.success());
 }
+
+#[tokio::test]
+async fn a_component_of_middleware_is_replaced_while_the_file_is_broken() {
+    let arguments = fs::read(env!("MIDDLEWARE_ARGUMENTS")).unwrap();
+    let folder = TempDir::new().unwrap();
+    let plugins = folder.path().join("plugins");
+    fs::create_dir(&plugins).unwrap();
+    fs::write(plugins.join("mine.yaml"), "grants: {clock: true}\n").unwrap();
+    lay(&plugins, &arguments);
+    let rest = "middleware: [{mine: {defaults: {none: {a: 1}}}}]\nplugins: {limits: {time: 10}}\n";
+    let mut host = Host::start_in(folder, &config("mtime", &demo("one", TOOLS), rest)).await;
+    assert_eq!(host.settle("{").await.kind, "error");
+    lay(&plugins, &fs::read(env!("HOSTILE_MIDDLEWARE")).unwrap());
+    let client = RawClient::connect(host.url()).await;
+    let told = json!({"text": "through", "in": "request", "sin": "answer"});
+    let swapped = async { while !call(&client, "probe", &told).await.contains("answered") {} };
+    soon("the other component", swapped).await;
+    assert!(host.stop().await.success());
+}

@@ -185,7 +185,8 @@ impl Reloader {
                 () = cancel.cancelled() => return,
                 (trigger, settled) = calls.next() => {
                     self.retry.reset();
-                    self.reload(trigger, settled, Some(&mut calls)).await;
+                    let outcome = self.reload(trigger, settled, Some(&mut calls)).await;
+                    self.catch_up(&outcome).await;
                 }
                 Some(notice) = notices.recv() => {
                     let mut heard = vec![notice];
@@ -245,12 +246,14 @@ impl Reloader {
             before: snapshot_before,
         } = ended;
         if let Some(applied) = applied {
-            (self.stale, self.renews) = (false, false);
+            let stale = std::mem::take(&mut self.stale);
+            self.renews = false;
             let generation = self.gateway.current().generation;
             let bytes = Arc::clone(&applied.bytes);
             self.keeper.serves(generation, bytes).await;
             self.command(&applied, true);
             let fallback = self.applied.replace(applied);
+            let fallback = fallback.map(|it| (it, stale));
             self.put_on_probation(&outcome, fallback, snapshot_before, before.generation + 1);
         }
         match (&outcome, digest) {

@@ -16,7 +16,9 @@ pub(super) struct Fallback {
     /// What served, kept warm.
     pub(super) before: Before,
     /// What it was made of.
-    applied: Applied,
+    pub(super) applied: Applied,
+    /// As [`Reloader::stale`], of this.
+    pub(super) stale: bool,
     /// The generation on probation.
     pub(super) generation: u64,
 }
@@ -33,7 +35,7 @@ impl Reloader {
     pub(super) fn put_on_probation(
         &mut self,
         outcome: &Outcome,
-        fallback: Option<Applied>,
+        fallback: Option<(Applied, bool)>,
         before: Option<Before>,
         generation: u64,
     ) {
@@ -43,7 +45,7 @@ impl Reloader {
         if let (Some(mut passed), Some(before)) = (self.probation.take(), &before) {
             passed.fallback.before.spare(before);
         }
-        let (Some(applied), Some(before)) = (fallback, before) else {
+        let (Some((applied, stale)), Some(before)) = (fallback, before) else {
             return;
         };
         let sync = self.settings.current();
@@ -53,6 +55,7 @@ impl Reloader {
         let fallback = Fallback {
             before,
             applied,
+            stale,
             generation,
         };
         self.probation = Some(Probation::begin(
@@ -100,8 +103,10 @@ impl Reloader {
         let Fallback {
             before,
             applied,
+            stale,
             generation,
         } = probation.fallback;
+        self.stale = stale;
         let mut course = Course::begin();
         self.keeper
             .began(course.started.clone(), Trigger::Probation)
@@ -142,5 +147,6 @@ impl Reloader {
         self.keep(Trigger::Probation, course, &outcome, digest)
             .await;
         self.stands_still();
+        self.make_anew().await;
     }
 }

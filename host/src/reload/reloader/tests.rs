@@ -3,6 +3,8 @@
 
 mod backends;
 mod calls;
+mod plugins;
+mod ports;
 mod probation;
 mod table;
 mod world;

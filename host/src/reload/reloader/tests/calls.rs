@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::super::{LastGood, OutcomeKind, Trigger};
-use super::world::{Deed, Held, World, file};
+use super::ports::{Deed, Held};
+use super::world::{World, file};
 use crate::gateway::fakes::Fakes;
 use crate::target::Digest;
 

@@ -1,7 +1,8 @@
 //! Every phase and every way to fail in it.
 
 use super::super::super::{Ending, OutcomeKind, Phase};
-use super::world::{Deed, Held, World, file};
+use super::ports::{Deed, Held};
+use super::world::{World, file};
 
 const A: &str = "a: {command: x, args: [well, a1]}";
 const OLD: [&str; 2] = [A, "b: {command: x, args: [well, b1]}"];
