@@ -325,3 +325,44 @@ timeline:
     let played = test(&component("hostile-detector"), &[path], &["--steps"]).await;
     assert!(played.status.success(), "{}", text(&played.stdout));
 }
+
+#[tokio::test]
+async fn a_version_that_cannot_use_the_memory_before_it_begins_with_none() {
+    let (_folder, path) = scenario(&format!(
+        "\
+file: \"# sin: remember\"
+timeline:
+  - start:
+    expect: unchanged
+  - tick:
+    expect: {{fault: refusal}}
+  - swap: {}
+  - tick:
+    expect: unchanged
+  - tick:
+    expect: {{fault: refusal}}
+",
+        component("hostile-detector").display()
+    ));
+    let played = test(&component("hostile-detector"), &[path], &["--steps"]).await;
+    assert!(played.status.success(), "{}", text(&played.stdout));
+}
+
+#[tokio::test]
+async fn an_answer_of_a_middleware_that_is_none_is_a_fault_on_the_bench_as_well() {
+    let (_folder, path) = scenario(
+        "\
+timeline:
+  - configure: {}
+    expect: ready
+  - request: {name: echo, params: {arguments: {in: request, sin: garbage}}}
+    expect: {fault: bad-answer}
+  - response: {name: echo, params: {arguments: {in: response, sin: list}}, result: {}}
+    expect: {fault: bad-answer}
+  - request: {name: echo}
+    expect: pass
+",
+    );
+    let played = test(&component("hostile-middleware"), &[path], &["--steps"]).await;
+    assert!(played.status.success(), "{}", text(&played.stdout));
+}

@@ -33,6 +33,8 @@ pub(super) struct Session<'a> {
     file: Arc<VirtualFile>,
     /// Of a detector.
     memory: Option<Vec<u8>>,
+    /// It took the place of another version, and has not looked yet.
+    swapped: bool,
     /// Of a handler: what serves, and what was proposed last.
     generation: u64,
     serves: Option<Value>,
@@ -76,6 +78,7 @@ impl<'a> Session<'a> {
             plugin: Plugin::First(plugin),
             file: Arc::new(VirtualFile::new(scenario.content.clone())),
             memory: None,
+            swapped: false,
             generation: 0,
             serves: None,
             next: json!({}),
@@ -106,11 +109,13 @@ impl<'a> Session<'a> {
             (Action::Swap(path), _) => {
                 self.plugin = Plugin::Swapped((self.prepare)(&self.scenario.folder.join(path))?);
                 self.open()?;
+                self.swapped = true;
             }
             (Action::Forget, _) => self.memory = None,
             (Action::Look(wake, meanwhile), Opened::Detector(detector)) => {
                 self.file.happen_meanwhile(meanwhile);
-                let answer = look(detector.as_mut(), &self.file, wake, &mut self.memory);
+                let (memory, swapped) = (&mut self.memory, &mut self.swapped);
+                let answer = look(detector.as_mut(), &self.file, wake, memory, swapped);
                 self.file.look_ended();
                 return Ok(Some(answer));
             }
@@ -187,6 +192,7 @@ fn look(
     file: &Arc<VirtualFile>,
     wake: &Wake,
     memory: &mut Option<Vec<u8>>,
+    swapped: &mut bool,
 ) -> Answer {
     let wakes = detector.wakes();
     let wake = match wake {
@@ -196,7 +202,13 @@ fn look(
         wake => wake,
     };
     let target: Arc<dyn Target> = Arc::clone(file) as _;
-    match detector.observe(&target, wake, memory.as_deref()) {
+    let swapped = std::mem::take(swapped) && memory.is_some();
+    let seen = match detector.observe(&target, wake, memory.as_deref()) {
+        // It cannot read what the one before remembered: it begins with nothing.
+        Err(_) if swapped => detector.observe(&target, &Wake::Start, None),
+        seen => seen,
+    };
+    match seen {
         Ok(seen) => {
             let text = String::from_utf8_lossy(&seen.memory).into_owned();
             *memory = Some(seen.memory);

@@ -51,6 +51,7 @@ impl Detector for Hostile {
         _wake: Wake,
         memory: Option<Memory>,
     ) -> Result<Observation<Memory>, String> {
+        let remembers = memory.is_some();
         let honest = look(target, memory)?;
         match sin(target).as_deref() {
             None => Ok(honest),
@@ -63,6 +64,8 @@ impl Detector for Hostile {
                 verdict: random(target),
                 ..honest
             }),
+            Some("remember") if remembers => Err("as commanded".to_owned()),
+            Some("remember") => Ok(honest),
             Some("forge") => Ok(forged(honest)),
             Some("lie-changed") => Ok(Observation::changed(honest.memory, "as commanded")),
             Some("note") => Ok(honest.with_note(sins::huge())),
