@@ -23,7 +23,7 @@ pub(super) struct Detection {
     detectors: Arc<dyn Detectors>,
     /// Faults in a row.
     strikes: u32,
-    /// Looks that went well since the last fault.
+    /// Looks that went well since the last fault, and since another detector was taken.
     good: u32,
     /// The detector that is not asked, as it kept failing.
     set_aside: Option<SetAside>,
@@ -122,6 +122,8 @@ impl Detection {
             Ok(detector) => {
                 self.set_aside = None;
                 self.edition = edition;
+                // Whoever looked before it earns it nothing.
+                self.good = 0;
                 match swap {
                     true => Choice::Swap(detector),
                     false => Choice::Take(detector),
@@ -188,5 +190,85 @@ fn wanted(settings: &SyncSettings, events_trusted: bool) -> &str {
         AUTO if events_trusted => BY_EVENTS,
         AUTO => BY_CONTENT,
         name => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::OnFailure;
+    use crate::events::Fault;
+    use crate::target::Target;
+    use crate::watch::{Observation, Wake, Wakes};
+
+    struct Named(String);
+
+    impl Detector for Named {
+        fn name(&self) -> &str {
+            &self.0
+        }
+        fn wakes(&self) -> Wakes {
+            Wakes {
+                tick: true,
+                events: false,
+            }
+        }
+        fn observe(
+            &mut self,
+            _target: &Arc<dyn Target>,
+            _wake: &Wake,
+            _memory: Option<&[u8]>,
+        ) -> Result<Observation, Fault> {
+            unreachable!("nobody looks")
+        }
+    }
+
+    struct Any;
+
+    impl Detectors for Any {
+        fn detector(&self, name: &str) -> Result<Box<dyn Detector>, String> {
+            Ok(Box::new(Named(name.to_owned())))
+        }
+        fn last_resort(&self) -> Result<Box<dyn Detector>, String> {
+            self.detector(BY_CONTENT)
+        }
+        fn names(&self) -> Vec<String> {
+            Vec::new()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_detector_that_looks_well_again_is_forgiven_whatever_looked_in_its_place() {
+        let settings = SyncSettings {
+            detection: "mine".to_owned(),
+            on_failure: OnFailure::Backoff,
+            ..SyncSettings::default()
+        };
+        let mut detection = Detection::new(Arc::new(Any), 7);
+        detection.first(&settings).unwrap();
+        let mut now = Instant::now();
+        // Fails until it is set aside; the last resort looks well; it is tried again in time.
+        let mut waits = |detection: &mut Detection| {
+            while detection.failed("mine", &settings, now).is_none() {}
+            let again_at = detection.set_aside.as_ref().unwrap().again_at;
+            let wait = again_at - now;
+            for _ in 0..2 * FORGIVEN {
+                detection.worked();
+            }
+            now = again_at;
+            let taken = detection.choose(&settings, true, BY_CONTENT, now);
+            assert!(matches!(taken, Choice::Take(_)));
+            wait
+        };
+        let first = waits(&mut detection);
+        let second = waits(&mut detection);
+        assert!(second > first, "{second:?}");
+        assert!(first < Duration::from_secs(60), "{first:?}");
+        for _ in 0..FORGIVEN {
+            detection.worked();
+        }
+        assert_eq!(waits(&mut detection), first);
     }
 }
