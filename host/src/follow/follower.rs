@@ -49,6 +49,7 @@ impl Follower {
             settings,
             stopped: false,
             paused: false,
+            resumed: 0,
             baseline,
             reads: 0,
         }));

@@ -32,17 +32,20 @@ impl Reloader {
             settings: SyncSettings::default(),
             stopped: false,
             paused: false,
+            resumed: 0,
             baseline: self.baseline,
             reads: self.reads,
         };
         // What somebody orders meanwhile is not lost.
         self.orders.send_modify(|present| {
             let paused = present.as_ref().is_some_and(|present| present.paused);
+            let resumed = present.as_ref().map_or(0, |present| present.resumed);
             // In here, so that whoever changes them meanwhile is not undone.
             let settings = self.settings.current();
             *present = Some(Orders {
                 settings,
                 paused,
+                resumed,
                 ..orders
             });
         });
@@ -63,13 +66,17 @@ impl Reloader {
         self.orders.borrow().as_ref().is_some_and(|it| it.paused)
     }
 
-    /// Ends what `on_failure: stop` has stopped, here or in the watcher itself; SIGHUP ends a
-    /// pause, too.
+    /// Ends what `on_failure: stop` has stopped, here or in the watcher itself, where somebody asks;
+    /// SIGHUP ends a pause, too.
     pub(super) fn watch_again(&self, trigger: Trigger) {
+        if trigger == Trigger::Plugins {
+            return;
+        }
         let mut resumed = false;
         self.orders.send_modify(|orders| {
             if let Some(orders) = orders {
                 orders.stopped = false;
+                orders.resumed += 1;
                 resumed = orders.paused && trigger == Trigger::Hangup;
                 orders.paused &= !resumed;
             }

@@ -323,6 +323,7 @@ impl Host for Managed {
         self.order(|orders| {
             paused = std::mem::take(&mut orders.paused);
             stopped = std::mem::take(&mut orders.stopped) || given_up;
+            orders.resumed += 1;
             paused || stopped
         });
         if paused {

@@ -48,6 +48,7 @@ pub struct ConfigWatcher {
     /// What the orders said when they last changed.
     baseline: Baseline,
     reads: u64,
+    resumed: u64,
     settings: SyncSettings,
     /// Everything lies on file systems that answer at once.
     local: bool,
@@ -72,6 +73,7 @@ impl ConfigWatcher {
             settings,
             baseline,
             reads,
+            resumed,
             ..
         } = orders;
         let seed = RandomState::new().hash_one(std::process::id());
@@ -102,6 +104,7 @@ impl ConfigWatcher {
             under_way: UnderWay::default(),
             baseline,
             reads,
+            resumed,
             settings,
             local: false,
             by_events,
@@ -119,9 +122,9 @@ impl ConfigWatcher {
             let Some(orders) = self.orders.borrow_and_update().clone() else {
                 return;
             };
+            self.obey(&orders);
             let told_to = orders.settings.enabled && !orders.stopped && !orders.paused;
             let watching = told_to && !self.ears.given_up;
-            self.obey(&orders);
             let settings = orders.settings;
             let now = Instant::now();
             let mut turn = None;
@@ -143,8 +146,6 @@ impl ConfigWatcher {
                     if changed.is_err() {
                         return;
                     }
-                    self.ears.given_up = false;
-                    self.tell_hearing();
                 }
                 (look, findings, was_slow) = self.under_way.ends() => {
                     self.judge((look, findings));
@@ -171,8 +172,17 @@ impl ConfigWatcher {
     }
 
     /// Takes over new settings; a new detector begins with a look by content, so that no change
-    /// falls between the two.
+    /// falls between the two. That, or somebody who wants it, ends what a failing one has stopped.
     fn obey(&mut self, orders: &Orders) {
+        let resumed = std::mem::replace(&mut self.resumed, orders.resumed) != orders.resumed;
+        if (self.choose(orders) || resumed) && self.ears.given_up {
+            self.ears.given_up = false;
+            self.tell_hearing();
+        }
+    }
+
+    /// Whether another detector looks from now on.
+    fn choose(&mut self, orders: &Orders) -> bool {
         let settings = &orders.settings;
         if self.reads != orders.reads {
             self.reads = orders.reads;
@@ -187,26 +197,33 @@ impl ConfigWatcher {
                 file.debounce.set(settings.debounce, settings.max_debounce);
             }
         }
-        let Some(look) = &mut self.look else { return };
+        let Some(look) = &mut self.look else {
+            return false;
+        };
         let trusted = self.ears.trouble().is_none();
         let present = look.detector.name().to_owned();
         match self
             .detection
             .choose(settings, trusted, &present, Instant::now())
         {
-            Choice::Keep => {}
+            Choice::Keep => false,
             Choice::Take(detector) => {
                 tracing::info!(from = present, to = detector.name(), "detection");
                 self.by_events = detector.wakes().events;
                 look.replace(detector);
                 self.all = Due::from_scratch();
+                true
             }
             Choice::Swap(detector) => {
                 self.by_events = detector.wakes().events;
                 look.swap(detector);
                 self.all.add(&Due::after_a_swap());
+                true
             }
-            Choice::Refused(why) => self.bus.publish(EventKind::Error, why),
+            Choice::Refused(why) => {
+                self.bus.publish(EventKind::Error, why);
+                false
+            }
         }
     }
 

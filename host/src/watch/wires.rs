@@ -20,6 +20,8 @@ pub struct Orders {
     pub stopped: bool,
     /// Watching has been paused by somebody.
     pub paused: bool,
+    /// How often somebody has wanted watching to go on, whatever had stopped it.
+    pub resumed: u64,
     /// What is known of the content,
     pub baseline: Baseline,
     /// by so many reads: each tells anew, also what the one before told.

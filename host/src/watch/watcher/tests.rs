@@ -182,9 +182,25 @@ async fn a_detector_that_fails_under_stop_stops_the_watch_until_somebody_asks() 
     stage.target.save("a: 1");
     stage.pass(100_000 * MS).await;
     assert!(stage.looks().is_empty());
+    // As any plugin does that comes or goes.
+    stage.order(|_| {});
+    stage.pass(100_000 * MS).await;
+    assert!(stage.looks().is_empty());
+    assert!(stage.hearing.borrow().as_ref().unwrap().given_up);
     // As SIGHUP does.
-    stage.order(|orders| orders.stopped = false);
+    stage.order(|orders| orders.resumed += 1);
     assert_eq!(stage.loaded().await, Digest::of(b"a: 1"));
+    assert!(!stage.hearing.borrow().as_ref().unwrap().given_up);
+
+    // Another component of its name is another chance.
+    stage.bench.faults_left.store(3, Ordering::SeqCst);
+    stage.pass(10_000 * MS).await;
+    stage.target.save("a: 2");
+    stage.pass(100_000 * MS).await;
+    assert!(stage.settled.try_recv().is_err());
+    stage.bench.edition.store(2, Ordering::SeqCst);
+    stage.order(|_| {});
+    assert_eq!(stage.loaded().await, Digest::of(b"a: 2"));
 }
 
 #[tokio::test(start_paused = true)]

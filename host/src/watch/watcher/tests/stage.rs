@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::broadcast::Receiver;
 
@@ -96,6 +96,8 @@ impl Arm for FakeArm {
 pub(super) struct Bench {
     pub(super) looks: Mutex<Vec<(String, Wake, bool)>>,
     pub(super) faults_left: AtomicUsize,
+    /// Which component stands behind every name.
+    pub(super) edition: AtomicU64,
     /// The next look hangs until something comes.
     pub(super) hangs: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
 }
@@ -172,6 +174,9 @@ impl Detectors for Shelf {
             bench: Arc::clone(&self.0),
         }))
     }
+    fn edition(&self, _name: &str) -> u64 {
+        self.0.edition.load(Ordering::SeqCst)
+    }
     fn last_resort(&self) -> Result<Box<dyn Detector>, String> {
         self.detector("hash")
     }
@@ -213,6 +218,7 @@ impl Stage {
             settings,
             stopped: false,
             paused: false,
+            resumed: 0,
             baseline: Baseline::Content(target.digest().unwrap()),
             reads: 0,
         }));
