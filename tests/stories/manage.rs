@@ -325,7 +325,8 @@ async fn the_socket_is_the_users_alone_and_holds_out_against_wrong_and_slow_ones
     for (head, status) in [
         ("GET /manage/v1/statsu", 404),
         ("DELETE /manage/v1/status", 405),
-        ("PATCH /manage/v1/reload", 413),
+        ("PATCH /manage/v1/settings", 413),
+        ("PATCH /manage/v1/reload", 405),
     ] {
         let answer = raw(&socket, head).await;
         assert!(
