@@ -193,9 +193,13 @@ impl Reloader {
                 Ok(Job::Probed(generation, name, Err(illness)))
                     if self.is_on_probation(generation) && self.condemns(&name) =>
                 {
-                    let reason =
-                        format!("backend `{name}` got ill during its probation: {illness}");
-                    self.go_back(reason).await;
+                    // That it has ended a question may find before anybody tells.
+                    let has_ended = self.gateway.current().ended().any(|it| it == name);
+                    let what = match has_ended {
+                        true => "ended during its probation".to_owned(),
+                        false => format!("got ill during its probation: {illness}"),
+                    };
+                    self.go_back(format!("backend `{name}` {what}")).await;
                 }
                 Ok(Job::Probed(..)) => {}
                 Err(error) => {
