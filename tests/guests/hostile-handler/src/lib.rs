@@ -1,7 +1,7 @@
 //! A reload handler that misbehaves on command: `hostile: {in: CALL, sin: NAME}` in the
 //! configuration says where and how. It never wants anything to be served.
 
-use std::sync::{Mutex, PoisonError};
+use std::cell::RefCell;
 
 use config_sync_sdk::{
     Capability, Change, Difference, Entry, HandlerDescriptor, Offer, Outcome, Problem, Proposal,
@@ -19,9 +19,11 @@ config_sync_sdk::export!(handler: Hostile);
 
 const SECTION: &str = "hostile";
 
-/// What is commanded for `finished`, which is shown no configuration. A handler should remember
-/// nothing; the host keeps this instance from one call to the next.
-static AT_THE_END: Mutex<Option<String>> = Mutex::new(None);
+thread_local! {
+    /// What is commanded for `finished`, which is shown no configuration. A handler should remember
+    /// nothing; the host keeps this instance from one call to the next.
+    static AT_THE_END: RefCell<Option<String>> = const { RefCell::new(None) };
+}
 
 impl ReloadHandler for Hostile {
     fn describe() -> HandlerDescriptor {
@@ -33,8 +35,7 @@ impl ReloadHandler for Hostile {
     }
 
     fn propose(change: Change) -> Result<Proposal, Vec<Problem>> {
-        *AT_THE_END.lock().unwrap_or_else(PoisonError::into_inner) =
-            command(&change.next, "finished").map(str::to_owned);
+        AT_THE_END.set(command(&change.next, "finished").map(str::to_owned));
         let path = match command(&change.next, "propose") {
             None => SECTION.to_owned(),
             Some("answer") => sins::huge(),
@@ -59,10 +60,7 @@ impl ReloadHandler for Hostile {
     }
 
     fn finished(_generation: u64, _outcome: Outcome) -> Result<(), String> {
-        let sin = AT_THE_END
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let sin = AT_THE_END.take();
         sin.map_or(Ok(()), |sin| sins::commit(&sin))
     }
 }
