@@ -19,7 +19,7 @@ use crate::config::{BackendSpec, MiddlewareSpec, Problem};
 use crate::secrets::Secrets;
 
 /// How many backends are started at the same time.
-const SIDE_BY_SIDE: usize = 16;
+pub const SIDE_BY_SIDE: usize = 16;
 
 /// What the handlers want to be served.
 #[derive(Debug, Clone, Default, PartialEq)]

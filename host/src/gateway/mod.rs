@@ -34,7 +34,7 @@ mod templates;
 
 pub use backend::{BackendNotice, Condition, Health, Life, NoticeKind};
 pub use call::{Call, CallError, Method, Origin, Reply};
-pub use candidate::{Candidate, Terms, Wanted};
+pub use candidate::{Candidate, SIDE_BY_SIDE, Terms, Wanted};
 pub use catalog::{Capability, Changes, Entry, Offer};
 pub use cause::cause;
 pub use clients::Connected;

@@ -14,6 +14,8 @@ mod handlers;
 mod in_force;
 mod keeper;
 mod last_good;
+#[cfg(test)]
+mod only_mtime;
 mod outcome;
 mod plan;
 mod probation;

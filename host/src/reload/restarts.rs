@@ -8,14 +8,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::OnFailure;
+use crate::gateway::SIDE_BY_SIDE;
 use crate::watch::{Next, Retry};
 
 /// A backend that served so many times as long as it was last waited for has come back for good.
 const STEADY: u32 = 10;
 /// Or so long, however long it was waited for.
 const STEADY_CAP: Duration = Duration::from_secs(600);
-/// How many are started at the same time: as many as a reload starts.
-const SIDE_BY_SIDE: usize = 16;
 
 /// All backends that are missing, or were until a moment ago.
 #[derive(Debug)]

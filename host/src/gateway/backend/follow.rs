@@ -13,13 +13,11 @@ use futures::{StreamExt, stream};
 use super::owner::Owner;
 use super::peer::{Ask, Peer};
 use super::{Backend, within};
-use crate::gateway::{Call, CallError, Method, Origin, Reply};
+use crate::gateway::{Call, CallError, Method, Origin, Reply, SIDE_BY_SIDE};
 use crate::mcp::{Members, Version, raw_of};
 
 /// Resources of one backend that one client may follow: as many as one listener of the new era.
 const MOST: usize = 1000;
-/// So many are asked for, and so many connections opened, at the same time.
-const SIDE_BY_SIDE: usize = 16;
 
 /// Which resources a backend was asked to tell of, and what it said to that.
 #[derive(Debug, Default)]

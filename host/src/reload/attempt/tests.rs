@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::super::only_mtime::OnlyMtime;
 use super::super::{Change, Ending, Proposal, ReloadHandler};
 use super::super::{Proposed, Refused};
 use super::*;
 use crate::config::Problem;
 use crate::events::{EventBus, Fault, FaultKind};
 use crate::gateway::{Capability, Entry, NoPlugins, Offer};
-use crate::watch::Detector;
 
 const FILE: &str = "version: '1'\nserver: {port: 0}\nbackends: {}\n";
 
@@ -31,20 +31,6 @@ enum Sin {
 struct Told {
     sin: Sin,
     sections: Vec<String>,
-}
-
-struct OnlyMtime;
-
-impl Detectors for OnlyMtime {
-    fn detector(&self, name: &str) -> Result<Box<dyn Detector>, String> {
-        Err(format!("there is no detector `{name}`; known are mtime"))
-    }
-    fn last_resort(&self) -> Result<Box<dyn Detector>, String> {
-        self.detector("hash")
-    }
-    fn names(&self) -> Vec<String> {
-        vec!["mtime".to_owned()]
-    }
 }
 
 fn trap(call: &'static str) -> Refused {

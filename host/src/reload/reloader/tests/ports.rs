@@ -14,7 +14,6 @@ use crate::config::Problem;
 use crate::events::{Fault, FaultKind};
 use crate::gateway::{Entry, Offer};
 use crate::target::{FileError, FileKind, Stat};
-use crate::watch::Detector;
 
 /// What a port does when it is its turn.
 #[derive(Debug)]
@@ -198,19 +197,5 @@ impl Memory for Recording {
 
     fn ended(&mut self, record: &Record) {
         let _ = self.records.send((record.clone(), self.serves.take()));
-    }
-}
-
-pub(super) struct OnlyMtime;
-
-impl Detectors for OnlyMtime {
-    fn detector(&self, name: &str) -> Result<Box<dyn Detector>, String> {
-        Err(format!("there is no detector `{name}`; known are mtime"))
-    }
-    fn last_resort(&self) -> Result<Box<dyn Detector>, String> {
-        self.detector("hash")
-    }
-    fn names(&self) -> Vec<String> {
-        vec!["mtime".to_owned()]
     }
 }

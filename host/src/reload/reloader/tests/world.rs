@@ -7,10 +7,11 @@ use tokio::sync::oneshot;
 
 use super::super::super::{Ask, Ending, Last, LastGood, Record};
 use super::super::*;
-use super::ports::{Deed, Deeds, Finished, OnlyMtime, Paper, Recording, told};
+use super::ports::{Deed, Deeds, Finished, Paper, Recording, told};
 use crate::events::SyncEvent;
 use crate::gateway::fakes::Fakes;
 use crate::gateway::{Capability, Snapshot};
+use crate::reload::only_mtime::OnlyMtime;
 use crate::watch::FoundBy;
 
 /// The world, and the reloader that runs in it.
