@@ -7,12 +7,14 @@
 //! allows it: it makes the file `held` in `arguments.folder` and waits there for `release`; `babble`
 //! makes noise on both outputs before it answers, and `deep` and `vast` answer with JSON that few
 //! can read. `sin` does what no server should, as `arguments.how` says. Asked `server/discover`
-//! without knowing it, it does what `--at-discover` says: `exit`, `silence` or `noise`.
+//! without knowing it, it does what `--at-discover` says: `exit`, `silence` or `noise`. With `--tasks
+//! PREFIX` any tool may become a task whose name begins so.
 
 mod deeds;
 mod golden;
 mod http;
 mod talk;
+mod tasks;
 
 use std::collections::HashMap;
 use std::io::{BufRead, Error, Write};
@@ -28,11 +30,15 @@ pub(crate) type Fields = HashMap<String, Box<RawValue>>;
 fn main() -> Result<(), Error> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let is = |flag: &str| args.iter().any(|arg| arg == flag);
-    let world = Arc::new(World::new(is("--new")));
+    let value = |flag: &str| args.iter().skip_while(|arg| *arg != flag).nth(1);
+    let world = Arc::new(World::new(
+        is("--new"),
+        value("--tasks").map(String::as_str),
+    ));
     if is("--http") {
         return http::serve(&world);
     }
-    let at_discover = args.iter().skip_while(|arg| *arg != "--at-discover").last();
+    let at_discover = value("--at-discover");
     let print = |line: &str| {
         let mut output = std::io::stdout().lock();
         // Whoever does not read has left.
@@ -63,8 +69,13 @@ fn main() -> Result<(), Error> {
 }
 
 /// The answer to a request that says nothing else; none, if it gets none.
-fn answer(is_new: bool, id: &RawValue, method: &str, params: &str) -> Option<String> {
+fn answer(world: &World, id: &RawValue, method: &str, params: &str) -> Option<String> {
+    let is_new = world.is_new();
     let fields: Fields = serde_json::from_str(params).unwrap_or_default();
+    let tasks = world.tasks.as_ref();
+    if let Some(outcome) = tasks.and_then(|it| it.answer(is_new, method, params, &fields)) {
+        return Some(talk::response(is_new, id, method, outcome));
+    }
     let name = talk::text(&fields, "name");
     if method == "tools/call" && name == "sin" {
         let params: Value = serde_json::from_str(params).ok()?;
@@ -73,14 +84,20 @@ fn answer(is_new: bool, id: &RawValue, method: &str, params: &str) -> Option<Str
     }
     let outcome = match method {
         "tools/call" => call(&name, params),
+        "initialize" if !is_new => Ok(hello(false, tasks.is_some())),
+        "server/discover" if is_new => Ok(hello(true, tasks.is_some())),
         _ => outcome(is_new, method, fields.contains_key("cursor")),
     };
     Some(talk::response(is_new, id, method, outcome))
 }
 
 /// What opens the answers to `initialize` and `server/discover`.
-fn hello(is_new: bool) -> String {
-    let beyond = golden::BEYOND;
+fn hello(is_new: bool, has_tasks: bool) -> String {
+    let beyond = match has_tasks {
+        true if is_new => format!(r#""extensions":{{{}}}"#, tasks::EXTENSION),
+        true => tasks::DECLARED.to_owned(),
+        false => golden::BEYOND.to_owned(),
+    };
     let lists = r#"{"listChanged":true,"odd":1}"#;
     let capabilities = format!(
         r#"{{"tools":{lists},"prompts":{{}},"resources":{{"subscribe":true}},"logging":{{}},"completions":{{}},{beyond}}}"#
@@ -99,8 +116,6 @@ fn list(key: &str, entries: &str) -> String {
 
 fn outcome(is_new: bool, method: &str, goes_on: bool) -> Result<String, String> {
     let result = match method {
-        "initialize" if !is_new => hello(false),
-        "server/discover" if is_new => hello(true),
         "ping" | "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe"
             if !is_new =>
         {

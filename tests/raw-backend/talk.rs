@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::value::RawValue;
 
+use crate::tasks::Tasks;
 use crate::{Fields, answer, golden};
 
 /// Says one message. False: nobody hears it any more.
@@ -21,6 +22,7 @@ struct Stream {
 
 pub(crate) struct World {
     is_new: bool,
+    pub(crate) tasks: Option<Tasks>,
     /// What came and nobody waited for, as it came.
     heard: Mutex<Vec<String>>,
     /// Who waits for an answer, by the id of the question.
@@ -97,9 +99,10 @@ fn notification(method: &str, params: &str) -> String {
 }
 
 impl World {
-    pub(crate) fn new(is_new: bool) -> Self {
+    pub(crate) fn new(is_new: bool, tasks: Option<&str>) -> Self {
         Self {
             is_new,
+            tasks: tasks.map(Tasks::new),
             heard: Mutex::default(),
             waiting: Mutex::default(),
             streams: Mutex::default(),
@@ -193,7 +196,7 @@ impl World {
                 return;
             }
             _ => {
-                if let Some(answer) = answer(self.is_new, id, method, params) {
+                if let Some(answer) = answer(self, id, method, params) {
                     say(&answer);
                 }
                 return;

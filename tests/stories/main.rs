@@ -77,6 +77,8 @@ mod signals;
 #[cfg(test)]
 mod start;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod watch;

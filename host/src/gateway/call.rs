@@ -191,11 +191,8 @@ impl CallError {
     pub fn unknown(capability: Capability, name: &str) -> Self {
         let data = (capability == Capability::Resource).then(|| json!({ "uri": name }));
         Self {
-            code: RpcError::INVALID_PARAMS,
-            message: format!("unknown {}: {name}", capability.as_str()),
             data: data.and_then(|it| raw_of(&it).ok()),
-            beside: Members::default(),
-            origin: Origin::Gateway,
+            ..Self::invalid(format!("unknown {}: {name}", capability.as_str()))
         }
     }
 
@@ -204,6 +201,14 @@ impl CallError {
         Self {
             code: RpcError::METHOD_NOT_FOUND,
             ..Self::internal(format!("there is no method `{method}`"))
+        }
+    }
+
+    /// -32602: what was asked for makes no sense.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self {
+            code: RpcError::INVALID_PARAMS,
+            ..Self::internal(message)
         }
     }
 

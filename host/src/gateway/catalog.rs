@@ -145,6 +145,18 @@ pub(super) struct Destination {
     pub(super) template: Option<String>,
 }
 
+impl Destination {
+    /// The backend itself, and nothing of it by name.
+    pub(super) fn whole(backend: &str) -> Self {
+        Self {
+            backend: backend.to_owned(),
+            name: String::new(),
+            repeatable: false,
+            template: None,
+        }
+    }
+}
+
 /// One entry of a list.
 #[derive(Debug, Clone)]
 pub(super) struct Item {

@@ -26,10 +26,12 @@ mod listener;
 mod mend;
 mod meter;
 mod middleware;
+mod mirrored;
 mod remainder;
 mod route;
 mod snapshot;
 mod swap;
+mod tasks;
 mod templates;
 
 pub use backend::{BackendNotice, Condition, Health, Life, NoticeKind};

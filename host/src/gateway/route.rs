@@ -7,9 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::asking::Asking;
 use super::backend::Backend;
-use super::capabilities::is_extended;
+use super::capabilities::{declares, is_extended};
 use super::catalog::{Capability, Destination};
 use super::client::Client;
+use super::tasks::Page;
 use super::{Call, CallError, Gateway, Method, Reply, Snapshot};
 use crate::mcp::{Id, Members};
 
@@ -29,15 +30,20 @@ pub(super) struct Asked {
 
 impl Gateway {
     /// Sends a request through the middleware to the backend that has what it names.
-    pub(super) async fn call(&self, asked: Asked) -> Reply {
+    pub(super) async fn call(&self, mut asked: Asked) -> Reply {
         let snapshot = self.current();
-        let call = snapshot.call_of(asked, self.next_call())?;
-        snapshot.serve(call).await
+        let page = snapshot.page_of_tasks(&mut asked)?;
+        let call = snapshot.call_of(asked, page.as_ref(), self.next_call())?;
+        let reply = snapshot.serve(call).await;
+        match page {
+            Some(page) => reply.map(|it| page.shown(it)),
+            None => reply,
+        }
     }
 }
 
 impl Snapshot {
-    fn call_of(&self, asked: Asked, id: u64) -> Result<Call, CallError> {
+    fn call_of(&self, asked: Asked, page: Option<&Page>, id: u64) -> Result<Call, CallError> {
         let Asked {
             client,
             request,
@@ -47,11 +53,15 @@ impl Snapshot {
             cancelled,
         } = asked;
         let shown_as = method.name_in(&params).unwrap_or_default();
-        let to = match method.capability() {
-            Some(kind) => self
+        let to = match (method.capability(), page) {
+            (Some(kind), _) => self
                 .lead(kind, &shown_as)
                 .ok_or_else(|| CallError::unknown(kind, &shown_as))?,
-            None => self.knower(&method.on_the_wire())?,
+            (None, Some(page)) => page.destination(),
+            (None, None) => match self.task_at(&params, caller.as_deref())? {
+                Some(task) => task,
+                None => self.knower(&method.on_the_wire())?,
+            },
         };
         if to.name != shown_as {
             method.rename(&mut params, &to.name);
@@ -73,26 +83,21 @@ impl Snapshot {
     }
 
     /// The one backend that may know this method: that which declares the family that it is of
-    /// (`tasks` for `tasks/get`), else that which declares anything that the gateway does not know,
+    /// (`tasks` for `tasks/get`, or an extension of that name), else that which declares anything that the gateway does not know,
     /// else that which is there alone.
     fn knower(&self, method: &str) -> Result<Destination, CallError> {
         let family = method.split('/').next().unwrap_or(method);
-        let declares = |backend: &&Arc<Backend>| backend.capabilities().get(family).is_some();
+        let knows = |backend: &&Arc<Backend>| declares(backend.capabilities(), family);
         let extended = |backend: &&Arc<Backend>| is_extended(backend.capabilities());
         let all = || self.backends.iter();
         let found = [
-            all().filter(declares).collect::<Vec<_>>(),
+            all().filter(knows).collect::<Vec<_>>(),
             all().filter(extended).collect(),
             all().collect(),
         ];
         let found = found.into_iter().find(|it| !it.is_empty());
         match found.unwrap_or_default().as_slice() {
-            [one] => Ok(Destination {
-                backend: one.name().to_owned(),
-                name: String::new(),
-                repeatable: false,
-                template: None,
-            }),
+            [one] => Ok(Destination::whole(one.name())),
             [] => Err(CallError::no_method(method)),
             several => {
                 let count = several.len();

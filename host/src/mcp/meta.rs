@@ -1,4 +1,5 @@
-//! Keys of `_meta` that the protocol gives a meaning. Everything else in it belongs to the peers.
+//! Keys of `_meta`, and others that stand in many places, that the protocol gives a meaning.
+//! Everything else in `_meta` belongs to the peers.
 
 /// The keys (2026-07-28, "General fields").
 pub mod key {
@@ -16,6 +17,8 @@ pub mod key {
     pub const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
     /// Who answers.
     pub const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+    /// What a task is called, wherever one is named (2025-11-25, "Tasks").
+    pub const TASK: &str = "taskId";
     /// The task that something is about (2025-11-25, "Tasks").
     pub const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
     /// The `subscriptions/listen` that a notification belongs to.

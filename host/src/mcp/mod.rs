@@ -4,6 +4,7 @@
 
 mod error;
 mod events;
+mod headers;
 mod lines;
 mod members;
 mod message;
@@ -14,6 +15,7 @@ mod version;
 
 pub use error::RpcError;
 pub use events::{Event, Events};
+pub use headers::{decoded, encoded, header, named_by};
 pub use lines::{BadLine, Glimpse, LineByLine, Lines, lines};
 pub use members::{Members, Raw, raw_of};
 pub use message::{Id, Message, Notification, Request, Response, Unreadable};

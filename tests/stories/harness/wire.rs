@@ -34,7 +34,7 @@ impl Way {
 
 /// What the client says of itself.
 const INFO: &str = r#"{"name":"golden","version":"1","mood":1.0}"#;
-const CAN: &str = r#"{"sampling":{"odd":[]},"elicitation":{},"roots":{"listChanged":true},"experimental":{"z":{"b":1.0,"a":2}},"unknown":18446744073709551616}"#;
+const CAN: &str = r#"{"sampling":{"odd":[]},"elicitation":{},"roots":{"listChanged":true},"experimental":{"z":{"b":1.0,"a":2}},"extensions":{"io.modelcontextprotocol/tasks":{}},"unknown":18446744073709551616}"#;
 
 /// What a request of the new era says of itself, at the end of its `_meta`.
 pub(crate) fn signature() -> String {

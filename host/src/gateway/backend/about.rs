@@ -13,6 +13,8 @@ use crate::mcp::{Id, Raw};
 #[derive(Debug, Clone)]
 pub(super) struct About {
     pub(super) client: Arc<dyn Client>,
+    /// Whose token it showed, where clients must show one.
+    pub(super) caller: Option<String>,
     /// Its request; none beside all calls, on a connection that is this client's alone.
     pub(super) request: Option<Id>,
     /// The client's own token for progress.
@@ -28,6 +30,7 @@ impl About {
     pub(super) fn none_of(client: Arc<dyn Client>, log_level: Option<LogLevel>) -> Self {
         Self {
             client,
+            caller: None,
             request: None,
             token: None,
             log_level,

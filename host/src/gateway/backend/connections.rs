@@ -111,6 +111,13 @@ impl Connections {
             .cloned()
     }
 
+    /// All that are open.
+    pub(super) fn all_open(&self) -> Vec<Arc<Peer>> {
+        let open = locked(&self.open);
+        let peers = open.values().filter_map(|it| it.borrow().clone()?.ok());
+        peers.collect()
+    }
+
     /// That of this owner, and where to say what became of it if it is to be opened.
     fn slot(
         &self,

@@ -27,6 +27,7 @@ pub(super) fn about(call: &Call) -> About {
     let asked = asked.and_then(|it| LogLevel::named(&it));
     About {
         client: call.client.clone(),
+        caller: call.caller.clone(),
         request: Some(call.request.clone()),
         token: token.map(ToOwned::to_owned),
         log_level: asked.or_else(|| call.client.log_level()),

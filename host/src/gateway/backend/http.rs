@@ -20,12 +20,10 @@ use super::failure::Failure;
 use super::hello;
 use super::peer::{Ask, Peer, request_line};
 use crate::config::{Connection, Template, shown_url};
-use crate::mcp::{Event, Events, Id, Message, Raw};
+use crate::mcp::{Event, Events, Id, Message, Raw, header};
 use crate::secrets::Secrets;
 use refusal::{Refusal, unreachable};
 
-const SESSION: &str = "mcp-session-id";
-const LAST_EVENT: &str = "last-event-id";
 /// How long to wait before a stream is taken up again, where the server does not say.
 const PAUSE: Duration = Duration::from_secs(1);
 /// A server may ask for more patience, but not for this much.
@@ -123,7 +121,7 @@ impl Http {
         let json_or_events = HeaderValue::from_static("application/json, text/event-stream");
         headers.insert(ACCEPT, json_or_events);
         if let Some(session) = self.session() {
-            headers.insert(SESSION, session);
+            headers.insert(header::SESSION, session);
         }
         if let Some(hello) = peer.hello.get() {
             headers::say_version(&mut headers, hello.version);
@@ -197,13 +195,13 @@ impl Http {
         let session = self.session().filter(|_| !is_greeting);
         let mut headers = self.headers(peer);
         if is_greeting {
-            headers.remove(SESSION);
+            headers.remove(header::SESSION);
         }
         headers::of_request(&mut headers, peer, ask);
         let body = request_line(id, &ask.method, &ask.params);
         let answer = self.post(peer, body, headers).await?;
         if is_greeting {
-            self.keep_session(answer.headers().get(SESSION).cloned());
+            self.keep_session(answer.headers().get(header::SESSION).cloned());
         }
         if !answer.status().is_success() {
             let refusal = Refusal::of(peer, answer).await;
@@ -281,7 +279,7 @@ impl Http {
         let mut headers = self.headers(peer);
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         if let Some(last) = last {
-            headers.insert(LAST_EVENT, last.clone());
+            headers.insert(header::LAST_EVENT, last.clone());
         }
         let request = self.client.get(self.url.clone()).headers(headers);
         let answer = request

@@ -17,7 +17,6 @@ mod input;
 mod life;
 mod listen;
 mod logging;
-mod mirrored;
 mod offers;
 mod outbox;
 mod outliving;
@@ -38,6 +37,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::client::{Client, ClientId, LogLevel};
 use super::meter::Meter;
+use super::mirrored::{self, Mirrored};
 use super::swap::Ground;
 use super::{Call, CallError, Method, Origin, Reply};
 use crate::config::{BackendSpec, Seal, Sharing};
@@ -50,8 +50,8 @@ pub use health::Health;
 use hello::{Hello, Introduction};
 pub(super) use life::Lives;
 pub use life::{Condition, Life};
-use mirrored::Mirrored;
 use offers::Offers;
+pub(super) use outliving::Beginner;
 use owner::{Owner, Whose};
 use peer::{Ask, Link, Peer};
 pub(super) use subscriptions::AllSubscriptions;
@@ -130,7 +130,11 @@ impl Backend {
         let unused = CancellationToken::new();
         let before = ground.backend(name);
         let before = before.filter(|it| it.has_ended() && it.spec.connects_like(spec));
-        let adopted = before.and_then(|it| it.connections.adopted());
+        let adopted = before.as_ref().and_then(|it| it.connections.adopted());
+        // Those of a process have ended with it.
+        if let (Some(before), Link::Http(_)) = (&before, &peer.link) {
+            peer.outliving.take_over(&before.peer.outliving);
+        }
         let (connections, hold) = adopted.unwrap_or_else(Connections::new);
         let backend = Arc::new(Self {
             spec: spec.clone(),
@@ -321,6 +325,13 @@ impl Backend {
                 .flatten()
                 .unwrap_or_else(|| Arc::clone(&self.peer)),
         )
+    }
+
+    /// Who began the task of this name, if it was begun here.
+    pub(super) fn began(&self, task: &str) -> Option<Beginner> {
+        let apart = || self.connections.all_open();
+        let began = |peer: &Arc<Peer>| peer.outliving.began(task);
+        began(&self.peer).or_else(|| apart().iter().find_map(began))
     }
 
     /// What it declared.

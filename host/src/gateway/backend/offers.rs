@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::mirrored::mirrored;
 use super::peer::{Ask, Link};
 use super::{Backend, within};
+use crate::gateway::mirrored::mirrored;
 use crate::gateway::remainder::Remainder;
 use crate::gateway::{Capability, Offer};
 use crate::mcp::Members;

@@ -1,6 +1,7 @@
 //! What goes on after the request that began it has its answer: a task, and what a person does at an
-//! address that a backend named (2025-11-25, "Tasks" and "URL mode elicitation"). What the backend
-//! says of it later, by the name that it gave it, is for the client alone that began it.
+//! address that a backend named (2025-11-25, "Tasks" and "URL mode elicitation"; the extension
+//! `io.modelcontextprotocol/tasks`). What the backend says of it later, by the name that it gave it,
+//! is for the client alone that began it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -19,23 +20,32 @@ use crate::mcp::{Members, Notification, Raw, RpcError, key};
 /// So much of one backend is remembered; then the oldest is forgotten.
 const MOST: usize = 1000;
 const STATUS: &str = "notifications/tasks/status";
-const TASK: &str = "taskId";
 const ELICITATION: &str = "elicitationId";
 
 #[derive(Debug, Default)]
 pub(super) struct Outliving(Mutex<VecDeque<Begun>>);
 
+/// Who began something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) struct Beginner {
+    pub(in crate::gateway) client: ClientId,
+    /// Whose token it showed, where clients must show one.
+    pub(in crate::gateway) caller: Option<String>,
+}
+
 #[derive(Debug, Clone)]
 struct Begun {
     what: What,
     /// Whose it is. It may be gone as one that can be told, and come back with its next request.
-    id: ClientId,
+    by: Beginner,
     client: Weak<dyn Client>,
     gone: CancellationToken,
     /// The client's own token for progress.
     token: Option<Raw>,
     /// So long the backend keeps it.
     until: Option<Instant>,
+    /// Nothing more becomes of it; its result may still be asked for.
+    is_over: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,11 +82,15 @@ impl Outliving {
         }
         all.push_back(Begun {
             what,
-            id: about.client.id(),
+            by: Beginner {
+                client: about.client.id(),
+                caller: about.caller.clone(),
+            },
             client: Arc::downgrade(&about.client),
             gone: about.client.gone().clone(),
             token: about.token.clone(),
             until: ttl.and_then(|ttl| now.checked_add(ttl)),
+            is_over: false,
         });
     }
 
@@ -91,11 +105,37 @@ impl Outliving {
     /// The task that our request of this number began.
     pub(super) fn task_of(&self, request: u64) -> Option<About> {
         let task = self.find(|it| matches!(it, What::Task(_, number) if *number == request));
-        task?.about()
+        task.filter(|it| !it.is_over)?.about()
     }
 
+    /// Nothing more becomes of it.
     fn end(&self, what: &What) {
-        self.all().retain(|it| it.what != *what);
+        let mut all = self.all();
+        if let What::Elicitation(_) = what {
+            return all.retain(|it| it.what != *what);
+        }
+        for task in all.iter_mut().filter(|it| it.what == *what) {
+            task.is_over = true;
+        }
+    }
+
+    /// Who began the task of this name.
+    pub(super) fn began(&self, task: &str) -> Option<Beginner> {
+        self.task(task).map(|it| it.by)
+    }
+
+    /// What that of an earlier connection to the same server knows of tasks. (No request of this
+    /// one has the number 0.)
+    pub(super) fn take_over(&self, earlier: &Self) {
+        let mut begun = earlier.all().clone();
+        begun.retain_mut(|it| match &mut it.what {
+            What::Task(_, request) => {
+                *request = 0;
+                true
+            }
+            What::Elicitation(_) => false,
+        });
+        self.all().extend(begun);
     }
 }
 
@@ -106,7 +146,7 @@ impl Peer {
         let about = {
             let pending = self.pending();
             let pending = pending.get(&request).filter(|it| match answer {
-                Ok(result) => it.is_task || asks_at_url(result, self.has_sessions()),
+                Ok(result) => it.is_task || may_go_on(result, self.has_sessions()),
                 Err(Failure::Error(error)) => error.code == RpcError::URL_ELICITATION_REQUIRED,
                 Err(_) => false,
             });
@@ -115,9 +155,10 @@ impl Peer {
         let Some(about) = about else { return };
         match answer {
             Ok(result) => {
-                let task = Members::of(result).and_then(|it| it.object("task"));
-                if let Some((name, task)) = task.and_then(|it| Some((it.text(TASK)?, it))) {
-                    let ttl = task.read("ttl").map(Duration::from_millis);
+                let task = Members::of(result).and_then(task_in);
+                if let Some((name, task)) = task.and_then(|it| Some((it.text(key::TASK)?, it))) {
+                    let ttl = task.read("ttl").or_else(|| task.read("ttlMs"));
+                    let ttl = ttl.map(Duration::from_millis);
                     let what = What::Task(name, request);
                     self.outliving.begin(what, &about, ttl);
                 }
@@ -152,7 +193,7 @@ impl Peer {
     pub(super) fn about_said(&self, params: Option<&Raw>, stream_of: Option<u64>) -> Option<About> {
         let named = params.filter(|it| it.get().contains(key::RELATED_TASK));
         let meta = named.and_then(|it| Members::of(it)?.object(key::META));
-        let task = meta.and_then(|it| it.object(key::RELATED_TASK)?.text(TASK));
+        let task = meta.and_then(|it| it.object(key::RELATED_TASK)?.text(key::TASK));
         match task.and_then(|it| self.outliving.task(&it)) {
             Some(task) => self.in_course_of(&task, stream_of),
             None => self.about(stream_of),
@@ -167,7 +208,7 @@ impl Peer {
             let under_way = pending
                 .iter()
                 .filter_map(|(id, it)| Some((*id, it.about.as_ref()?)));
-            let its = under_way.filter(|(_, about)| about.client.id() == begun.id);
+            let its = under_way.filter(|(_, about)| about.client.id() == begun.by.client);
             let best = its.max_by_key(|(id, _)| (Some(*id) == stream_of, *id));
             best.map(|(_, about)| about.clone())
         };
@@ -180,7 +221,7 @@ impl Peer {
     pub(super) fn outlived(&self, notification: Notification, stream_of: Option<u64>) {
         let params = notification.members().unwrap_or_default();
         let is_status = notification.method == STATUS;
-        let name = params.text(if is_status { TASK } else { ELICITATION });
+        let name = params.text(if is_status { key::TASK } else { ELICITATION });
         let name = name.unwrap_or_default();
         let begun = match is_status {
             true => self.outliving.task(&name),
@@ -209,9 +250,19 @@ impl Peer {
     }
 }
 
-/// In the new era a result may ask for something that is done elsewhere.
-fn asks_at_url(result: &Raw, has_sessions: bool) -> bool {
-    !has_sessions && result.get().contains(ELICITATION)
+/// In the new era a result may be a task though nobody asked for one, or ask for something that is
+/// done elsewhere.
+fn may_go_on(result: &Raw, has_sessions: bool) -> bool {
+    let says = |word| result.get().contains(word);
+    !has_sessions && (says(ELICITATION) || says(key::TASK))
+}
+
+/// The task that a result is (new era) or has (old era).
+fn task_in(result: Members) -> Option<Members> {
+    match result.text("resultType") {
+        Some(kind) => (kind == "task").then_some(result),
+        None => result.object("task"),
+    }
 }
 
 fn is_over(task: &Members) -> bool {

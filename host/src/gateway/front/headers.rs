@@ -3,20 +3,10 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::mcp::{Members, Request, RpcError, key};
-
-pub(super) const SESSION: &str = "mcp-session-id";
-pub(super) const VERSION: &str = "mcp-protocol-version";
-pub(super) const LAST_EVENT: &str = "last-event-id";
-const METHOD: &str = "mcp-method";
-const NAME: &str = "mcp-name";
-const PARAMETER: &str = "mcp-param-";
-/// By this member a schema says that a parameter stands in a header too.
-const ANNOTATION: &str = "x-mcp-header";
+use crate::gateway::mirrored::{self, mirrored};
+use crate::mcp::{self, Members, Request, RpcError, header, key};
 
 /// The header, if it is there and is text.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -54,25 +44,18 @@ fn mismatch(message: String) -> RpcError {
     RpcError::new(RpcError::HEADER_MISMATCH, message)
 }
 
-/// What the header says, decoded where it is encoded (`=?base64?...?=`).
+/// What the header says.
 fn decoded(headers: &HeaderMap, name: &str) -> Result<Option<String>, RpcError> {
     let Some(value) = headers.get(name) else {
         return Ok(None);
     };
+    let said = value.to_str().ok().and_then(mcp::decoded);
     let broken = || {
         mismatch(format!(
             "the header `{name}` has characters that it must not have"
         ))
     };
-    let value = value.to_str().map_err(|_| broken())?.trim();
-    let encoded = value
-        .strip_prefix("=?base64?")
-        .and_then(|it| it.strip_suffix("?="));
-    let Some(encoded) = encoded else {
-        return Ok(Some(value.to_owned()));
-    };
-    let bytes = STANDARD.decode(encoded).map_err(|_| broken())?;
-    String::from_utf8(bytes).map(Some).map_err(|_| broken())
+    said.map(|it| Some(it.into_owned())).ok_or_else(broken)
 }
 
 /// Whether the headers of a request of the new era say what its body says.
@@ -85,20 +68,18 @@ pub(super) fn agree(
     params: &Members,
 ) -> Result<(), RpcError> {
     let meta = params.object(key::META).unwrap_or_default();
-    let name = match request.method.as_str() {
-        "tools/call" | "prompts/get" => Some("name"),
-        "resources/read" => Some("uri"),
-        _ => None,
-    };
+    let name = mcp::named_by(&request.method);
     let said = [
-        (VERSION, meta.text(key::PROTOCOL_VERSION)),
-        (METHOD, Some(request.method.clone())),
-        (NAME, name.and_then(|name| params.text(name))),
+        (header::VERSION, meta.text(key::PROTOCOL_VERSION)),
+        (header::METHOD, Some(request.method.clone())),
+        (header::NAME, name.and_then(|name| params.text(name))),
     ];
     for (header, body) in said {
         // What the body lacks is told as that.
         let Some(body) = body else { continue };
         match decoded(headers, header)? {
+            // Only what belongs to the protocol itself is asked for.
+            None if header == header::NAME && name == Some(key::TASK) => {}
             None => return Err(mismatch(format!("the header `{header}` is missing"))),
             Some(value) if value != body => {
                 return Err(mismatch(format!(
@@ -117,45 +98,32 @@ pub(super) fn agree(
 /// -32020, with what differs.
 pub(super) fn arguments_agree(
     headers: &HeaderMap,
-    tool: &str,
+    tool: &RawValue,
     params: &Members,
 ) -> Result<(), RpcError> {
-    if !tool.contains(ANNOTATION) {
+    // Most say nothing of it, and this is asked at each call.
+    let tool = Some(tool).filter(|it| it.get().contains(mirrored::KEY));
+    let Some(tool) = tool.and_then(Members::of) else {
         return Ok(());
-    }
-    let tool: Value = serde_json::from_str(tool).unwrap_or_default();
-    let arguments: Value = params.read("arguments").unwrap_or_default();
-    check(headers, &tool["inputSchema"], Some(&arguments))
-}
-
-/// A schema is as deep as `serde_json` reads, so this ends.
-fn check(headers: &HeaderMap, schema: &Value, value: Option<&Value>) -> Result<(), RpcError> {
-    if let Some(name) = schema.get(ANNOTATION).and_then(Value::as_str) {
-        let name = format!("{PARAMETER}{}", name.to_ascii_lowercase());
-        let header = decoded(headers, &name)?;
-        let body = value.filter(|value| !value.is_null());
-        let agrees = match (&header, body) {
-            (None, None) => true,
-            (Some(header), Some(Value::String(body))) => header == body,
-            (Some(header), Some(Value::Number(body))) => header
-                .parse()
-                .ok()
-                .is_some_and(|it: f64| Some(it) == body.as_f64()),
-            (Some(header), Some(Value::Bool(body))) => {
-                header == if *body { "true" } else { "false" }
+    };
+    let arguments = params.object("arguments").unwrap_or_default();
+    // A tool that says wrongly what it wants there is used by nobody who reads it.
+    for wanted in mirrored(&tool).unwrap_or_default() {
+        let name = wanted.header.to_ascii_lowercase();
+        let number = |text: &str| text.parse::<f64>().ok();
+        match (decoded(headers, &name)?, wanted.value(&arguments)) {
+            (None, None) => {}
+            (Some(said), Some(body)) if said == body => {}
+            // 42 and 42.0
+            (Some(said), Some(body))
+                if number(&said).is_some_and(|it| Some(it) == number(&body)) => {}
+            (None, Some(_)) => return Err(mismatch(format!("the header `{name}` is missing"))),
+            (Some(_), _) => {
+                return Err(mismatch(format!(
+                    "the header `{name}` differs from the argument that it is for"
+                )));
             }
-            _ => false,
-        };
-        if !agrees {
-            return Err(mismatch(match header {
-                None => format!("the header `{name}` is missing"),
-                Some(_) => format!("the header `{name}` differs from the argument that it is for"),
-            }));
         }
-    }
-    let properties = schema.get("properties").and_then(Value::as_object);
-    for (key, schema) in properties.into_iter().flatten() {
-        check(headers, schema, value.and_then(|value| value.get(key)))?;
     }
     Ok(())
 }
@@ -209,9 +177,9 @@ mod tests {
 
     #[test]
     fn headers_agree_with_the_body_or_are_refused() {
-        let version = (VERSION, "2026-07-28");
-        let method = (METHOD, "tools/call");
-        let all = |name| agreement(&[version, method, (NAME, name)], r#""grüße""#);
+        let version = (header::VERSION, "2026-07-28");
+        let method = (header::METHOD, "tools/call");
+        let all = |name| agreement(&[version, method, (header::NAME, name)], r#""grüße""#);
         assert_eq!(all("=?base64?Z3LDvMOfZQ==?="), Ok(()));
         for (name, say) in [
             ("other", "says `other`, the body `grüße`"),
@@ -222,9 +190,9 @@ mod tests {
             assert!(error.contains(say) && error.contains("-32020"), "{error}");
         }
         for (pairs, missing) in [
-            (&[method, (NAME, "a")], VERSION),
-            (&[version, (NAME, "a")], METHOD),
-            (&[version, method], NAME),
+            (&[method, (header::NAME, "a")], header::VERSION),
+            (&[version, (header::NAME, "a")], header::METHOD),
+            (&[version, method], header::NAME),
         ] {
             let error = agreement(pairs, r#""a""#).unwrap_err();
             assert!(
@@ -242,6 +210,7 @@ mod tests {
             "on":{"type":"boolean","x-mcp-header":"On"}}}}"#;
         let check = |pairs: &[(&'static str, &'static str)], arguments: &str| {
             let params = Members::parse(&format!(r#"{{"arguments":{arguments}}}"#)).unwrap();
+            let tool: &RawValue = serde_json::from_str(tool).unwrap();
             arguments_agree(&headers(pairs), tool, &params).is_ok()
         };
         let region = ("mcp-param-region", "us");

@@ -22,7 +22,7 @@ use super::stateless;
 use crate::gateway::client::{Client, Profile};
 use crate::gateway::door::Caller;
 use crate::gateway::{CallError, Gateway};
-use crate::mcp::{Message, Request, Response as Answer, RpcError, Version};
+use crate::mcp::{Message, Request, Response as Answer, RpcError, Version, header};
 
 /// An answer that takes longer gets a stream, so that neither the client nor what stands in
 /// between takes the silence for a fault. (Node's `fetch` waits 5 minutes for headers.)
@@ -87,7 +87,7 @@ impl Connection {
             Ok(message) => message,
             Err(bad) => return refuse(StatusCode::BAD_REQUEST, bad.id, bad.error),
         };
-        let version = headers::text(headers, headers::VERSION);
+        let version = headers::text(headers, header::VERSION);
         let named = version.and_then(Version::named);
         let is_stateless = match &message {
             Message::Request(it) => hello::is_stateless(it.params.as_deref()),
@@ -131,7 +131,7 @@ impl Connection {
         &self,
         arrived: &Arrived,
     ) -> Result<Arc<Session>, impl FnOnce(Option<crate::mcp::Id>) -> Response + use<>> {
-        let key = headers::text(&arrived.headers, headers::SESSION);
+        let key = headers::text(&arrived.headers, header::SESSION);
         let found = key.and_then(|key| self.desk.sessions.get(key, arrived.caller()));
         let has_key = key.is_some();
         found
@@ -153,7 +153,7 @@ impl Connection {
     }
 
     fn begin(&self, arrived: &Arrived, request: &Request) -> Response {
-        if headers::text(&arrived.headers, headers::SESSION).is_some() {
+        if headers::text(&arrived.headers, header::SESSION).is_some() {
             let session = match self.session(arrived) {
                 Ok(session) => session,
                 Err(refused) => return refused(Some(request.id.clone())),
@@ -179,7 +179,7 @@ impl Connection {
         let result = hello::initialized(&self.gateway.current(), version);
         let mut response = said::json(StatusCode::OK, &request.id, Ok(result));
         if let Ok(key) = HeaderValue::from_str(&session.key) {
-            response.headers_mut().insert(headers::SESSION, key);
+            response.headers_mut().insert(header::SESSION, key);
         }
         response
     }
@@ -253,7 +253,7 @@ impl Connection {
             Ok(session) => session,
             Err(refused) => return refused(None),
         };
-        let last = headers::text(&arrived.headers, headers::LAST_EVENT);
+        let last = headers::text(&arrived.headers, header::LAST_EVENT);
         let (stream, after) = match last.map(said::place) {
             None => (0, None),
             Some(Some((stream, number))) => (stream, Some(number)),

@@ -70,7 +70,7 @@ fn checked(
         let snapshot = connection.gateway.current();
         let mut tools = snapshot.items(Capability::Tool).iter();
         if let Some(tool) = tools.find(|tool| tool.shown_as == name) {
-            headers::arguments_agree(&arrived.headers, tool.json.get(), &params)?;
+            headers::arguments_agree(&arrived.headers, &tool.json, &params)?;
         }
     }
     Ok((profile, params))

@@ -1,17 +1,11 @@
 //! What stands in headers: what the configuration wants there, and what 2026-07-28 wants there of
 //! the body ("Request metadata").
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::super::peer::{Ask, Peer};
 use crate::config::Template;
-use crate::mcp::Version;
-
-const VERSION: &str = "mcp-protocol-version";
-const METHOD: &str = "mcp-method";
-const NAME: &str = "mcp-name";
+use crate::mcp::{Version, encoded, header, named_by};
 
 pub(super) fn configured(
     pairs: &[(String, Template)],
@@ -33,7 +27,7 @@ pub(super) fn configured(
 pub(super) fn say_version(headers: &mut HeaderMap, version: Version) {
     // Before 2025-06-18 nobody knew this header.
     if version >= Version::V20250618 {
-        headers.insert(VERSION, HeaderValue::from_static(version.as_str()));
+        headers.insert(header::VERSION, HeaderValue::from_static(version.as_str()));
     }
 }
 
@@ -49,54 +43,17 @@ pub(super) fn of_request(headers: &mut HeaderMap, peer: &Peer, ask: &Ask) {
     if peer.hello.get().is_none() {
         say_version(headers, Version::LATEST);
     }
-    if let Ok(method) = HeaderValue::try_from(encoded(&ask.method)) {
-        headers.insert(METHOD, method);
+    let value = |text: &str| HeaderValue::try_from(&*encoded(text));
+    if let Ok(method) = value(&ask.method) {
+        headers.insert(header::METHOD, method);
     }
-    let name = match &*ask.method {
-        "tools/call" | "prompts/get" => ask.params.text("name"),
-        "resources/read" => ask.params.text("uri"),
-        _ => None,
-    };
-    if let Some(value) = name.and_then(|name| HeaderValue::try_from(encoded(&name)).ok()) {
-        headers.insert(NAME, value);
+    let name = named_by(&ask.method).and_then(|it| ask.params.text(it));
+    if let Some(Ok(name)) = name.map(|it| value(&it)) {
+        headers.insert(header::NAME, name);
     }
-    for (name, value) in &ask.headers {
-        let name = HeaderName::try_from(name);
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(encoded(value))) {
-            headers.insert(name, value);
-        }
-    }
-}
-
-/// The text, if a header can hold it; else, and where it could be taken for it, in base64.
-fn encoded(text: &str) -> String {
-    const OPEN: &str = "=?base64?";
-    const CLOSE: &str = "?=";
-    let visible = |byte: u8| byte == b'\t' || (b' '..=b'~').contains(&byte);
-    let plain = text.bytes().all(visible)
-        && text.trim_matches([' ', '\t']) == text
-        && !(text.starts_with(OPEN) && text.ends_with(CLOSE));
-    if plain {
-        return text.to_owned();
-    }
-    format!("{OPEN}{}{CLOSE}", STANDARD.encode(text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The examples of 2026-07-28, "Value encoding".
-    #[test]
-    fn what_a_header_cannot_hold_is_in_base64() {
-        for (text, expected) in [
-            ("us-west1", "us-west1"),
-            ("Hello, 世界", "=?base64?SGVsbG8sIOS4lueVjA==?="),
-            (" padded ", "=?base64?IHBhZGRlZCA=?="),
-            ("line1\nline2", "=?base64?bGluZTEKbGluZTI=?="),
-            ("=?base64?literal?=", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?="),
-        ] {
-            assert_eq!(encoded(text), expected);
+    for (name, said) in &ask.headers {
+        if let (Ok(name), Ok(said)) = (HeaderName::try_from(name), value(said)) {
+            headers.insert(name, said);
         }
     }
 }

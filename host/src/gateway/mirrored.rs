@@ -1,22 +1,40 @@
 //! Arguments that a tool wants repeated in headers (2026-07-28, "Custom headers from tool
-//! parameters"): a backend behind HTTP says so by `x-mcp-header` in the tool's schema.
+//! parameters"): a server behind HTTP says so by `x-mcp-header` in the tool's schema. The gateway
+//! repeats them to backends, and looks whether clients have repeated them. Pure.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::mcp::Members;
+use crate::mcp::{Members, header};
 
 /// The key in a parameter's schema.
-const KEY: &str = "x-mcp-header";
+pub(super) const KEY: &str = "x-mcp-header";
 
 /// One argument that is repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mirrored {
     /// The header.
-    header: String,
+    pub(super) header: String,
     /// Where the argument stands.
     path: Vec<String>,
+}
+
+impl Mirrored {
+    /// What stands in the header for these arguments; nothing for one that is not there.
+    pub(super) fn value(&self, arguments: &Members) -> Option<String> {
+        let (last, way) = self.path.split_last()?;
+        let mut inside = arguments.clone();
+        for step in way {
+            inside = inside.object(step)?;
+        }
+        let value = inside.get(last)?.get();
+        match value.as_bytes().first()? {
+            b'"' => inside.text(last),
+            b'n' | b'{' | b'[' => None,
+            _ => Some(value.to_owned()),
+        }
+    }
 }
 
 /// What a tool wants repeated.
@@ -99,28 +117,13 @@ fn header(name: &Value, schema: &Map<String, Value>, reachable: bool) -> Result<
             "the header `{name}` is for something that need not be there"
         ));
     }
-    Ok(format!("Mcp-Param-{name}"))
+    Ok(format!("{}{name}", header::PARAMETER))
 }
 
 /// The headers for these arguments; those that are not there have none.
 pub(super) fn headers(mirrored: &[Mirrored], params: &Members) -> Vec<(String, String)> {
-    let Some(arguments) = params.object("arguments") else {
-        return Vec::new();
-    };
-    let of = |it: &Mirrored| {
-        let (last, way) = it.path.split_last()?;
-        let mut inside = arguments.clone();
-        for step in way {
-            inside = inside.object(step)?;
-        }
-        let value = inside.get(last)?.get();
-        let value = match value.as_bytes().first()? {
-            b'"' => inside.text(last)?,
-            b'n' | b'{' | b'[' => return None,
-            _ => value.to_owned(),
-        };
-        Some((it.header.clone(), value))
-    };
+    let arguments = params.object("arguments").unwrap_or_default();
+    let of = |it: &Mirrored| Some((it.header.clone(), it.value(&arguments)?));
     mirrored.iter().filter_map(of).collect()
 }
 
@@ -141,7 +144,7 @@ mod tests {
         let mirrored = mirrored(&tool).unwrap();
         let params = r#"{"arguments":{"region":"us \"1\"","deep":{"n":-7},"nothing":null}}"#;
         let headers = headers(&mirrored, &Members::parse(params).unwrap());
-        let expected = [("Mcp-Param-Region", "us \"1\""), ("Mcp-Param-N", "-7")];
+        let expected = [("mcp-param-Region", "us \"1\""), ("mcp-param-N", "-7")];
         assert_eq!(headers, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
     }
 
