@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::harness::List::Tools;
-use super::harness::{Client, Host, RawClient, config, demo, knock};
+use super::harness::{Client, Host, RawClient, config, demo, knock, soon};
 
 const TOKEN: &str = "a-token-for-the-stories";
 
@@ -90,6 +90,21 @@ async fn without_its_token_nobody_comes_in_and_no_log_has_it() {
     let lines = audit(&[&folder.join("audit.jsonl")], 1).await;
     assert_eq!(lines[0]["caller"], "alice");
     assert!(!lines[0].to_string().contains(TOKEN));
+    assert!(host.stop().await.success());
+}
+
+#[tokio::test]
+async fn what_a_client_hears_of_changes_on_ends_when_its_token_is_taken_back() {
+    let auth = |token: &str| format!("{{auth: {{tokens: {{alice: {token}}}}}}}");
+    let mut host = Host::start(&text(&auth(TOKEN))).await;
+    let alice = RawClient::connect_with(host.url(), TOKEN).await;
+    let mut stream = alice.listen().await;
+    host.apply(&text(&format!("{}, audit", auth(TOKEN)))).await;
+    assert_eq!(alice.status().await, 200);
+    let without = text(&auth("another-token-of-hers"));
+    let ended = async { while stream.chunk().await.unwrap().is_some() {} };
+    tokio::join!(host.apply(&without), soon("the end of the stream", ended));
+    assert_eq!(alice.status().await, 401);
     assert!(host.stop().await.success());
 }
 

@@ -18,6 +18,7 @@ use futures::StreamExt;
 
 use super::front::Arrived;
 use super::middleware::{METADATA, Refused};
+use super::pass::Pass;
 use super::{Gateway, Snapshot};
 use crate::caller::{is_this_machine, name_of, site_of};
 use crate::config::ServerLimits;
@@ -46,7 +47,7 @@ pub(super) struct Door {
 
 /// What the door says to a request.
 #[derive(Debug, PartialEq, Eq)]
-enum Answer {
+pub(super) enum Answer {
     LetIn(Option<Caller>),
     /// With the challenge for `WWW-Authenticate`.
     Refused(Option<Refused>, String),
@@ -54,7 +55,8 @@ enum Answer {
 }
 
 impl Door {
-    async fn answer(&self, snapshot: &Snapshot, headers: &HeaderMap) -> Answer {
+    /// To whoever shows this header.
+    pub(super) async fn answer(&self, snapshot: &Snapshot, shown: Option<&HeaderValue>) -> Answer {
         let Some(guard) = snapshot.guard() else {
             return if self.is_local {
                 Answer::LetIn(None)
@@ -62,7 +64,7 @@ impl Door {
                 Answer::Closed
             };
         };
-        let refused = match headers.get(AUTHORIZATION) {
+        let refused = match shown {
             None => None,
             Some(header) => match guard.admit(header.as_bytes()).await {
                 Ok(name) => return Answer::LetIn(Some(Caller(name))),
@@ -86,7 +88,7 @@ impl Door {
     /// Lets a request in, whole, or says why not.
     pub(super) async fn admit(&self, request: Request<Body>, limits: ServerLimits) -> Admission {
         match self.examine(request, limits).await {
-            Ok(arrived) => Admission::LetIn(arrived),
+            Ok((arrived, pass)) => Admission::LetIn(arrived, pass),
             Err(response) => Admission::Refused(response),
         }
     }
@@ -95,7 +97,7 @@ impl Door {
         &self,
         request: Request<Body>,
         limits: ServerLimits,
-    ) -> Result<Arrived, Response> {
+    ) -> Result<(Arrived, Pass), Response> {
         let (parts, body) = request.into_parts();
         let mut headers = parts.headers;
         if let Err(say) = is_at_home(self.is_local, &headers) {
@@ -104,7 +106,8 @@ impl Door {
         if let Some(metadata) = self.metadata(parts.uri.path()) {
             return Err(metadata);
         }
-        let caller = match self.answer(&self.gateway.current(), &headers).await {
+        let shown = headers.remove(AUTHORIZATION);
+        let caller = match self.answer(&self.gateway.current(), shown.as_ref()).await {
             Answer::LetIn(caller) => caller,
             Answer::Refused(refused, challenge) => return Err(refusal(refused, &challenge)),
             Answer::Closed => {
@@ -121,7 +124,6 @@ impl Door {
         if path != PATH {
             return Err((StatusCode::NOT_FOUND, "MCP is served at /mcp\n").into_response());
         }
-        headers.remove(AUTHORIZATION);
         let read = tokio::time::timeout(PATIENCE, read(&headers, body, limits.body)).await;
         let body = match read {
             Ok(Ok(body)) => body,
@@ -135,12 +137,18 @@ impl Door {
                 return Err((StatusCode::REQUEST_TIMEOUT, say).into_response());
             }
         };
-        Ok(Arrived {
+        let pass = Pass {
+            door: self.clone(),
+            shown,
+            caller: caller.clone(),
+        };
+        let arrived = Arrived {
             method: parts.method,
             headers,
             body,
             caller,
-        })
+        };
+        Ok((arrived, pass))
     }
 }
 
@@ -173,7 +181,7 @@ fn refusal(refused: Option<Refused>, challenge: &str) -> Response {
 
 /// Whether a request is let in.
 pub(super) enum Admission {
-    LetIn(Arrived),
+    LetIn(Arrived, Pass),
     Refused(Response),
 }
 
@@ -265,11 +273,8 @@ mod tests {
     }
 
     async fn answer(door: &Door, authorization: Option<&str>) -> Answer {
-        let mut headers = HeaderMap::new();
-        if let Some(value) = authorization {
-            headers.insert(AUTHORIZATION, value.parse().unwrap());
-        }
-        door.answer(&door.gateway.current(), &headers).await
+        let shown = authorization.map(|it| it.parse().unwrap());
+        door.answer(&door.gateway.current(), shown.as_ref()).await
     }
 
     #[tokio::test]

@@ -27,6 +27,7 @@ mod mend;
 mod meter;
 mod middleware;
 mod mirrored;
+mod pass;
 mod remainder;
 mod route;
 mod snapshot;

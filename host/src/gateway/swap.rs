@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,6 +33,8 @@ pub struct Gateway {
     current: ArcSwap<Snapshot>,
     calls: AtomicU64,
     listeners: Listeners,
+    /// Says each time that another stands at the door.
+    pub(super) guards: watch::Sender<()>,
     pub(super) ground: Arc<Ground>,
     /// What talks to clients.
     server_tasks: TaskTracker,
@@ -153,6 +155,7 @@ impl Gateway {
             current: ArcSwap::default(),
             calls: AtomicU64::new(1),
             listeners: Listeners::new(&server_tasks),
+            guards: watch::Sender::default(),
             ground: Arc::new(Ground {
                 base,
                 plugins,
@@ -288,6 +291,13 @@ impl Gateway {
             .collect();
         self.ground.serves(&next);
         self.current.store(Arc::clone(&next));
+        let is_guarded_alike = match (next.guard(), before.guard()) {
+            (Some(now), Some(then)) => std::ptr::eq(now, then),
+            (now, _) => now.is_none(),
+        };
+        if !is_guarded_alike {
+            self.guards.send_replace(());
+        }
         let before = Before {
             snapshot: before,
             gateway: Arc::downgrade(self),

@@ -107,19 +107,31 @@ impl RawClient {
         message.unwrap_or(&body).trim().to_owned()
     }
 
+    /// The stream of what concerns no request.
+    pub(crate) async fn listen(&self) -> reqwest::Response {
+        let request = self.http.get(&self.url);
+        let request = self.sign(request.header("accept", "text/event-stream"));
+        soon("a stream", request.send()).await.unwrap()
+    }
+
     async fn post(&self, body: &str) -> reqwest::Response {
-        let mut request = self
+        let request = self
             .http
             .post(&self.url)
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream")
             .body(body.to_owned());
+        soon(body, self.sign(request).send()).await.unwrap()
+    }
+
+    /// With what says that it is this client's.
+    fn sign(&self, mut request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         if !self.session.is_empty() {
             request = request.header(SESSION, &self.session);
         }
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        soon(body, request.send()).await.unwrap()
+        request
     }
 }

@@ -270,7 +270,13 @@ impl Connection {
             primed: is_new.then_some(reader.at()),
         };
         let end = self.desk.end.clone();
-        said::stream(reader, Some(numbering), end, session.listen())
+        let said = said::stream(reader, Some(numbering), end, session.listen());
+        // The others end with the answer to a request.
+        if stream == 0 {
+            said::endless(said)
+        } else {
+            said
+        }
     }
 
     /// DELETE: the client ends its session.

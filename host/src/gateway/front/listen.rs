@@ -286,7 +286,12 @@ pub(super) async fn over_http(
         listener.until(&end).await;
         stream.end();
     });
-    said::stream(outbox.read(None), None, CancellationToken::new(), hand)
+    said::endless(said::stream(
+        outbox.read(None),
+        None,
+        CancellationToken::new(),
+        hand,
+    ))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
 
 use super::outbox::Reader;
+use crate::gateway::pass::Endless;
 use crate::gateway::{CallError, Reply};
 use crate::mcp::{Id, Message, Response as Said, RpcError};
 
@@ -82,6 +83,12 @@ pub(super) fn refuse(status: StatusCode, id: Option<Id>, error: RpcError) -> Res
 /// As [`refuse`], of what is no matter of JSON-RPC.
 pub(super) fn refuse_http(status: StatusCode, say: &'static str) -> Response {
     (status, say).into_response()
+}
+
+/// A stream that has no end of its own.
+pub(super) fn endless(mut stream: Response) -> Response {
+    stream.extensions_mut().insert(Endless);
+    stream
 }
 
 /// How a stream names its events.

@@ -42,7 +42,7 @@ pub(super) async fn serve(
             let admitted = door.admit(request.map(Body::new), desk.limits()).await;
             arrival.end();
             Ok::<_, Infallible>(match admitted {
-                Admission::LetIn(arrived) => connection.answer(arrived).await,
+                Admission::LetIn(arrived, pass) => pass.bounded(connection.answer(arrived).await),
                 Admission::Refused(response) => response,
             })
         }
