@@ -91,7 +91,7 @@ pub fn inspect(path: &Path, engine: &PluginEngine) -> Result<Inspected, String> 
                 limits: engine.limits().into(),
                 ..Default::default()
             },
-            Some(error),
+            Some(error.reason),
         ),
     };
     let workshop = engine

@@ -91,22 +91,22 @@ pub(super) fn edition(
 ///
 /// # Errors
 /// Every problem with its place, or why it cannot be read.
-pub(super) fn file(component: &Path, limits: PluginLimits) -> Result<PluginFile, String> {
+pub(super) fn file(component: &Path, limits: PluginLimits) -> Result<PluginFile, Unusable> {
     let path = file_beside(component);
     let name = path.file_name().unwrap_or(path.as_os_str());
     let name = name.to_string_lossy();
     let bytes = match read(&path, MOST_YAML) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(format!("{name}: {error}")),
+        Err(error) => return Err(unread(&name, &error, "64 KiB and no more")),
     };
     plugin_file(&name, &bytes, &|name| std::env::var(name).ok(), limits).map_err(|problems| {
         let lines = problems.lines();
         let more = lines.len().saturating_sub(TOLD);
         let told = lines.into_iter().take(TOLD).collect::<Vec<_>>().join("; ");
         match more {
-            0 => told,
-            more => format!("{told}; and {more} more"),
+            0 => told.into(),
+            more => format!("{told}; and {more} more").into(),
         }
     })
 }
@@ -116,14 +116,19 @@ pub(super) fn file(component: &Path, limits: PluginLimits) -> Result<PluginFile,
 /// # Errors
 /// Why they cannot be had.
 pub(super) fn component(path: &Path, limit: u64) -> Result<Vec<u8>, Unusable> {
-    read(path, limit).map_err(|error| match error.kind() {
-        ErrorKind::FileTooLarge => format!("{error} (limits.size)").into(),
+    read(path, limit).map_err(|error| unread("it", &error, "limits.size"))
+}
+
+/// Why a file cannot be had, which may be otherwise later, unless it is more than `bound`.
+fn unread(what: &str, error: &std::io::Error, bound: &str) -> Unusable {
+    match error.kind() {
+        ErrorKind::FileTooLarge => format!("{what} {error} ({bound})").into(),
         _ => Unusable {
-            reason: format!("it cannot be read: {error}"),
+            reason: format!("{what} cannot be read: {error}"),
             may_pass: true,
             withdrawn: false,
         },
-    })
+    }
 }
 
 fn read(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
@@ -141,7 +146,7 @@ fn read(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
         size = bytes.len() as u64;
     }
     if size > limit {
-        let message = format!("it has {size} bytes, more than the {limit} that it may have");
+        let message = format!("has {size} bytes, more than the {limit} that it may have");
         return Err(std::io::Error::new(ErrorKind::FileTooLarge, message));
     }
     Ok(bytes)

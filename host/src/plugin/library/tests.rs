@@ -86,3 +86,21 @@ async fn what_lacks_a_folder_that_it_may_read_is_told_once_and_taken_when_the_fo
     assert!(matches!(loaded[..], [Changed::Loaded { .. }]), "{loaded:?}");
     assert_eq!(library.refused(), []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_file_beside_it_that_cannot_be_read_is_looked_at_again() {
+    let (library, folder) = library(&[]);
+    let beside = folder.path().join("mine.yaml");
+    fs::create_dir(&beside).unwrap();
+    fs::write(folder.path().join("mine.wasm"), DETECTOR).unwrap();
+    let mut now = Instant::now();
+    let refused = look(&library, &mut now);
+    let [Changed::Refused { reason, .. }] = &refused[..] else {
+        panic!("{refused:?}")
+    };
+    assert!(reason.contains("mine.yaml cannot be read: "), "{reason}");
+    assert!(library.look_again(now).is_some(), "not only when it changes");
+    fs::remove_dir(&beside).unwrap();
+    let loaded = look(&library, &mut now);
+    assert!(matches!(loaded[..], [Changed::Loaded { .. }]), "{loaded:?}");
+}
