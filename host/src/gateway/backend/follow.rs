@@ -150,7 +150,7 @@ impl Backend {
             peer.after_unsubscribe(&uri);
             return reply;
         }
-        if subscriptions.count(client.id()) >= MOST {
+        if subscriptions.count_beside(client.id(), &uri) >= MOST {
             let say = format!("{MOST} resources of one backend may be followed");
             return Err(CallError::try_later(say, None));
         }

@@ -147,10 +147,13 @@ impl Subscriptions {
         taken
     }
 
-    /// How many are this client's.
-    pub(super) fn count(&self, client: ClientId) -> usize {
+    /// How many other resources this client follows.
+    pub(super) fn count_beside(&self, client: ClientId, uri: &str) -> usize {
         let all = self.all();
-        all.iter().filter(|it| it.client.id() == client).count()
+        let others = all
+            .iter()
+            .filter(|it| it.client.id() == client && it.uri != uri);
+        others.count()
     }
 
     /// Whether nobody is left who wants to hear of this resource.

@@ -99,7 +99,10 @@ async fn a_file_beside_it_that_cannot_be_read_is_looked_at_again() {
         panic!("{refused:?}")
     };
     assert!(reason.contains("mine.yaml cannot be read: "), "{reason}");
-    assert!(library.look_again(now).is_some(), "not only when it changes");
+    assert!(
+        library.look_again(now).is_some(),
+        "not only when it changes"
+    );
     fs::remove_dir(&beside).unwrap();
     let loaded = look(&library, &mut now);
     assert!(matches!(loaded[..], [Changed::Loaded { .. }]), "{loaded:?}");

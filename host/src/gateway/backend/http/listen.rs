@@ -28,15 +28,17 @@ impl Http {
                         peer.offers_changed();
                         peer.subscriptions.read_again();
                     }
-                    let since = Instant::now();
+                    let (since, mut spoke) = (Instant::now(), false);
                     while let Ok(Some(event)) = events.next().await {
                         note(&event, &mut last, &mut pause);
-                        wait = pause;
+                        spoke = true;
                         if let Some(data) = event.data.filter(|data| !data.is_empty()) {
                             peer.hear(data.as_bytes(), None);
                         }
                     }
-                    wait = after(since.elapsed(), wait, pause);
+                    if spoke || is_forgiven(since.elapsed(), wait) {
+                        wait = shortest(pause, last.is_some());
+                    }
                     peer.doubt();
                 }
                 Err(Unopened::Ever(_)) => return,
@@ -52,10 +54,16 @@ impl Http {
     }
 }
 
-/// How long to wait before a stream is opened again. Somewhere on the way those that are idle may
-/// be cut now and then: one that stood for longer than was waited for it is forgiven.
-fn after(stood: Duration, wait: Duration, pause: Duration) -> Duration {
-    if stood > wait { pause } else { wait }
+/// Somewhere on the way streams that are idle may be cut now and then: one that stood for longer than
+/// was waited for it is forgiven.
+fn is_forgiven(stood: Duration, wait: Duration) -> bool {
+    stood > wait
+}
+
+/// How long to wait at least before a stream is opened again, whatever the server says: where it
+/// cannot be taken up where it ended, everything is asked for anew.
+fn shortest(pause: Duration, goes_on: bool) -> Duration {
+    if goes_on { pause } else { pause.max(PAUSE) }
 }
 
 #[cfg(test)]
@@ -65,7 +73,15 @@ mod tests {
     #[test]
     fn a_stream_that_stood_for_a_while_is_opened_again_soon() {
         let seconds = Duration::from_secs;
-        assert_eq!(after(seconds(60), LONGEST_PAUSE, PAUSE), PAUSE);
-        assert_eq!(after(seconds(0), seconds(8), PAUSE), seconds(8));
+        assert!(is_forgiven(seconds(60), LONGEST_PAUSE));
+        assert!(!is_forgiven(seconds(0), seconds(8)));
+    }
+
+    #[test]
+    fn a_server_that_is_in_a_hurry_is_heeded_where_nothing_is_missed() {
+        let hurry = Duration::from_millis(1);
+        assert_eq!(shortest(hurry, true), hurry);
+        assert_eq!(shortest(hurry, false), PAUSE);
+        assert_eq!(shortest(LONGEST_PAUSE, false), LONGEST_PAUSE);
     }
 }
