@@ -19,6 +19,11 @@ pub(super) fn is_extended(declared: &Members) -> bool {
     declared.iter().any(|(key, _)| !OWN.contains(&key))
 }
 
+/// What stands before the slash of a method's name.
+pub(super) fn family_of(method: &str) -> &str {
+    method.split('/').next().unwrap_or(method)
+}
+
 /// Whether these declare this family of methods, by itself or as an extension of that name
 /// (`tasks`, `io.modelcontextprotocol/tasks`).
 pub(super) fn declares(declared: &Members, family: &str) -> bool {

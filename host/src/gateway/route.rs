@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::asking::Asking;
 use super::backend::Backend;
-use super::capabilities::{declares, is_extended};
+use super::capabilities::{declares, family_of, is_extended};
 use super::catalog::{Capability, Destination};
 use super::client::Client;
 use super::tasks::Page;
@@ -58,10 +58,11 @@ impl Snapshot {
                 .lead(kind, &shown_as)
                 .ok_or_else(|| CallError::unknown(kind, &shown_as))?,
             (None, Some(page)) => page.destination(),
-            (None, None) => match self.task_at(&params, caller.as_deref())? {
-                Some(task) => task,
-                None => self.knower(&method.on_the_wire())?,
-            },
+            (None, None) => {
+                let method = method.on_the_wire();
+                let task = self.task_at(&method, &params, caller.as_deref())?;
+                task.map_or_else(|| self.knower(&method), Ok)?
+            }
         };
         if to.name != shown_as {
             method.rename(&mut params, &to.name);
@@ -86,7 +87,7 @@ impl Snapshot {
     /// (`tasks` for `tasks/get`, or an extension of that name), else that which declares anything that the gateway does not know,
     /// else that which is there alone.
     fn knower(&self, method: &str) -> Result<Destination, CallError> {
-        let family = method.split('/').next().unwrap_or(method);
+        let family = family_of(method);
         let knows = |backend: &&Arc<Backend>| declares(backend.capabilities(), family);
         let extended = |backend: &&Arc<Backend>| is_extended(backend.capabilities());
         let all = || self.backends.iter();

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::backend::{Backend, Beginner};
-use super::capabilities::declares;
+use super::capabilities::{declares, family_of};
 use super::catalog::Destination;
 use super::client::ClientId;
 use super::route::Asked;
@@ -28,16 +28,18 @@ impl Beginner {
 }
 
 impl Snapshot {
-    /// Where the task that these parameters name was begun, if they name one and that is known.
+    /// Where the task was begun that a method about tasks names, if it is one, and that is known.
     ///
     /// # Errors
     /// -32602 for one that is another caller's, or that any of several backends may have.
     pub(super) fn task_at(
         &self,
+        method: &str,
         params: &Members,
         caller: Option<&str>,
     ) -> Result<Option<Destination>, CallError> {
-        let Some(task) = params.text(key::TASK) else {
+        let named = params.text(key::TASK);
+        let Some(task) = named.filter(|_| family_of(method) == FAMILY) else {
             return Ok(None);
         };
         let all = self.backends.iter();
