@@ -36,7 +36,7 @@ sync:
 fn a_right_file_is_told_in_one_line() {
     let checked = run(&["check"], &config("mtime", &demo("one", "echo"), ""));
     assert_eq!(checked.status.code(), Some(0));
-    assert!(text(&checked.stdout).ends_with("config.yaml: right, 1 backends\n"));
+    assert!(text(&checked.stdout).ends_with("config.yaml: right, 1 backend\n"));
     assert_eq!(text(&checked.stderr), "");
 }
 

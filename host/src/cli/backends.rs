@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::find_host::{self, Failure, HostArgument};
-use super::history::time;
-use super::page::{plain, print, print_json};
+use super::ending::{self, Failure};
+use super::find_host::HostArgument;
+use super::page::{plain, print, print_json, time};
 use crate::manage::{Backend, BackendState};
 
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub(super) struct Backends {
 
 impl Backends {
     pub(super) async fn run(&self) -> ExitCode {
-        find_host::ended(self.show().await)
+        ending::told(self.show().await)
     }
 
     /// Whether all of them serve.

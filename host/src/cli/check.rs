@@ -1,13 +1,12 @@
 //! `config-sync check`: every problem of a configuration at once, with its line.
 
 use std::cell::OnceCell;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::find_config::{self, ConfigArgument};
-use super::page::print;
+use super::page::{count, has_colours, print, print_json};
 use super::plugins_of::Plugins;
 use crate::config::{self, Known, Load, Problem};
 use crate::gateway::MiddlewarePlugins;
@@ -31,18 +30,14 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self) -> ExitCode {
-        if self.json {
-            return match self.found() {
-                Ok(true) => ExitCode::SUCCESS,
-                Ok(false) => ExitCode::FAILURE,
-                Err(report) => {
-                    eprintln!("{report}");
-                    ExitCode::FAILURE
-                }
-            };
-        }
-        match self.check() {
-            Ok(()) => ExitCode::SUCCESS,
+        let right = match self.json {
+            true => self.found(),
+            false => self.check().map(|()| true),
+        };
+        match right {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            // With places, over many lines.
             Err(report) => {
                 eprintln!("{report}");
                 ExitCode::FAILURE
@@ -101,14 +96,13 @@ impl Check {
             "empty": matches!(load, Load::Empty),
             "problems": problems,
         });
-        let text = serde_json::to_string_pretty(&found).map_err(|error| error.to_string())?;
-        print(&(text + "\n"));
+        print_json(&found)?;
         Ok(valid)
     }
 
     fn check(&self) -> Result<(), String> {
         let (name, load) = self.load()?;
-        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let colours = has_colours(&std::io::stderr());
         match load {
             Load::Empty => Err(format!(
                 "{name}: it is empty; a configuration has at least `version` and `backends`"
@@ -128,8 +122,8 @@ impl Check {
                     let yaml = serde_yaml::to_string(&config.sections);
                     print(&yaml.map_err(|error| error.to_string())?);
                 } else {
-                    let count = config.backend_names.len();
-                    print(&format!("{name}: right, {count} backends\n"));
+                    let backends = count(config.backend_names.len(), "backend");
+                    print(&format!("{name}: right, {backends}\n"));
                 }
                 Ok(())
             }

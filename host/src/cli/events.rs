@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use serde::Deserialize;
 
-use super::find_host::{self, Failure, HostArgument};
+use super::ending::{self, Failure};
+use super::find_host::HostArgument;
 use super::page::{plain, print};
 use crate::events::{EventKind, SyncEvent};
 use crate::manage::Told;
@@ -41,8 +42,8 @@ fn kinds() -> PossibleValuesParser {
 impl Events {
     pub(super) async fn run(&self) -> ExitCode {
         match self.show().await {
-            Ok(()) if self.follow => ExitCode::from(find_host::NO_HOST),
-            result => find_host::ended(result.map(|()| true)),
+            Ok(()) if self.follow => ExitCode::from(ending::NO_HOST),
+            result => ending::told(result.map(|()| true)),
         }
     }
 

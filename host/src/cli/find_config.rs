@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::folders::variable;
+
 const VARIABLE: &str = "CONFIG_SYNC_CONFIG";
 
 #[derive(Debug, Clone, clap::Args)]
@@ -18,7 +20,7 @@ impl ConfigArgument {
         let named = self
             .config
             .clone()
-            .or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from));
+            .or_else(|| variable(VARIABLE).map(PathBuf::from));
         let found = named.or_else(|| {
             ["config.yaml", "config.yml"]
                 .into_iter()

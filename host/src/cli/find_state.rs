@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use directories::ProjectDirs;
+use super::folders::{self, variable};
 
 const VARIABLE: &str = "CONFIG_SYNC_STATE";
 
@@ -18,9 +18,9 @@ pub(super) struct StateArgument {
 impl StateArgument {
     /// The folder, as an absolute path; `None` for a user who has no home.
     pub(super) fn find(&self) -> Result<Option<PathBuf>, String> {
-        let variable = || std::env::var_os(VARIABLE).filter(|it| !it.is_empty());
-        let named = self.state.clone().or_else(|| variable().map(PathBuf::from));
-        let Some(path) = named.or_else(of_this_system) else {
+        let said = || variable(VARIABLE).map(PathBuf::from);
+        let named = self.state.clone().or_else(said);
+        let Some(path) = named.or_else(folders::state) else {
             return Ok(None);
         };
         let absolute =
@@ -36,10 +36,4 @@ impl StateArgument {
             )
         })
     }
-}
-
-fn of_this_system() -> Option<PathBuf> {
-    let folders = ProjectDirs::from("", "", "config-sync")?;
-    let state = folders.state_dir().unwrap_or(folders.data_local_dir());
-    Some(state.to_owned())
 }

@@ -2,11 +2,12 @@
 //! it works whether a host runs or not.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use super::ending;
 use super::find_config::ConfigArgument;
 use super::find_state::StateArgument;
+use super::page::{plain_letter, print, time};
 use crate::memory::{self, Attempt, Begun, Entry};
 use crate::reload::{Record, Trigger};
 
@@ -64,17 +65,11 @@ impl History {
             Some(Command::Show(show)) => show.text(),
             None => self.list.text(),
         };
-        match text {
-            Ok(text) => {
-                // Whoever reads may have read enough: `history | head`.
-                let _ = io::stdout().write_all(text.as_bytes());
-                ExitCode::SUCCESS
-            }
-            Err(report) => {
-                eprintln!("config-sync: {report}");
-                ExitCode::FAILURE
-            }
-        }
+        // Whoever reads may have read enough: `history | head`.
+        ending::done(text.map(|text| {
+            print(&text);
+            true
+        }))
     }
 }
 
@@ -204,7 +199,7 @@ fn what(entry: &Entry) -> String {
     if entry.tries > 1 {
         what = format!("try {}: {what}", entry.tries);
     }
-    let mut shown: String = what.chars().map(plain).take(WIDTH).collect();
+    let mut shown: String = what.chars().map(plain_letter).take(WIDTH).collect();
     if what.chars().nth(WIDTH).is_some() {
         shown.push('…');
     }
@@ -215,7 +210,7 @@ fn whole(entry: &Entry) -> String {
     let record = &entry.record;
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
-        let value: String = value.chars().map(plain).collect();
+        let value: String = value.chars().map(plain_letter).collect();
         let _ = writeln!(text, "{name:<10} {value}");
     };
     line("attempt", &entry.id.to_string());
@@ -283,17 +278,6 @@ fn trigger(record: &Record) -> String {
         (Trigger::Detector, Some(detector)) => format!("detector {detector}"),
         (trigger, _) => trigger.to_string(),
     }
-}
-
-/// A moment as people read it in a table: without milliseconds and offset.
-pub(super) fn time(moment: &str) -> String {
-    let seconds = moment.get(..19).unwrap_or(moment);
-    seconds.replacen('T', " ", 1)
-}
-
-/// The terminal is not for what a file says to do what it likes with.
-pub(super) fn plain(letter: char) -> char {
-    if letter.is_control() { ' ' } else { letter }
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Where the log goes: standard error, as text or as one JSON object a line; into a file while a
 //! UI has the terminal.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::Path;
 use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
 
+use super::folders::variable;
 use super::log_file::{LARGEST, LogFile};
+use super::page::has_colours;
 
 /// What is logged unless `CONFIG_SYNC_LOG` says otherwise: of what we depend on, only warnings.
 const DEFAULT: &str = "warn,config_sync=info";
@@ -50,7 +52,8 @@ pub(super) fn start_quietly() {
 }
 
 fn filter(default: &str) -> EnvFilter {
-    let filter = std::env::var("CONFIG_SYNC_LOG").unwrap_or_else(|_| default.to_owned());
+    let said = variable("CONFIG_SYNC_LOG").and_then(|it| it.into_string().ok());
+    let filter = said.unwrap_or_else(|| default.to_owned());
     EnvFilter::try_new(&filter).unwrap_or_else(|error| {
         eprintln!("config-sync: CONFIG_SYNC_LOG: {error}; logging `{default}`");
         EnvFilter::new(default)
@@ -63,8 +66,7 @@ fn install(format: Format, default: &str) {
         .with_writer(std::io::stderr);
     match format {
         Format::Text => {
-            let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            log.with_ansi(colours).init();
+            log.with_ansi(has_colours(&std::io::stderr())).init();
         }
         Format::Json => log.json().flatten_event(true).init(),
     }

@@ -4,6 +4,7 @@
 mod backends;
 mod check;
 mod demo_server;
+mod ending;
 mod events;
 mod find_config;
 mod find_host;

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-use super::find_host::{self, Failure, HostArgument};
+use super::ending::{self, Failure};
+use super::find_host::HostArgument;
 use super::page::{print, print_json};
 
 #[derive(Debug, clap::Args)]
@@ -37,7 +38,7 @@ impl Pause {
             "paused: edits are not followed before `config-sync resume`; serving goes on",
             "it was paused already",
         ];
-        find_host::ended(order(&self.host, "/pause", told, self.json).await)
+        ending::told(order(&self.host, "/pause", told, self.json).await)
     }
 }
 
@@ -47,7 +48,7 @@ impl Resume {
             "edits are followed again, and the file is reloaded now",
             "nothing was paused or stopped",
         ];
-        find_host::ended(order(&self.host, "/resume", told, self.json).await)
+        ending::told(order(&self.host, "/resume", told, self.json).await)
     }
 }
 

@@ -4,16 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::ending::{self, Failure};
 use super::find_config::{self, ConfigArgument};
 use super::find_state::StateArgument;
-use super::page::print;
+use super::page::{print, print_json};
 use super::plugins_of::Plugins;
 use crate::gateway::MiddlewarePlugins;
+use crate::manage::{Plan as Planned, PlannedTool, Renamed};
 use crate::memory;
-use crate::reload::{Plan as Planned, Planner, Renamed, Tool};
-
-/// Nothing can be told.
-const UNKNOWN: u8 = 2;
+use crate::reload::Planner;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Plan {
@@ -36,14 +35,7 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) async fn run(&self) -> ExitCode {
-        match self.plan().await {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(report) => {
-                eprintln!("config-sync: {report}");
-                ExitCode::from(UNKNOWN)
-            }
-        }
+        ending::told(self.plan().await.map_err(Failure::from))
     }
 
     /// Whether the file would be accepted.
@@ -77,8 +69,7 @@ impl Plan {
             )
         })?;
         if self.json {
-            let json = serde_json::to_string_pretty(&plan).map_err(|error| error.to_string())?;
-            print(&(json + "\n"));
+            print_json(&plan)?;
         } else {
             print(&told(&source, &origin, &plan));
         }
@@ -105,7 +96,7 @@ impl Plan {
 
 fn told(source: &str, origin: &str, plan: &Planned) -> String {
     let mut lines = Vec::new();
-    let outcome = plan.outcome.map_or("unknown", |outcome| outcome.as_str());
+    let outcome = plan.outcome.as_deref().unwrap_or("unknown");
     lines.push(format!("{source} against {origin}: would be {outcome}"));
     lines.extend(plan.reasons.iter().map(|reason| format!("  {reason}")));
     lines.extend(plan.warnings.iter().map(|line| format!("  {line}")));
@@ -124,7 +115,9 @@ fn told(source: &str, origin: &str, plan: &Planned) -> String {
         lines.push(format!("{what:<8} {}", shortened(names)));
     }
     let tool = |sign: &'static str| {
-        move |Tool { name, backend }: &Tool| format!("tool {sign} {name} (of {backend})")
+        move |PlannedTool { name, backend }: &PlannedTool| {
+            format!("tool {sign} {name} (of {backend})")
+        }
     };
     lines.extend(plan.come.iter().map(tool("+")));
     lines.extend(plan.go.iter().map(tool("-")));

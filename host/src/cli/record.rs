@@ -12,10 +12,10 @@ use super::find_state::StateArgument;
 use super::page::print;
 use super::seconds::Seconds;
 use super::signals::Ends;
-use super::{folders, logging};
+use super::{ending, folders, logging};
 use crate::events::EventBus;
 use crate::follow::{self, Follower};
-use crate::manage::{Client, Following, Place, Told};
+use crate::manage::{Client, Following, Told};
 use crate::testkit::Trace;
 use crate::watch::{Baseline, Scope};
 
@@ -50,13 +50,7 @@ its events stand in the trace as comments.";
 impl Record {
     pub(super) async fn run(&self) -> ExitCode {
         logging::start_quietly();
-        match self.record().await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("config-sync: {error}");
-                ExitCode::FAILURE
-            }
-        }
+        ending::done(self.record().await.map(|()| true))
     }
 
     async fn record(&self) -> Result<(), String> {
@@ -118,11 +112,7 @@ impl Record {
 
     /// What the host on this file tells from now on, if one runs there.
     async fn host(&self, path: &Path) -> Option<Following> {
-        let place = Place::of(
-            folders::runtime().as_deref(),
-            self.state.find().ok()?.as_deref(),
-            path,
-        );
+        let place = folders::place(self.state.find().ok()?.as_deref(), path);
         let client = Client::find(&place).await.ok()?;
         client.follow("", None).await.ok()
     }

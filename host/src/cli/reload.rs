@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::find_host::{self, Failure, HostArgument};
+use super::ending::{self, Failure};
+use super::find_host::HostArgument;
 use super::page::{plain, print, print_json};
 use crate::manage::Reloaded;
 
@@ -17,7 +18,7 @@ pub(super) struct Reload {
 
 impl Reload {
     pub(super) async fn run(&self) -> ExitCode {
-        find_host::ended(self.reload().await)
+        ending::told(self.reload().await)
     }
 
     /// Whether what the file says serves now.

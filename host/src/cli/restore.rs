@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::ending;
 use super::find_config::ConfigArgument;
 use super::find_state::StateArgument;
 use super::page::{print, print_json};
@@ -26,20 +27,14 @@ pub(super) struct Restore {
 
 impl Restore {
     pub(super) fn run(&self) -> ExitCode {
-        match self.restore() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(report) => {
-                eprintln!("config-sync: {report}");
-                ExitCode::FAILURE
-            }
-        }
+        ending::done(self.restore().map(|()| true))
     }
 
     fn restore(&self) -> Result<(), String> {
         let (path, root) = (self.config.find()?, self.state.must_find()?);
         match memory::restore(&root, &path, self.to) {
             Ok(done) if self.json => {
-                return print_json(&manage::Restored::from(&done));
+                return print_json(&manage::Restored::from(done));
             }
             Ok(done) => {
                 print(&told(&path, &done));
@@ -64,19 +59,6 @@ impl Restore {
             Err(error) => return Err(error.to_string()),
         }
         Ok(())
-    }
-}
-
-impl From<&Restored> for manage::Restored {
-    fn from(done: &Restored) -> Self {
-        let text = |path: &Path| path.display().to_string();
-        Self {
-            generation: done.generation,
-            digest: done.digest.clone(),
-            file: text(&done.file),
-            owner_lost: done.owner_lost,
-            overwritten: done.overwritten.as_deref().map(text),
-        }
     }
 }
 

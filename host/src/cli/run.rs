@@ -77,7 +77,7 @@ impl Run {
                     .to_owned(),
             );
         }
-        let place = Place::of(folders::runtime().as_deref(), state.as_deref(), &path);
+        let place = folders::place(state.as_deref(), &path);
         let options = Options {
             config: path.clone(),
             plugins,

@@ -7,15 +7,15 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 
+use super::ending::{self, Failure};
 use super::find_config::{self, ConfigArgument};
-use super::find_host::{self, Failure};
 use super::find_state::StateArgument;
 use super::page::{plain, print, print_json};
 use super::plugins_of::Plugins;
 use super::{folders, sync_variables};
 use crate::config;
 use crate::events::EventBus;
-use crate::manage::{Bounds, Client, ClientError, Place, Plugin, Setting, Settings as Answer};
+use crate::manage::{Bounds, Client, ClientError, Plugin, Setting, Settings as Answer};
 use crate::service::{detector_of, shown};
 use crate::settings::{ChangeError, Key, LiveSettings, SettingsStore, from_text, save_in_file};
 
@@ -83,7 +83,7 @@ struct Asleep {
 
 impl Settings {
     pub(super) async fn run(&self) -> ExitCode {
-        find_host::ended(self.obey().await)
+        ending::told(self.obey().await)
     }
 
     fn place(&self) -> &Where {
@@ -98,7 +98,7 @@ impl Settings {
     /// False, where the order was refused.
     async fn obey(&self) -> Result<bool, Failure> {
         let (path, state) = (self.place().config.find()?, self.place().state.find()?);
-        let place = Place::of(folders::runtime().as_deref(), state.as_deref(), &path);
+        let place = folders::place(state.as_deref(), &path);
         let answered = match Client::find(&place).await {
             Ok(client) => self.ask(&client).await?,
             Err(ClientError::NoHost(_)) => {

@@ -3,9 +3,9 @@
 
 use std::process::ExitCode;
 
-use super::find_host::{self, Failure, HostArgument};
-use super::history::time;
-use super::page::{count, plain, print, print_json};
+use super::ending::{self, Failure};
+use super::find_host::HostArgument;
+use super::page::{count, plain, print, print_json, time};
 use crate::manage::{Detection, Serves, Status as Answer, Watching};
 
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ const SHORT: usize = 8;
 
 impl Status {
     pub(super) async fn run(&self) -> ExitCode {
-        find_host::ended(self.show().await)
+        ending::told(self.show().await)
     }
 
     /// Whether all is well.

@@ -5,7 +5,8 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::find_host::{self, Failure, HostArgument};
+use super::ending::{self, Failure};
+use super::find_host::HostArgument;
 use super::signals::Signals;
 use crate::tui;
 
@@ -17,7 +18,7 @@ pub(super) struct Tui {
 
 impl Tui {
     pub(super) async fn run(&self) -> ExitCode {
-        find_host::ended(self.show().await.map(|()| true))
+        ending::told(self.show().await.map(|()| true))
     }
 
     async fn show(&self) -> Result<(), Failure> {

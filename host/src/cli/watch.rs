@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::ending;
 use super::folders;
 use super::logging;
 use super::seconds::Seconds;
@@ -61,13 +62,7 @@ Examples:
 impl Watch {
     pub(super) async fn run(&self) -> ExitCode {
         logging::start_quietly();
-        match self.watch().await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("config-sync: {error}");
-                ExitCode::FAILURE
-            }
-        }
+        ending::done(self.watch().await.map(|()| true))
     }
 
     async fn watch(&self) -> Result<(), String> {

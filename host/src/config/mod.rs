@@ -19,6 +19,7 @@ mod host_grant;
 mod load;
 mod middleware;
 mod node;
+mod origin;
 mod patterns;
 mod plugin_file;
 mod plugins;
@@ -48,6 +49,7 @@ pub use middleware::{
     MiddlewareSettings, MiddlewareSpec, Names, OnFault, Per, PluggedEntry, PluggedSettings,
     RateSettings, RedactSettings, RetrySettings, SignatureAlgorithm, is_own_middleware,
 };
+pub use origin::Origin;
 pub use patterns::{Expressions, Globs};
 pub use plugin_file::{PluginFile, PluginGrants, SignalGrant, plugin_file};
 pub(crate) use plugin_file::{plugin_grants, plugin_settings};

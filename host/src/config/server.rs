@@ -135,12 +135,17 @@ pub(super) fn read(root: &mut MapReader<'_>, has_auth: bool) -> ServerSettings {
         return ServerSettings::default();
     };
     let is_named = map.get("host").is_some() || map.get("port").is_some();
+    let exposed = (
+        "anyone who reaches this address could call every tool",
+        "put `- auth: {token: \"${MCP_TOKEN}\"}` into `middleware`, or listen on 127.0.0.1",
+    );
+    let exposed = (!has_auth).then_some(exposed);
     let settings = ServerSettings {
         is_named,
         transport: transport(&mut map),
         host: map
             .get("host")
-            .and_then(|value| host(&value, has_auth))
+            .and_then(|value| host(&value, exposed))
             .unwrap_or(DEFAULT_HOST),
         port: map.integer("port", 0..=u16::MAX.into(), "", DEFAULT_PORT) as u16,
         limits: limits(&mut map),
@@ -150,27 +155,25 @@ pub(super) fn read(root: &mut MapReader<'_>, has_auth: bool) -> ServerSettings {
     settings
 }
 
-fn host(value: &Value<'_>, has_auth: bool) -> Option<IpAddr> {
+/// An address; `exposed` is what is wrong with one that others reach, if anything is, and the remedy.
+fn host(value: &Value<'_>, exposed: Option<(&str, &str)>) -> Option<IpAddr> {
     let text = value.text()?;
     let host = match text.as_str() {
         "localhost" => Some(DEFAULT_HOST),
         address => address.parse().ok(),
     };
-    match host {
-        None => {
-            let message = format!(
-                "{} is neither an IP address nor `localhost`",
-                value.quoted()
+    match (host, exposed) {
+        (None, _) => {
+            let quoted = value.quoted();
+            value.error(
+                format!("{quoted} is neither an IP address nor `localhost`"),
+                None,
             );
-            value.error(message, None);
         }
-        Some(host) if !host.is_loopback() && !has_auth => {
-            let message = "anyone who reaches this address could call every tool";
-            let help = "put `- auth: {token: \"${MCP_TOKEN}\"}` into `middleware`, or listen on \
-                        127.0.0.1";
+        (Some(host), Some((message, help))) if !host.is_loopback() => {
             value.error(message, Some(help.into()));
         }
-        Some(_) => {}
+        (Some(_), _) => {}
     }
     host
 }
@@ -208,7 +211,8 @@ fn transport(map: &mut MapReader<'_>) -> Transport {
     match value.one_of(&choices) {
         Some(Some(transport)) => transport,
         Some(None) => {
-            value.warn("only streamable-http is served", None);
+            let help = "leave it out: clients find MCP over streamable-http at /mcp";
+            value.warn("sse is not served", Some(help.into()));
             Transport::default()
         }
         None => Transport::default(),
@@ -235,26 +239,12 @@ fn management(map: &mut MapReader<'_>) -> ManagementSettings {
         map.forgive_unset_variables();
     }
     let has_token = map.has("token");
-    let host = map.get("host").and_then(|value| {
-        let text = value.text()?;
-        let host = match text.as_str() {
-            "localhost" => Some(DEFAULT_HOST),
-            address => address.parse().ok(),
-        };
-        match host {
-            None => {
-                let quoted = value.quoted();
-                let message = format!("{quoted} is neither an IP address nor `localhost`");
-                value.error(message, None);
-            }
-            Some(host) if enabled && !host.is_loopback() && !has_token => value.error(
-                "anyone who reaches this address could stop the host",
-                Some("write `token: \"${MANAGE_TOKEN}\"`, or listen on 127.0.0.1".to_owned()),
-            ),
-            Some(_) => {}
-        }
-        host
-    });
+    let exposed = (
+        "anyone who reaches this address could stop the host",
+        "write `token: \"${MANAGE_TOKEN}\"`, or listen on 127.0.0.1",
+    );
+    let exposed = (enabled && !has_token).then_some(exposed);
+    let host = map.get("host").and_then(|value| host(&value, exposed));
     let port = map.integer("port", 0..=u16::MAX.into(), "", DEFAULT_MANAGEMENT_PORT);
     let token = map.get("token");
     let token = match enabled {

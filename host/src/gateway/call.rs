@@ -186,6 +186,17 @@ const FORBIDDEN: i64 = 403;
 const TRY_LATER: i64 = 429;
 
 impl CallError {
+    /// As `origin` says it.
+    pub(super) fn of(error: RpcError, origin: Origin) -> Self {
+        Self {
+            code: error.code,
+            message: error.message,
+            data: error.data,
+            beside: error.beside,
+            origin,
+        }
+    }
+
     /// -32602: the client named something that is not there. (Of resources 2026-07-28 wants to
     /// have the URI in the data.)
     pub fn unknown(capability: Capability, name: &str) -> Self {

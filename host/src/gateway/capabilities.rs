@@ -1,10 +1,10 @@
-//! What clients are told that they may ask for: what the gateway serves by itself, and what it
+//! What the gateway is called, and what clients are told that they may ask for: what the gateway serves by itself, and what it
 //! passes on of what backends declare beyond that, as they wrote it. Pure.
 
 use serde_json::json;
 
 use super::tasks::FAMILY;
-use crate::mcp::{Members, raw_of};
+use crate::mcp::{Members, Raw, raw_of};
 
 /// Those that the gateway understands (2026-07-28, `ServerCapabilities`). A reload can bring each
 /// of these, so each is always there; a list of which nothing serves is empty.
@@ -13,6 +13,11 @@ const OWN: [&str; 5] = ["tools", "prompts", "resources", "completions", "logging
 const COLLECTIONS: [&str; 2] = ["experimental", "extensions"];
 /// How deep those of tasks are told apart: one more than they are (`requests.tools.call`).
 const DEEPEST: u32 = 4;
+
+/// What the gateway calls itself, to clients and backends alike.
+pub(super) fn own_info() -> Option<Raw> {
+    raw_of(&json!({ "name": "config-sync", "version": env!("CARGO_PKG_VERSION") })).ok()
+}
 
 /// Whether a backend declares anything that the gateway does not know.
 pub(super) fn is_extended(declared: &Members) -> bool {

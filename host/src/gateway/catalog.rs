@@ -184,7 +184,7 @@ pub(super) struct Catalog {
 
 /// Which of the lists that clients know differ between two catalogs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Changes {
+pub(super) struct Changes {
     /// `tools/list`
     pub tools: bool,
     /// `prompts/list`

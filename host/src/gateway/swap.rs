@@ -88,8 +88,6 @@ pub struct Swapped {
     pub started: Vec<String>,
     /// Backends that went, or were replaced.
     pub stopped: Vec<String>,
-    /// Which lists differ for clients.
-    pub changes: Changes,
 }
 
 /// What served before a swap. As long as it is there, its backends are kept warm.
@@ -326,7 +324,6 @@ impl Gateway {
             generation,
             started,
             stopped: gone,
-            changes,
         };
         (swapped, before)
     }

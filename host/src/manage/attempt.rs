@@ -16,7 +16,8 @@ pub struct Attempt {
     pub tries: u64,
     /// When it began (RFC 3339).
     pub started: String,
-    /// What asked for it: `start`, `detector`, `hangup`, `api`, `retry`, `probation`...
+    /// What asked for it: `start`, `last-good`, `detector`, `hangup`, `api`, `retry`, `probation`,
+    /// `plugins`.
     pub trigger: String,
     /// By which detector, if that was it.
     pub detector: Option<String>,

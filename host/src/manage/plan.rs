@@ -36,8 +36,15 @@ pub struct Plan {
     pub connected: bool,
 }
 
+impl Plan {
+    /// Whether the host would accept the file.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.outcome.as_deref(), Some("applied" | "unchanged"))
+    }
+}
+
 /// A tool as clients would see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedTool {
     /// The name that clients see.
     pub name: String,

@@ -150,7 +150,8 @@ fn routes() -> Vec<Route<Desk>> {
         ),
         Route::new::<Vec<Tool>>("get", "/tools", get(tools), "Tools that clients see"),
         Route::new::<Events>("get", "/events", get(events), "The last 500, oldest first")
-            .query(KINDS),
+            .query(KINDS)
+            .header("Last-Event-ID", "only those after this event"),
         Route::new::<String>(
             "get",
             "/events/stream",

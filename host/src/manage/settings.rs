@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::config::Origin;
+
 /// Every setting of `sync`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
@@ -32,37 +34,6 @@ pub struct Setting {
     pub bounds: Bounds,
     /// One line for people.
     pub summary: String,
-}
-
-/// Where a value comes from, the weakest first.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// Nobody says anything else.
-    Default,
-    /// The watched file.
-    File,
-    /// The settings store: what was set in the terminal UI, by the API or by `settings set`.
-    Stored,
-    /// A variable `CONFIG_SYNC_*` of the host's environment.
-    Environment,
-    /// The host's command line.
-    Flag,
-}
-
-impl Origin {
-    /// In one word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::File => "file",
-            Self::Stored => "stored",
-            Self::Environment => "environment",
-            Self::Flag => "flag",
-        }
-    }
 }
 
 /// What one of them says.

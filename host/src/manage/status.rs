@@ -98,7 +98,8 @@ pub struct LastReload {
     pub started: String,
     /// When it ended.
     pub ended: String,
-    /// What asked for it: `start`, `detector`, `hangup`, `api`, `retry`, `probation`.
+    /// What asked for it: `start`, `last-good`, `detector`, `hangup`, `api`, `retry`, `probation`,
+    /// `plugins`.
     pub trigger: String,
     /// How: `unchanged`, `applied`, `rejected`, `failed`, `reverted`.
     pub outcome: String,

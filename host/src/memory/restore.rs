@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::entry::Attempt;
 use super::{good, history, writer};
 use crate::config::MAX_BYTES;
+use crate::manage;
 use crate::reload::OutcomeKind;
 use crate::state::{Copies, Folder, Kept, StateError, overwrite, write_whole};
 use crate::target::{Digest, FileError, LocalFile, Target};
@@ -79,6 +80,18 @@ pub struct Restored {
     pub owner_lost: bool,
     /// Where what the file held is now; nothing when there was no file.
     pub overwritten: Option<PathBuf>,
+}
+
+impl From<Restored> for manage::Restored {
+    fn from(done: Restored) -> Self {
+        Self {
+            generation: done.generation,
+            digest: done.digest,
+            file: done.file.display().to_string(),
+            owner_lost: done.owner_lost,
+            overwritten: done.overwritten.map(|path| path.display().to_string()),
+        }
+    }
 }
 
 /// Writes the configuration of generation `to` over the file at `watched` (absolute), or without

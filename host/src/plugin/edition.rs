@@ -21,6 +21,7 @@ use super::state::State;
 use crate::config::{PluginFile, PluginGrants};
 use crate::events::Fault;
 use crate::gateway::Ways;
+use crate::manage::PluginKind;
 use crate::target::Digest;
 use crate::watch::Wakes;
 
@@ -46,36 +47,18 @@ pub(super) enum Description {
     },
 }
 
-/// What a component is, by what it exports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Detector,
-    Handler,
-    Middleware,
-}
-
 /// Each kind with the interface that its components export.
-pub(super) const KINDS: [(Kind, &str); 3] = [
-    (Kind::Detector, "detector"),
-    (Kind::Handler, "reload-handler"),
-    (Kind::Middleware, "middleware"),
+pub(super) const KINDS: [(PluginKind, &str); 3] = [
+    (PluginKind::Detector, "detector"),
+    (PluginKind::Handler, "reload-handler"),
+    (PluginKind::Middleware, "middleware"),
 ];
-
-impl Kind {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Detector => "detector",
-            Self::Handler => "handler",
-            Self::Middleware => "middleware",
-        }
-    }
-}
 
 #[derive(Clone)]
 pub(super) struct Edition {
     pub(super) name: Arc<str>,
     pub(super) number: u64,
-    pub(super) kind: Kind,
+    pub(super) kind: PluginKind,
     description: OnceLock<Description>,
     /// SHA-256 of the component.
     pub(super) digest: Digest,
@@ -96,7 +79,7 @@ pub(super) struct Edition {
 /// A component that is compiled and linked.
 #[derive(Clone)]
 pub(super) struct Linked {
-    kind: Kind,
+    kind: PluginKind,
     digest: Digest,
     imports: Arc<[String]>,
     workshop: Arc<Workshop>,
@@ -215,9 +198,9 @@ impl Edition {
         });
         // It must at least be able to say what it is.
         let description = match kind {
-            Kind::Detector => WasmDetector::describe(&edition),
-            Kind::Handler => WasmHandler::describe(&edition),
-            Kind::Middleware => WasmMiddleware::describe(&edition),
+            PluginKind::Detector => WasmDetector::describe(&edition),
+            PluginKind::Handler => WasmHandler::describe(&edition),
+            PluginKind::Middleware => WasmMiddleware::describe(&edition),
         }?;
         edition.description.get_or_init(|| description);
         *edition.health() = Health::default();
@@ -351,7 +334,7 @@ pub(super) fn exports(workshop: &Workshop, component: &Component) -> Vec<String>
 ///
 /// # Errors
 /// That it is nothing of ours, or of a version that this host does not serve.
-pub(super) fn kind(workshop: &Workshop, component: &Component) -> Result<Kind, String> {
+pub(super) fn kind(workshop: &Workshop, component: &Component) -> Result<PluginKind, String> {
     let exports = exports(workshop, component);
     let mut other = None;
     for export in &exports {

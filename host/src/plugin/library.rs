@@ -16,12 +16,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use tokio::time::Instant;
 
 use super::built_in::{BuiltIn, DETECTORS, HANDLERS, LAST_RESORT, MIDDLEWARE};
-use super::edition::{Edition, Kind};
+use super::edition::Edition;
 use super::engine::PluginEngine;
 use super::handler::WasmHandler;
 use super::load::{self, Unusable};
 use super::shelf::{Found, Shelf, Step};
 use crate::config::PluginLimits;
+use crate::manage::PluginKind;
 use crate::reload::ReloadHandler;
 use middleware::not_our_own;
 
@@ -106,7 +107,7 @@ impl Library {
         let engine = self.read().engine.clone();
         let edition = load::edition(&name, path, &engine, None).map_err(|it| it.reason)?;
         let edition = edition.ok_or("it is there already")?;
-        if edition.kind != Kind::Detector {
+        if edition.kind != PluginKind::Detector {
             return Err(format!(
                 "{} is a {}, not a detector",
                 path.display(),
@@ -186,11 +187,13 @@ impl Library {
     fn handler_editions(&self) -> Result<Vec<Arc<Edition>>, String> {
         let now = self.read();
         let dropped_in = now.dropped_in.values().filter_map(|it| it.edition.clone());
-        let mut all: Vec<_> = dropped_in.filter(|it| it.kind == Kind::Handler).collect();
+        let mut all: Vec<_> = dropped_in
+            .filter(|it| it.kind == PluginKind::Handler)
+            .collect();
         let built_in = self
             .handlers
             .iter()
-            .filter(|it| !now.has(it.name, Kind::Handler));
+            .filter(|it| !now.has(it.name, PluginKind::Handler));
         let (built_in, engine) = (built_in.collect::<Vec<_>>(), now.engine.clone());
         drop(now);
         for built_in in built_in {
@@ -200,10 +203,13 @@ impl Library {
     }
 
     /// Every plugin of its own that the host has, used or not.
-    pub(super) fn all_built_in(&self) -> impl Iterator<Item = (Kind, &BuiltIn)> {
-        let detectors = self.detectors.iter().map(|it| (Kind::Detector, it));
-        let handlers = self.handlers.iter().map(|it| (Kind::Handler, it));
-        let middleware = self.middleware.iter().map(|it| (Kind::Middleware, it));
+    pub(super) fn all_built_in(&self) -> impl Iterator<Item = (PluginKind, &BuiltIn)> {
+        let detectors = self.detectors.iter().map(|it| (PluginKind::Detector, it));
+        let handlers = self.handlers.iter().map(|it| (PluginKind::Handler, it));
+        let middleware = self
+            .middleware
+            .iter()
+            .map(|it| (PluginKind::Middleware, it));
         detectors.chain(handlers).chain(middleware)
     }
 
@@ -258,7 +264,7 @@ impl Library {
                 here.wrong = None;
                 let edition = before.as_ref().filter(|it| it.withdraw(None))?;
                 Changed::Loaded {
-                    kind: edition.kind.as_str(),
+                    kind: edition.kind,
                     path,
                     replaces: false,
                 }
@@ -267,7 +273,7 @@ impl Library {
                 tracing::info!(plugin = name, path = %path.display(), "plugin loaded");
                 here.wrong = None;
                 sections.extend_from_slice(edition.sections());
-                let kind = edition.kind.as_str();
+                let kind = edition.kind;
                 here.edition = Some(edition);
                 Changed::Loaded {
                     kind,
@@ -358,8 +364,8 @@ impl DroppedIn {
             return false;
         };
         match edition.kind {
-            Kind::Handler => edition.sections().iter().any(|section| is_wanted(section)),
-            Kind::Detector | Kind::Middleware => self.is_in_use(),
+            PluginKind::Handler => edition.sections().iter().any(|section| is_wanted(section)),
+            PluginKind::Detector | PluginKind::Middleware => self.is_in_use(),
         }
     }
 }
@@ -367,18 +373,18 @@ impl DroppedIn {
 impl Now {
     /// Whether something dropped in has taken this name from one of its kind: of another kind, it
     /// does another thing.
-    pub(super) fn has(&self, name: &str, kind: Kind) -> bool {
+    pub(super) fn has(&self, name: &str, kind: PluginKind) -> bool {
         let here = self.dropped_in.get(name).and_then(|it| it.edition.as_ref());
         here.is_some_and(|it| it.kind == kind)
     }
 
-    fn dropped_in(&self, name: &str, kind: Kind) -> Option<Arc<Edition>> {
+    fn dropped_in(&self, name: &str, kind: PluginKind) -> Option<Arc<Edition>> {
         let edition = self.dropped_in.get(name)?.edition.clone();
         edition.filter(|it| it.kind == kind)
     }
 
     /// The names of all of this kind, with those of `built_in`.
-    fn names(&self, kind: Kind, built_in: &[BuiltIn]) -> Vec<String> {
+    fn names(&self, kind: PluginKind, built_in: &[BuiltIn]) -> Vec<String> {
         let dropped_in = self.dropped_in.iter().filter_map(|(name, it)| {
             let edition = it.edition.as_ref()?;
             (edition.kind == kind).then(|| name.clone())

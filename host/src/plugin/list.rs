@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::edition::{Edition, Kind};
+use super::edition::Edition;
 use super::grants;
 use super::library::{DroppedIn, Library};
 use crate::config::PluginGrants;
@@ -44,7 +44,7 @@ impl Library {
         let resting = dropped_in.filter_map(|(name, here)| {
             let edition = here.edition.as_ref();
             let account = edition
-                .filter(|it| it.kind == Kind::Handler)?
+                .filter(|it| it.kind == PluginKind::Handler)?
                 .health()
                 .account();
             let rests = account.is_quarantined();
@@ -84,16 +84,12 @@ fn dropped_in_as_listed(name: &str, here: &DroppedIn) -> Plugin {
     listed
 }
 
-fn listed(name: &str, kind: Option<Kind>, edition: Option<&Edition>) -> Plugin {
+fn listed(name: &str, kind: Option<PluginKind>, edition: Option<&Edition>) -> Plugin {
     let account = edition.map(|it| it.health().account()).unwrap_or_default();
     let quarantined = account.is_quarantined();
     Plugin {
         name: name.to_owned(),
-        kind: kind.map(|kind| match kind {
-            Kind::Detector => PluginKind::Detector,
-            Kind::Handler => PluginKind::Handler,
-            Kind::Middleware => PluginKind::Middleware,
-        }),
+        kind,
         summary: edition.map_or_else(String::new, |it| it.summary().to_owned()),
         built_in: false,
         state: match quarantined {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::detector::WasmDetector;
-use super::edition::{Edition, Kind, Linked};
+use super::edition::{Edition, Linked};
 use super::engine::PluginEngine;
 use super::handler::WasmHandler;
 use super::limits::Limits;
 use super::middleware::WasmMiddleware;
 use crate::config::PluginFile;
 use crate::gateway::{MiddlewarePlugin, Unusable};
+use crate::manage::PluginKind;
 use crate::reload::ReloadHandler;
 use crate::target::Digest;
 use crate::watch::Detector;
@@ -79,9 +80,9 @@ impl Prepared {
         let edition = Edition::of(&self.name, &self.engine, linked, &file, limits)
             .map_err(|fault| fault.to_string())?;
         Ok(match edition.kind {
-            Kind::Detector => Opened::Detector(Box::new(WasmDetector::new(edition))),
-            Kind::Handler => Opened::Handler(Box::new(WasmHandler::new(edition))),
-            Kind::Middleware => Opened::Middleware(OpenedMiddleware(edition)),
+            PluginKind::Detector => Opened::Detector(Box::new(WasmDetector::new(edition))),
+            PluginKind::Handler => Opened::Handler(Box::new(WasmHandler::new(edition))),
+            PluginKind::Middleware => Opened::Middleware(OpenedMiddleware(edition)),
         })
     }
 }

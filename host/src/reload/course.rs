@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{Difference, Phase, PhaseTime};
 use crate::config;
+use crate::events::timestamp;
 
 /// What becomes known while an attempt runs, kept even when it is cut short.
 #[derive(Debug)]
@@ -27,9 +28,7 @@ impl Course {
     /// It begins now.
     pub(super) fn begin() -> Self {
         Self {
-            started: Zoned::now()
-                .strftime("%Y-%m-%dT%H:%M:%S%.3f%:z")
-                .to_string(),
+            started: timestamp(&Zoned::now()),
             detector: None,
             sections: None,
             differences: Vec::new(),

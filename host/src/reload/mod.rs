@@ -36,7 +36,7 @@ pub use handler::{Change, Difference, DifferenceKind, Proposal, Proposed, Refuse
 pub use handlers::Handlers;
 pub use in_force::InForce;
 pub use outcome::{Ending, Outcome};
-pub use plan::{Plan, Planner, Renamed, Tool};
+pub use plan::Planner;
 pub use read::read;
 pub use record::{
     Digests, Forgetful, LastGood, Memory, OutcomeKind, Phase, PhaseTime, Record, Trigger,

@@ -7,82 +7,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::check::{Checked, Known};
 use super::course::Course;
 use super::wanted::wanted;
-use super::{Difference, Handlers, OtherPlugins, Outcome, OutcomeKind};
+use super::{Handlers, OtherPlugins, Outcome, OutcomeKind};
 use crate::config::{self, BackendSpec, PluginSettings};
 use crate::events::EventBus;
 use crate::gateway::{Capability, Entry, Gateway, MiddlewarePlugins, Offer, Terms, Wanted};
+use crate::manage::{Plan, PlannedTool, Renamed};
 use crate::secrets::Secrets;
 use crate::watch::Detectors;
 
 /// How long backends that were started only to be asked have to leave.
 const LEAVE: Duration = Duration::from_secs(5);
-
-/// What a reload would do.
-#[derive(Debug, Default, PartialEq, Serialize)]
-pub struct Plan {
-    /// How the reload would end, as far as can be told.
-    pub outcome: Option<OutcomeKind>,
-    /// Why, where it would not be applied.
-    pub reasons: Vec<String>,
-    /// What someone should look at.
-    pub warnings: Vec<String>,
-    /// How the configurations differ.
-    pub differences: Vec<Difference>,
-    /// Backends that would be started.
-    pub start: Vec<String>,
-    /// Backends that would be started anew, because they are reached in another way.
-    pub replace: Vec<String>,
-    /// Backends that would be drained and stopped.
-    pub stop: Vec<String>,
-    /// Backends whose connection would not be touched.
-    pub keep: Vec<String>,
-    /// Tools that clients would see and do not see now.
-    pub come: Vec<Tool>,
-    /// Tools that clients would see no longer.
-    pub go: Vec<Tool>,
-    /// Tools that clients would see under another name.
-    pub rename: Vec<Renamed>,
-    /// What replaced backends offer, where they were asked.
-    pub replaced_offer: Vec<Tool>,
-    /// Whether the backends that are new or changed were started and asked.
-    pub connected: bool,
-}
-
-/// A tool as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Tool {
-    /// The name that clients see.
-    pub name: String,
-    /// The backend that has it.
-    pub backend: String,
-}
-
-/// A tool that changes its name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Renamed {
-    /// The backend that has it.
-    pub backend: String,
-    /// As clients see it now.
-    pub from: String,
-    /// As they would.
-    pub to: String,
-}
-
-impl Plan {
-    /// Whether the host would accept the file.
-    pub fn is_accepted(&self) -> bool {
-        matches!(
-            self.outcome,
-            Some(OutcomeKind::Applied | OutcomeKind::Unchanged)
-        )
-    }
-}
 
 /// Plans reloads, as a host with these plugins would make them.
 pub struct Planner<'a> {
@@ -127,7 +66,7 @@ impl Planner<'_> {
             Err(outcome) => Err(outcome),
         };
         if let Err(outcome) = outcome {
-            plan.outcome = Some(outcome.kind());
+            plan.outcome = Some(outcome.kind().to_string());
             plan.reasons = outcome.reasons();
         }
         Ok(plan)
@@ -179,7 +118,7 @@ impl Planner<'_> {
     ) -> Result<(), Outcome> {
         plan.warnings = checked.warnings.clone();
         if old.checked.config == checked.config {
-            plan.outcome = Some(OutcomeKind::Unchanged);
+            plan.outcome = Some(OutcomeKind::Unchanged.to_string());
             plan.keep = names(&old.wanted.backends);
             return Ok(());
         }
@@ -203,7 +142,7 @@ impl Planner<'_> {
         plan.stop = gone.map(|(name, _)| name.clone()).collect();
         let asked = self.ask(&new, secrets, plan).await?;
         self.compare_tools(old, &new, asked, plan).await?;
-        plan.outcome = Some(OutcomeKind::Applied);
+        plan.outcome = Some(OutcomeKind::Applied.to_string());
         Ok(())
     }
 
@@ -268,7 +207,7 @@ impl Planner<'_> {
         };
         let before = self.shown(old, of(old, &[])).await?;
         let after = self.shown(new, of(new, &asked)).await?;
-        let tool = |(backend, _): &(String, String), name: &String| Tool {
+        let tool = |(backend, _): &(String, String), name: &String| PlannedTool {
             name: name.clone(),
             backend: backend.clone(),
         };

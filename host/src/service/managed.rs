@@ -34,6 +34,7 @@ use crate::settings::LiveSettings;
 use crate::state::StateError;
 use crate::target::{LocalFile, Target};
 use crate::watch::{Hearing, Orders};
+use deeds::failed;
 
 /// A file system that has not answered by then hangs, and a status does not wait for it.
 const LOOK: Duration = Duration::from_secs(5);
@@ -264,14 +265,11 @@ impl Host for Managed {
     }
 
     fn history(&self, count: usize) -> BoxFuture<'static, Result<Vec<Attempt>, Refused>> {
-        let (root, path) = (self.root.clone(), self.watched.path().to_owned());
+        let (root, path) = (self.memory_root(), self.watched.path().to_owned());
         let turn = Arc::clone(&self.turns.memory);
         async move {
-            let root = root.ok_or_else(|| {
-                Refused::NotNow("no memory is kept; name a folder with --state DIR".to_owned())
-            })?;
+            let root = root?;
             let read = look(turn, move || memory::history(&root, &path)).await;
-            let failed = |error: &dyn std::fmt::Display| Refused::Failed(error.to_string());
             let history = read.ok_or_else(|| failed(&"the disk of the state folder hangs"))?;
             let attempts = history.map_err(|error| failed(&error))?.attempts;
             let older = attempts.len().saturating_sub(count);
@@ -363,6 +361,13 @@ impl Host for Managed {
 }
 
 impl Managed {
+    /// Where the memory is.
+    fn memory_root(&self) -> Result<PathBuf, Refused> {
+        let none =
+            || Refused::NotNow("no memory is kept; name a folder with --state DIR".to_owned());
+        self.root.clone().ok_or_else(none)
+    }
+
     fn must_run(&self) -> Result<(), Refused> {
         match *self.state.borrow() {
             State::Running => Ok(()),

@@ -172,7 +172,7 @@ fn told(change: &Change) -> (EventKind, String) {
                 true => "takes over from the one before it",
                 false => "is there",
             };
-            let path = path.display();
+            let (kind, path) = (kind.as_str(), path.display());
             (
                 EventKind::State,
                 format!("plugin `{name}` ({kind}) {how}: {path}"),

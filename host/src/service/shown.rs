@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::OnFailure;
-use crate::manage::{Bounds, Layer, Origin, Plugin, PluginKind, Setting, Settings, Word};
+use crate::manage::{Bounds, Layer, Plugin, PluginKind, Setting, Settings, Word};
 use crate::settings::{self, Document, Kind, LiveSettings};
 use crate::watch::AUTO;
 
@@ -22,7 +22,7 @@ pub fn shown(watched: &Path, live: &LiveSettings, plugins: &[Plugin]) -> Setting
 
 fn one(setting: &settings::Setting, stored: &Document, detectors: &[Word]) -> Setting {
     let layers = setting.said.iter().map(|(said_by, value)| Layer {
-        origin: origin(*said_by),
+        origin: *said_by,
         value: value.clone(),
         since: match said_by {
             settings::Origin::Stored => stored.get(setting.key.name).map(|it| it.since.clone()),
@@ -32,7 +32,7 @@ fn one(setting: &settings::Setting, stored: &Document, detectors: &[Word]) -> Se
     Setting {
         key: setting.key.name.to_owned(),
         value: setting.value.clone(),
-        origin: origin(setting.origin),
+        origin: setting.origin,
         layers: layers.collect(),
         bounds: match &setting.key.kind {
             Kind::Boolean => Bounds::Boolean,
@@ -49,17 +49,6 @@ fn one(setting: &settings::Setting, stored: &Document, detectors: &[Word]) -> Se
             },
         },
         summary: setting.key.summary.to_owned(),
-    }
-}
-
-/// The same word, on the wire.
-pub(super) fn origin(origin: settings::Origin) -> Origin {
-    match origin {
-        settings::Origin::Default => Origin::Default,
-        settings::Origin::File => Origin::File,
-        settings::Origin::Stored => Origin::Stored,
-        settings::Origin::Environment => Origin::Environment,
-        settings::Origin::Flag => Origin::Flag,
     }
 }
 

@@ -6,22 +6,8 @@ use serde_json::{Map, Value};
 
 use super::Document;
 use super::key::{KEYS, Key, problems};
+pub use crate::config::Origin;
 use crate::config::{Environment, SyncSettings};
-
-/// Where a value comes from, the weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
-    /// Nobody says anything else.
-    Default,
-    /// The watched file.
-    File,
-    /// The settings store.
-    Stored,
-    /// A variable `CONFIG_SYNC_*`.
-    Environment,
-    /// The command line.
-    Flag,
-}
 
 /// What everybody but the default says, as it is written there.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -19,4 +19,5 @@ pub use layers::{Effective, Layers, Origin, Setting, merge};
 pub use live::{ChangeError, Changes, LiveSettings, checked};
 pub use save::{NotSaved, Saved, save_in_file};
 pub use store::{Document, Opened, SettingsStore, StoreError, Stored};
-pub use write_in::{NotWritten, Written, write_in};
+pub use write_in::NotWritten;
+use write_in::write_in;

@@ -14,7 +14,7 @@ use crate::target::{FileError, LocalFile, Target};
 
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
+pub(super) struct Written {
     /// The file that was written, at the end of all links.
     pub file: PathBuf,
     /// It held something else before.
@@ -50,7 +50,7 @@ pub enum NotWritten {
 ///
 /// # Errors
 /// Why the file is as it was.
-pub fn write_in(
+pub(super) fn write_in(
     watched: &Path,
     root: Option<&Path>,
     values: &Map<String, Value>,

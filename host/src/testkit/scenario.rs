@@ -11,6 +11,7 @@ use super::beyond::Beyond;
 use super::calls::{Call, Reply};
 use super::happening::Happening;
 use crate::config::PluginFile;
+use crate::manage::PluginKind;
 use crate::reload::Ending;
 use crate::watch::Wake;
 
@@ -90,31 +91,15 @@ pub(super) struct Expect {
     pub(super) key: Range<usize>,
 }
 
-/// Who can be asked what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    Detector,
-    Handler,
-    Middleware,
-}
-
-impl Role {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Detector => "detector",
-            Self::Handler => "handler",
-            Self::Middleware => "middleware",
-        }
-    }
-}
-
 impl Action {
     /// Who does it; everybody, if none.
-    pub(super) fn role(&self) -> Option<Role> {
+    pub(super) fn asks(&self) -> Option<PluginKind> {
         match self {
-            Self::Happens(_) | Self::Look(..) | Self::Forget => Some(Role::Detector),
-            Self::Propose(_) | Self::Compose(..) | Self::Finished(_) => Some(Role::Handler),
-            Self::Configure(_) | Self::Request(_) | Self::Response(..) => Some(Role::Middleware),
+            Self::Happens(_) | Self::Look(..) | Self::Forget => Some(PluginKind::Detector),
+            Self::Propose(_) | Self::Compose(..) | Self::Finished(_) => Some(PluginKind::Handler),
+            Self::Configure(_) | Self::Request(_) | Self::Response(..) => {
+                Some(PluginKind::Middleware)
+            }
             Self::Beyond(_) | Self::Restart | Self::Swap(_) => None,
         }
     }

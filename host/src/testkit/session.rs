@@ -8,11 +8,12 @@ use serde_json::{Map, Value, json};
 use super::beyond::Surroundings;
 use super::file::{START, VirtualFile};
 use super::middleware;
-use super::scenario::{Action, Offered, Role, Scenario, Step};
+use super::scenario::{Action, Offered, Scenario, Step};
 use super::words;
 use crate::config::Problem;
 use crate::events::{Fault, FaultKind};
 use crate::gateway::{Entry, MiddlewarePlugin, Offer};
+use crate::manage::PluginKind;
 use crate::mcp::Members;
 use crate::plugin::{Isolation, Limits, Opened, Prepared};
 use crate::reload::{Change, Difference, Proposed, Refused, ReloadHandler};
@@ -91,14 +92,14 @@ impl<'a> Session<'a> {
         let now = START + step.at;
         self.isolation.set_time(now);
         self.file.set_time(now);
-        let role = match &self.opened {
-            Opened::Detector(_) => Role::Detector,
-            Opened::Handler(_) => Role::Handler,
-            Opened::Middleware(_) => Role::Middleware,
+        let kind = match &self.opened {
+            Opened::Detector(_) => PluginKind::Detector,
+            Opened::Handler(_) => PluginKind::Handler,
+            Opened::Middleware(_) => PluginKind::Middleware,
         };
-        if let Some(wanted) = step.action.role().filter(|wanted| *wanted != role) {
-            let (name, wanted, role) = (step.name, wanted.name(), role.name());
-            return Err(format!("`{name}` is for a {wanted}; this is a {role}"));
+        if let Some(wanted) = step.action.asks().filter(|wanted| *wanted != kind) {
+            let (name, wanted, kind) = (step.name, wanted.as_str(), kind.as_str());
+            return Err(format!("`{name}` is for a {wanted}; this is a {kind}"));
         }
         match (&step.action, &mut self.opened) {
             (Action::Happens(happening), _) => self.file.happen(happening),

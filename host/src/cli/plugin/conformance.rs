@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::cli::folders;
-use crate::cli::page::print;
+use crate::cli::page::{print, print_json};
 use crate::cli::seconds::Seconds;
 use crate::cli::signals::Ends;
+use crate::cli::{ending, folders};
 use crate::config::PluginLimits;
 use crate::conformance::Suite;
 use crate::plugin::{Library, PluginEngine};
@@ -55,14 +55,7 @@ takes some minutes; --poll-interval 0.05 --debounce 0.05 --safety-interval 3 mak
 
 impl Conformance {
     pub(super) async fn run(&self) -> ExitCode {
-        match self.play().await {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(error) => {
-                eprintln!("config-sync: {error}");
-                ExitCode::FAILURE
-            }
-        }
+        ending::done(self.play().await)
     }
 
     async fn play(&self) -> Result<bool, String> {
@@ -101,8 +94,7 @@ impl Conformance {
             () = ends.heard() => return Err("interrupted".to_owned()),
         };
         if self.json {
-            let json = serde_json::to_string_pretty(&report);
-            print(&(json.map_err(|error| error.to_string())? + "\n"));
+            print_json(&report)?;
         } else if self.markdown {
             print(&report.markdown());
         } else {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::cli::find_host::{self, Failure};
+use crate::cli::ending::{self, Failure};
 use crate::cli::folders;
 use crate::cli::page::{plain, print, print_json};
 use crate::config::PluginLimits;
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Inspect {
 
 impl Inspect {
     pub(super) fn run(&self) -> ExitCode {
-        find_host::ended(self.show())
+        ending::told(self.show())
     }
 
     /// Whether this host would take it.

@@ -3,8 +3,9 @@
 
 use std::process::ExitCode;
 
+use crate::cli::ending::{self, Failure};
 use crate::cli::find_config;
-use crate::cli::find_host::{self, Failure, HostArgument};
+use crate::cli::find_host::HostArgument;
 use crate::cli::page::{plain, print, print_json};
 use crate::cli::plugins_of::Plugins;
 use crate::manage::{Plugin, PluginState};
@@ -20,7 +21,7 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) async fn run(&self) -> ExitCode {
-        find_host::ended(self.show().await)
+        ending::told(self.show().await)
     }
 
     /// Whether all of them can be used.

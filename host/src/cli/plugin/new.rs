@@ -7,6 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::cli::ending;
+use crate::cli::page::print;
+
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct New {
     /// What it is
@@ -78,19 +81,14 @@ const JS: &[File] = &[
 
 impl New {
     pub(super) fn run(&self) -> ExitCode {
-        match self.make(Path::new("")) {
-            Ok(folder) => {
-                let (folder, name) = (folder.display(), &self.name);
-                println!("{folder} is made; README.md there has the way to the running host\n");
-                println!("  cd {folder} && ./build");
-                println!("  config-sync plugin test {name}.wasm scenarios/*.yaml");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("config-sync: {error}");
-                ExitCode::FAILURE
-            }
-        }
+        ending::done(self.make(Path::new("")).map(|folder| {
+            let (folder, name) = (folder.display(), &self.name);
+            print(&format!(
+                "{folder} is made; README.md there has the way to the running host\n\n  \
+                 cd {folder} && ./build\n  \
+                 config-sync plugin test {name}.wasm scenarios/*.yaml\n"
+            ))
+        }))
     }
 
     /// Makes the project in `place`.

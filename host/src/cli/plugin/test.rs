@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::cli::ending::{self, Failure};
 use crate::cli::{folders, page};
 use crate::testkit::{Bench, Report, Scenario, bless};
 
@@ -37,14 +38,7 @@ scenario may have.";
 
 impl Test {
     pub(super) fn run(&self) -> ExitCode {
-        match self.play() {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(error) => {
-                eprintln!("config-sync: {error}");
-                ExitCode::from(2)
-            }
-        }
+        ending::told(self.play().map_err(Failure::from))
     }
 
     fn play(&self) -> Result<bool, String> {

@@ -201,7 +201,8 @@ x-shelf: {}
     let (_, warnings) = valid(text);
     assert_eq!(
         warnings.replace("config.yaml:", ""),
-        "1:21: warning: server.transport: only streamable-http is served\n\
+        "1:21: warning: server.transport: sse is not served; leave it out: clients find MCP over \
+         streamable-http at /mcp\n\
          2:52: warning: backends.a.timeouts.sse_startup: is not used: legacy SSE is not served\n\
          3:33: warning: conflict_resolution.strategy: without an `order`, this is the same as \
          first-wins; list the backends under `order`, the first one wins\n\

@@ -6,7 +6,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::about::About;
-use super::hello::{Hello, own_capabilities, own_info};
+use super::hello::{Hello, own_capabilities};
+use crate::gateway::capabilities::own_info;
 use crate::gateway::client::LogLevel;
 use crate::gateway::{Call, CallError, Method};
 use crate::mcp::{Members, Raw, RpcError, Version, key, raw_of};

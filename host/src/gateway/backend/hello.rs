@@ -6,12 +6,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::era;
 use super::failure::Failure;
 use super::peer::{Ask, Link, Peer};
+use crate::gateway::capabilities::own_info;
 use crate::gateway::client::Client;
 use crate::mcp::{Members, Raw, Version, key, raw_of};
 
@@ -60,11 +60,6 @@ impl Introduction {
             owner: Some(Arc::clone(client)),
         }
     }
-}
-
-/// The gateway's name and version.
-pub(super) fn own_info() -> Option<Raw> {
-    raw_of(&json!({"name": "config-sync", "version": env!("CARGO_PKG_VERSION")})).ok()
 }
 
 /// What some client may be able to do: which one is asked, and whether it can, is seen when a

@@ -41,7 +41,7 @@ use super::mirrored::{self, Mirrored};
 use super::swap::Ground;
 use super::{Call, CallError, Method, Origin, Reply};
 use crate::config::{BackendSpec, Seal, Sharing};
-use crate::mcp::{Members, Notification, RpcError, Version};
+use crate::mcp::{Members, Notification, Version};
 use crate::secrets::Secrets;
 use connect::Connected;
 use connections::Connections;
@@ -355,18 +355,7 @@ impl Backend {
     /// What a client is told. A backend's own error passes as it is.
     fn failed(&self, method: &str, failure: Failure) -> CallError {
         match failure {
-            Failure::Error(RpcError {
-                code,
-                message,
-                data,
-                beside,
-            }) => CallError {
-                code,
-                message,
-                data,
-                beside,
-                origin: Origin::Backend,
-            },
+            Failure::Error(error) => CallError::of(error, Origin::Backend),
             Failure::NoAnswer(what) => {
                 tracing::warn!(backend = self.name(), method, what, "no answer");
                 CallError::no_answer(self.did(&what))

@@ -28,13 +28,7 @@ pub(super) fn nothing() -> Raw {
 
 /// An error of the front's own.
 pub(super) fn refused(error: RpcError) -> CallError {
-    CallError {
-        code: error.code,
-        message: error.message,
-        data: error.data,
-        beside: error.beside,
-        origin: Origin::Gateway,
-    }
+    CallError::of(error, Origin::Gateway)
 }
 
 /// A request of a client that has a session.

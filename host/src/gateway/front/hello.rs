@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::gateway::Snapshot;
+use crate::gateway::capabilities::own_info;
 use crate::gateway::client::Profile;
 use crate::mcp::{Members, Raw, Request, RpcError, Version, key, raw_of};
 
@@ -96,15 +97,11 @@ pub(super) fn not_spoken(wanted: &str) -> RpcError {
     }
 }
 
-fn server_info() -> Value {
-    json!({ "name": "config-sync", "version": env!("CARGO_PKG_VERSION") })
-}
-
 /// The result of `initialize`.
 pub(super) fn initialized(snapshot: &Snapshot, version: Version) -> Raw {
     let said = json!({
         "protocolVersion": version.as_str(),
-        "serverInfo": server_info(),
+        "serverInfo": own_info(),
     });
     introduction(snapshot, &said)
 }
@@ -117,7 +114,7 @@ pub(super) fn discovered(snapshot: &Snapshot) -> Raw {
         "supportedVersions": supported,
         "ttlMs": 0,
         "cacheScope": "private",
-        "_meta": { key::SERVER_INFO: server_info() },
+        "_meta": { key::SERVER_INFO: own_info() },
     });
     introduction(snapshot, &said)
 }

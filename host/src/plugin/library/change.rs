@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::manage::PluginKind;
+
 /// Something has changed about a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -18,8 +20,8 @@ pub struct Change {
 pub enum Changed {
     /// It is there, or another one in its place.
     Loaded {
-        /// `detector`, `handler` or `middleware`.
-        kind: &'static str,
+        /// What it is.
+        kind: PluginKind,
         /// Where it lies.
         path: PathBuf,
         /// Something stood there under its name.

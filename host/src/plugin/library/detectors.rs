@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use super::{Edition, Kind, Library};
+use super::{Edition, Library};
+use crate::manage::PluginKind;
 use crate::plugin::detector::WasmDetector;
 use crate::watch::{Detector, Detectors};
 
 impl Library {
     fn detector_edition(&self, name: &str) -> Option<Result<Arc<Edition>, String>> {
         let now = self.read();
-        if let Some(edition) = now.dropped_in(name, Kind::Detector) {
+        if let Some(edition) = now.dropped_in(name, PluginKind::Detector) {
             return Some(Ok(edition));
         }
         let engine = now.engine.clone();
@@ -32,7 +33,7 @@ impl Detectors for Library {
                 Some((path, error)) => format!("{} cannot be used: {error}", path.display()),
                 None => format!(
                     "there is no detector `{name}`; known are {}; others go as NAME.wasm into the plugins folder",
-                    now.names(Kind::Detector, &self.detectors).join(", ")
+                    now.names(PluginKind::Detector, &self.detectors).join(", ")
                 ),
             },
         )
@@ -50,6 +51,6 @@ impl Detectors for Library {
     }
 
     fn names(&self) -> Vec<String> {
-        self.read().names(Kind::Detector, &self.detectors)
+        self.read().names(PluginKind::Detector, &self.detectors)
     }
 }

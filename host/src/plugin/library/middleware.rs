@@ -3,16 +3,19 @@
 
 use std::sync::Arc;
 
-use super::{Edition, Kind, Library};
+use super::{Edition, Library};
 use crate::config::is_own_middleware;
+use crate::manage::PluginKind;
 
 /// A middleware of a name that the host's own has would never be asked.
 pub(super) fn not_our_own(edition: Option<Arc<Edition>>) -> Result<Option<Arc<Edition>>, String> {
     match edition {
-        Some(it) if it.kind == Kind::Middleware && is_own_middleware(&it.name) => Err(format!(
-            "the host has a middleware `{}` of its own; give the file another name",
-            it.name
-        )),
+        Some(it) if it.kind == PluginKind::Middleware && is_own_middleware(&it.name) => {
+            Err(format!(
+                "the host has a middleware `{}` of its own; give the file another name",
+                it.name
+            ))
+        }
         edition => Ok(edition),
     }
 }
@@ -20,7 +23,7 @@ pub(super) fn not_our_own(edition: Option<Arc<Edition>>) -> Result<Option<Arc<Ed
 impl Library {
     /// The names of all middleware.
     pub(in crate::plugin) fn middleware_names(&self) -> Vec<String> {
-        self.read().names(Kind::Middleware, &self.middleware)
+        self.read().names(PluginKind::Middleware, &self.middleware)
     }
 
     /// The middleware of this name.
@@ -29,11 +32,11 @@ impl Library {
     /// Why there is none, and what to do about it.
     pub(in crate::plugin) fn middleware_edition(&self, name: &str) -> Result<Arc<Edition>, String> {
         let now = self.read();
-        if let Some(edition) = now.dropped_in(name, Kind::Middleware) {
+        if let Some(edition) = now.dropped_in(name, PluginKind::Middleware) {
             return Ok(edition);
         }
         let Some(built_in) = self.middleware.iter().find(|it| it.name == name) else {
-            let known = now.names(Kind::Middleware, &self.middleware);
+            let known = now.names(PluginKind::Middleware, &self.middleware);
             return Err(format!(
                 "there is no middleware `{name}` among the plugins; known are {}",
                 known.join(", ")

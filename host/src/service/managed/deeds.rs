@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::{Managed, look, told};
+use super::{Managed, look};
 use crate::config::MAX_BYTES;
 use crate::gateway::MiddlewarePlugins;
 use crate::manage::{Plan, Refused, Restored};
@@ -52,7 +52,7 @@ impl Managed {
             };
             let plan = planner.plan(serving.bytes.to_vec(), next).await;
             let plan = plan.map_err(|lines| Refused::Failed(lines.join("; ")))?;
-            Ok(told::plan(plan))
+            Ok(plan)
         }
         .boxed()
     }
@@ -61,24 +61,15 @@ impl Managed {
         &self,
         to: Option<u64>,
     ) -> BoxFuture<'static, Result<Restored, Refused>> {
-        let (root, path) = (self.root.clone(), self.watched.path().to_owned());
+        let (root, path) = (self.memory_root(), self.watched.path().to_owned());
         let turn = self.turns.memory.clone();
         async move {
-            let root = root.ok_or_else(|| {
-                Refused::NotNow("no memory is kept; name a folder with --state DIR".to_owned())
-            })?;
+            let root = root?;
             let done = look(turn, move || memory::restore(&root, &path, to)).await;
             let done = done.ok_or_else(|| {
                 failed(&"the disk has not answered in time; see what the file holds")
             })?;
-            let done = done.map_err(refused)?;
-            Ok(Restored {
-                generation: done.generation,
-                digest: done.digest,
-                file: done.file.display().to_string(),
-                owner_lost: done.owner_lost,
-                overwritten: done.overwritten.map(|path| path.display().to_string()),
-            })
+            done.map(Restored::from).map_err(refused)
         }
         .boxed()
     }
@@ -93,6 +84,6 @@ fn refused(error: RestoreError) -> Refused {
     }
 }
 
-fn failed(error: &dyn std::fmt::Display) -> Refused {
+pub(super) fn failed(error: &dyn std::fmt::Display) -> Refused {
     Refused::Failed(error.to_string())
 }

@@ -6,7 +6,7 @@ use super::Managed;
 use crate::config;
 use crate::events::EventKind;
 use crate::manage::{ConfigValue, Configuration, Origin, Refused, SaveTo, Settings};
-use crate::service::shown::{origin, shown};
+use crate::service::shown::shown;
 use crate::settings::{ChangeError, Effective, NotSaved, NotWritten, save_in_file};
 use crate::target::Target;
 use crate::watch::{AUTO, Detectors};
@@ -138,7 +138,7 @@ fn values(config: &config::SentinelConfig, effective: &Effective) -> Vec<ConfigV
     }
     for setting in &effective.settings {
         let path = format!("sync.{}", setting.key.name);
-        values.push(value(path, setting.value.clone(), origin(setting.origin)));
+        values.push(value(path, setting.value.clone(), setting.origin));
     }
     values.sort_by(|one, other| one.path.cmp(&other.path));
     values
