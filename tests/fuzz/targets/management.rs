@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use config_sync::events::EventBus;
 use config_sync::manage::{
-    Attempt, Backend, Configuration, ConnectedClient, Host, Place, Plan, Plugin, Refused,
-    Reloaded, Restored, SaveTo, Server, Settings, Status, Tool,
+    Attempt, Backend, Configuration, ConnectedClient, Host, Place, Plan, Plugin, Refused, Reloaded,
+    Restored, SaveTo, Server, Settings, Status, Tool,
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, pending, ready};
@@ -161,7 +161,9 @@ fuzz_target!(|bytes: &[u8]| {
     WORLD.with(|world| {
         world.runtime.block_on(async {
             world.say(&sent).await;
-            let said = world.say(&request(&format!("GET {base}/health"), b"")).await;
+            let said = world
+                .say(&request(&format!("GET {base}/health"), b""))
+                .await;
             assert!(said.starts_with("HTTP/1.1 200"), "{said}");
         });
     });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config_sync::config::{BackendSpec, MiddlewareSpec};
-use config_sync::gateway::{Connector, Gateway, Wanted};
+use config_sync::gateway::{Connector, Gateway, Terms, Wanted};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
@@ -50,7 +50,11 @@ impl Wires {
             middleware,
         };
         let (gateway, _notices) = Gateway::connected_by(Arc::new(self));
-        let mut candidate = gateway.build(&wanted, None, true).await.unwrap();
+        let lenient = Terms {
+            lenient: true,
+            ..Terms::default()
+        };
+        let mut candidate = gateway.build(&wanted, lenient).await.unwrap();
         let offers = candidate.offers();
         let _ = candidate.compose(None, &offers);
         gateway.swap(candidate);
