@@ -236,10 +236,17 @@ async fn whoever_asks_for_a_reload_gets_secrets_that_were_changed_and_touches_no
     assert_eq!(bare(), process);
     assert_eq!(outcome(), "unchanged");
 
-    // One that is gone may be back soon: what uses it serves on.
+    // One that is gone may be back soon: what uses it serves on, and whoever asks is told. It
+    // does not hide another that was changed.
     fs::remove_file(secrets.join("key")).unwrap();
-    assert_eq!(outcome(), "unchanged");
+    write("token", old);
+    assert_eq!(outcome(), "failed");
+    let reasons = host.status()["last_reload"]["reasons"].to_string();
+    assert!(reasons.contains("there is no secret `key`"), "{reasons}");
+    assert!(lets_in(new).await && !lets_in(old).await);
+    write("token", new);
     write("key", "two");
+    assert_eq!(outcome(), "unchanged");
 
     let status = async |address: &str, token: &str| {
         let url = format!("http://{address}/manage/v1/status");

@@ -2,58 +2,43 @@
 //! else: a secret that was changed. It says nothing of them: it is a number, made with a key that
 //! only this process has.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
-use super::backend::{BackendSpec, Connection};
+use super::backend::BackendSpec;
 use super::middleware::{KeyPlace, MiddlewareSettings, MiddlewareSpec};
 use super::template::{Environment, Template};
 use super::token::Token;
 
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// What the texts come to; nothing, where one that they name is missing.
+/// What each of the texts comes to; nothing, where one that it names is missing.
 #[derive(Clone, Debug)]
-pub struct Seal(Option<u64>);
+pub struct Seal(Vec<Option<u64>>);
 
 impl Seal {
     fn of<'a>(texts: impl IntoIterator<Item = &'a Template>, env: Environment<'_>) -> Self {
-        let mut hasher = KEY.build_hasher();
-        for text in texts {
-            match text.resolve(env) {
-                Ok(text) => text.hash(&mut hasher),
-                Err(_missing) => return Self(None),
-            }
-        }
-        Self(Some(hasher.finish()))
+        let of = |text: &Template| Some(KEY.hash_one(text.resolve(env).ok()?));
+        Self(texts.into_iter().map(of).collect())
     }
 
-    /// Whether the same texts are known to come to something else `now`.
+    /// Whether one of the texts is known to come to something else `now`.
     pub fn is_broken_by(&self, now: &Self) -> bool {
-        matches!((self.0, now.0), (Some(then), Some(now)) if then != now)
+        let mut both = self.0.iter().zip(&now.0);
+        both.any(|both| matches!(both, (Some(then), Some(now)) if then != now))
+    }
+
+    /// Whether one of the texts is not to be had `now` and was: somebody may have taken it back.
+    pub fn is_doubted_by(&self, now: &Self) -> bool {
+        let mut both = self.0.iter().zip(&now.0);
+        both.any(|(then, now)| then.is_some() && now.is_none())
     }
 }
 
 impl BackendSpec {
     /// Of all that it takes to connect it.
     pub fn seal(&self, env: Environment<'_>) -> Seal {
-        match &self.connection {
-            Connection::Stdio {
-                command,
-                args,
-                env: variables,
-                cwd,
-            } => {
-                let texts = [command].into_iter().chain(args).chain(cwd);
-                Seal::of(texts.chain(variables.iter().map(|(_, text)| text)), env)
-            }
-            Connection::StreamableHttp { url, headers } => Seal::of(
-                [url]
-                    .into_iter()
-                    .chain(headers.iter().map(|(_, text)| text)),
-                env,
-            ),
-        }
+        Seal::of(self.texts(), env)
     }
 }
 
@@ -123,6 +108,26 @@ mod tests {
         }
         let spec = MiddlewareSpec::from_json("audit", "audit", &json!({}), &env).unwrap();
         assert_eq!(broken(|env| spec.seal(env)), [false; 3]);
+    }
+
+    #[test]
+    fn one_that_is_missing_hides_no_other_and_is_doubtful_where_it_was_there() {
+        let auth = json!({"tokens": {"a": "secret:a", "b": "secret:b"}});
+        let env = |a: bool, b: &'static str| {
+            move |name: &str| match name {
+                "secret:a" => a.then(|| "a-secret-of-length".to_owned()),
+                _ => Some(b.to_owned()),
+            }
+        };
+        let (then, other) = ("b-secret-of-length", "b-secret-of-fashion");
+        let spec = MiddlewareSpec::from_json("auth", "auth", &auth, &env(true, then)).unwrap();
+        let seal = |a, b| spec.seal(&env(a, b));
+        let before = seal(true, then);
+        assert!(before.is_broken_by(&seal(false, other)));
+        assert!(!before.is_broken_by(&seal(false, then)));
+        assert!(before.is_doubted_by(&seal(false, then)));
+        assert!(!before.is_doubted_by(&seal(true, other)));
+        assert!(!seal(false, then).is_doubted_by(&before));
     }
 
     #[test]

@@ -161,6 +161,15 @@ impl Template {
         missing
     }
 
+    /// What its placeholders stand for, as far as they are set.
+    pub(super) fn values(&self, env: Environment<'_>) -> Vec<String> {
+        let values = self.parts.iter().filter_map(|part| match part {
+            Part::Variable { name, .. } => env(name),
+            Part::Literal(_) => None,
+        });
+        values.collect()
+    }
+
     /// Whether it holds a placeholder.
     pub fn has_variables(&self) -> bool {
         self.parts

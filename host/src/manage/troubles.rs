@@ -32,11 +32,20 @@ impl Status {
                 "{file}: {error}; the last good configuration serves"
             ));
         }
+        let last = self.last_reload.as_ref();
+        let about = last.filter(|last| last.digest == self.on_disk.digest);
+        if self.on_disk.same
+            && let Some(last) = about.filter(|last| matches!(&*last.outcome, "failed" | "rejected"))
+        {
+            return Some(format!(
+                "what the file holds serves as it did before, for to load it anew was {}: {}",
+                last.outcome,
+                last.reasons.first().map_or("", String::as_str)
+            ));
+        }
         if self.on_disk.same || self.serves.is_none() {
             return None;
         }
-        let last = self.last_reload.as_ref();
-        let about = last.filter(|last| last.digest == self.on_disk.digest);
         Some(match about {
             Some(last) if last.outcome == "unchanged" => format!(
                 "what the file holds does not serve: {}",
@@ -129,6 +138,27 @@ mod tests {
         assert_eq!(
             told,
             ["what the file holds does not serve, it was rejected: config.yaml:3:1: no"]
+        );
+    }
+
+    #[test]
+    fn that_what_serves_could_not_be_made_anew_is_told_as_well() {
+        let told = troubles(|status| {
+            status.last_reload = Some(LastReload {
+                started: String::new(),
+                ended: String::new(),
+                trigger: "api".to_owned(),
+                outcome: "failed".to_owned(),
+                reasons: vec!["there is no secret `key`".to_owned()],
+                digest: status.on_disk.digest.clone(),
+                serves: true,
+                generation: 1,
+            });
+        });
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].ends_with("was failed: there is no secret `key`"),
+            "{told:?}"
         );
     }
 

@@ -14,7 +14,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::config::{Connection, Template};
+use crate::config::{BackendSpec, Connection, Hidden, Template};
 use crate::gateway::swap::Ground;
 use crate::mcp::{Lines, lines};
 use crate::secrets::Secrets;
@@ -50,10 +50,10 @@ pub(super) struct Started {
     pub(super) output: Lines<ChildStdout>,
 }
 
-/// Starts the child of a [`Connection::Stdio`].
+/// Starts the child of a backend with a [`Connection::Stdio`].
 pub(super) fn spawn(
     name: &str,
-    connection: &Connection,
+    spec: &BackendSpec,
     secrets: &Secrets,
     ground: &Ground,
 ) -> Result<Started, String> {
@@ -62,7 +62,7 @@ pub(super) fn spawn(
         args,
         env,
         cwd,
-    } = connection
+    } = &spec.connection
     else {
         return Err("it is not a process".to_owned());
     };
@@ -109,7 +109,8 @@ pub(super) fn spawn(
         return Err(format!("the command `{program}` started without pipes"));
     };
     let gone = CancellationToken::new();
-    let logging = log_errors(name.to_owned(), errors, gone.clone());
+    let hidden = spec.hidden(&|name| secrets.value_of(name));
+    let logging = log_errors(name.to_owned(), errors, hidden, gone.clone());
     ground.tasks.spawn(logging);
     let gone = gone.drop_guard();
     let input = input
@@ -145,12 +146,14 @@ fn myself() -> Result<Command, String> {
 async fn log_errors(
     backend: String,
     errors: impl AsyncRead + Send + Unpin,
+    hidden: Hidden,
     gone: CancellationToken,
 ) {
     let mut lines = lines(errors, MAX_LOG_LINE);
     let logging = async {
         while let Some(Ok(line)) = lines.next().await {
             let line = line.unwrap_or_else(|bad| format!("(a line is left out: {bad})"));
+            let line = hidden.out_of(line);
             tracing::debug!(target: "config_sync::backend", backend, "{line}");
         }
     };
@@ -218,7 +221,12 @@ mod tests {
     async fn whoever_holds_the_standard_error_of_a_child_that_is_gone_is_not_waited_for() {
         let (_held, errors) = tokio::io::duplex(64);
         let gone = CancellationToken::new();
-        let mut logging = Box::pin(log_errors("one".to_owned(), errors, gone.clone()));
+        let mut logging = Box::pin(log_errors(
+            "one".to_owned(),
+            errors,
+            Hidden::default(),
+            gone.clone(),
+        ));
         let long = Duration::from_secs(600);
         assert!(tokio::time::timeout(long, &mut logging).await.is_err());
         gone.cancel();

@@ -27,6 +27,12 @@ impl Backend {
     /// # Errors
     /// When it does not answer in time or answers nonsense.
     pub(in crate::gateway) async fn refresh(&self) -> Result<(), String> {
+        self.list_all()
+            .await
+            .map_err(|error| self.hidden.out_of(error))
+    }
+
+    async fn list_all(&self) -> Result<(), String> {
         let limit = self.spec.timeouts.cap_fetch;
         self.peer.asks_for_offers();
         let offers = within(limit, async {
