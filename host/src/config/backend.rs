@@ -30,7 +30,24 @@ pub struct BackendSpec {
     pub sharing: Sharing,
     /// How often it is asked whether it is there.
     pub health: HealthSettings,
+    /// The newest protocol that is spoken with it.
+    pub protocol: Protocol,
 }
+
+/// The newest protocol that is spoken with a backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// 2026-07-28: it is asked whether it knows that, and else greeted with `initialize`.
+    #[default]
+    Stateless,
+    /// 2025-11-25: it is greeted with `initialize` at once.
+    WithSessions,
+}
+
+const PROTOCOLS: [(&str, Protocol); 2] = [
+    ("2026-07-28", Protocol::Stateless),
+    ("2025-11-25", Protocol::WithSessions),
+];
 
 /// Whose a connection to a backend is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,12 +150,28 @@ impl Default for Timeouts {
 }
 
 impl BackendSpec {
+    /// Every text that it takes to connect it.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &Template> {
+        let (first, list, more, pairs) = match &self.connection {
+            Connection::Stdio {
+                command,
+                args,
+                env,
+                cwd,
+            } => (command, args.as_slice(), cwd.as_ref(), env),
+            Connection::StreamableHttp { url, headers } => (url, [].as_slice(), None, headers),
+        };
+        let texts = [first].into_iter().chain(list).chain(more);
+        texts.chain(pairs.iter().map(|(_, text)| text))
+    }
+
     /// Whether one that was connected by this need not be connected anew for the other.
     pub fn connects_like(&self, other: &Self) -> bool {
         self.connection == other.connection
             && self.timeouts == other.timeouts
             && self.sharing == other.sharing
             && self.health == other.health
+            && self.protocol == other.protocol
     }
 
     /// Reads what a plugin proposes for the backend `name`: the keys of an entry in the file. The
@@ -176,6 +209,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<BackendSpec> {
     let required = map.boolean("required", true);
     let sharing = map.one_of("sharing", &SHARINGS, Sharing::default());
     let health = health(&mut map);
+    let protocol = map.one_of("protocol", &PROTOCOLS, Protocol::default());
     if let Some(group) = map.get("group") {
         group.filled_text();
     }
@@ -188,6 +222,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<BackendSpec> {
         required,
         sharing,
         health,
+        protocol,
     })
 }
 

@@ -33,6 +33,7 @@ fn a_stdio_backend_is_read() {
         required: true,
         sharing: Sharing::Shared,
         health: HealthSettings::default(),
+        protocol: Protocol::Stateless,
         connection: Connection::Stdio {
             command: template("npx"),
             args: vec![template("-y"), template("${TOKEN}")],
@@ -61,6 +62,7 @@ fn an_http_backend_is_read() {
         required: true,
         sharing: Sharing::Shared,
         health: HealthSettings::default(),
+        protocol: Protocol::Stateless,
         connection: Connection::StreamableHttp {
             url: template("https://x/mcp"),
             headers: vec![("Authorization".into(), template("Bearer ${TOKEN}"))],
@@ -68,6 +70,16 @@ fn an_http_backend_is_read() {
         timeouts: Timeouts::default(),
     };
     assert_eq!(spec, Ok(expected));
+}
+
+#[test]
+fn one_that_shall_be_greeted_at_once_is_connected_anew_for_it() {
+    let of = |protocol: &str| read(json!({"command": "x", "protocol": protocol}));
+    let (old, new) = (of("2025-11-25").unwrap(), of("2026-07-28").unwrap());
+    assert_eq!(old.protocol, Protocol::WithSessions);
+    assert_eq!(new, read(json!({"command": "x"})).unwrap());
+    assert!(!old.connects_like(&new));
+    assert!(of("2024-11-05").is_err());
 }
 
 #[test]

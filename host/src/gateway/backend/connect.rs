@@ -49,6 +49,19 @@ pub(super) async fn connect(
     me: &Introduction,
     subscriptions: &Arc<Subscriptions>,
 ) -> Result<Connected, String> {
+    let connected = try_to(name, spec, secrets, ground, me, subscriptions).await;
+    connected.map_err(|error| spec.hidden(&|name| secrets.value_of(name)).out_of(error))
+}
+
+async fn try_to(
+    name: &str,
+    spec: &BackendSpec,
+    secrets: &Secrets,
+    ground: &Arc<Ground>,
+    me: &Introduction,
+    subscriptions: &Arc<Subscriptions>,
+) -> Result<Connected, String> {
+    let me = &me.at_most(spec.protocol);
     let connected = open(name, spec, secrets, ground, me, subscriptions).await?;
     let greeted = tokio::time::timeout(spec.timeouts.init, hello::greet(&connected.peer, me)).await;
     let (connected, greeted) = match greeted {
@@ -115,7 +128,7 @@ async fn open(
     }
     match &spec.connection {
         Connection::Stdio { .. } => {
-            let started = child::spawn(name, &spec.connection, secrets, ground)?;
+            let started = child::spawn(name, spec, secrets, ground)?;
             let outbox = Outbox::into_pipe(started.input);
             let peer = Peer::new(name, Link::Lines(outbox), me, subscriptions, ground);
             let writer = Arc::clone(&peer);

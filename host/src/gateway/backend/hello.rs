@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::era;
 use super::failure::Failure;
 use super::peer::{Ask, Link, Peer};
+use crate::config::Protocol;
 use crate::gateway::capabilities::own_info;
 use crate::gateway::client::Client;
 use crate::mcp::{Members, Raw, Version, key, raw_of};
@@ -48,6 +49,18 @@ impl Introduction {
             capabilities: own_capabilities(),
             version: Version::LATEST,
             owner: None,
+        }
+    }
+
+    /// The same, with a backend with which nothing newer is spoken.
+    pub(super) fn at_most(&self, protocol: Protocol) -> Self {
+        let newest = match protocol {
+            Protocol::Stateless => Version::LATEST,
+            Protocol::WithSessions => Version::LAST_WITH_SESSIONS,
+        };
+        Self {
+            version: self.version.min(newest),
+            ..self.clone()
         }
     }
 

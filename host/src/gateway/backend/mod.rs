@@ -40,7 +40,7 @@ use super::meter::Meter;
 use super::mirrored::{self, Mirrored};
 use super::swap::Ground;
 use super::{Call, CallError, Method, Origin, Reply};
-use crate::config::{BackendSpec, Seal, Sharing};
+use crate::config::{BackendSpec, Hidden, Seal, Sharing};
 use crate::mcp::{Members, Notification, Version};
 use crate::secrets::Secrets;
 use connect::Connected;
@@ -87,6 +87,8 @@ pub(super) struct Backend {
     spec: BackendSpec,
     /// What it was connected with.
     seal: Seal,
+    /// What it may have been given and must not be in what is told of it.
+    hidden: Hidden,
     life: Arc<Life>,
     peer: Arc<Peer>,
     hello: Hello,
@@ -139,6 +141,7 @@ impl Backend {
         let backend = Arc::new(Self {
             spec: spec.clone(),
             seal: spec.seal(&|name| secrets.value_of(name)),
+            hidden: spec.hidden(&|name| secrets.value_of(name)),
             life: Arc::clone(&life),
             hello: hello.ok_or("it did not introduce itself")?,
             peer,
@@ -177,10 +180,10 @@ impl Backend {
         &self.spec
     }
 
-    /// Whether it would be connected with other secrets now.
+    /// Whether it would be connected with other secrets now, or could not be for want of one.
     pub(super) fn is_outdated(&self, secrets: &Secrets) -> bool {
         let now = self.spec.seal(&|name| secrets.value_of(name));
-        self.seal.is_broken_by(&now)
+        self.seal.is_broken_by(&now) || self.seal.is_doubted_by(&now)
     }
 
     /// How it wants to be used.

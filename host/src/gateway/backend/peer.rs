@@ -124,9 +124,11 @@ impl Ask {
         }
     }
 
-    /// Before the two have come to know each other nothing can be taken back.
-    fn is_greeting(&self) -> bool {
-        matches!(&*self.method, "initialize" | "server/discover")
+    /// What is a client's, and what has no end of its own. Of the gateway's own questions nothing is
+    /// gained by it, and there are servers that end where one that they have not read yet is taken
+    /// back (the Python SDK, 1.x); before the two have come to know each other it must not be.
+    fn can_be_taken_back(&self) -> bool {
+        self.about.is_some() || self.acknowledged.is_some()
     }
 }
 
@@ -210,6 +212,7 @@ impl Peer {
         answer: oneshot::Sender<Result<Raw, Failure>>,
         ask: &mut Ask,
     ) -> Result<Expected, Failure> {
+        let can_be_taken_back = ask.can_be_taken_back();
         let pending = Pending {
             answer,
             about: ask.about.clone(),
@@ -220,7 +223,7 @@ impl Peer {
         let expected = Expected {
             peer: Arc::clone(self),
             id,
-            can_be_taken_back: !ask.is_greeting(),
+            can_be_taken_back,
         };
         // Looked at after it was noted down: whoever ends this takes what is noted down.
         if self.ended.is_cancelled() {

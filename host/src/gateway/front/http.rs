@@ -135,7 +135,7 @@ impl Connection {
         let found = key.and_then(|key| self.desk.sessions.get(key, arrived.caller()));
         let has_key = key.is_some();
         found
-            .inspect(|session| session.hear())
+            .inspect(|session| session.presence.hear())
             .ok_or(move |id| match has_key {
                 true => {
                     let say = "there is no such session (any more): begin with `initialize`";
@@ -195,7 +195,7 @@ impl Connection {
             let full = Err(CallError::try_later(say, None));
             return said::json(StatusCode::OK, &request.id, full);
         }
-        let with_it = (self.desk.answers.token(), session.listen());
+        let with_it = (self.desk.answers.token(), session.presence.listen());
         let outbox = Session::outbox();
         let course = session.begin(&request.id, Arc::clone(&outbox));
         let id = request.id.clone();
@@ -270,7 +270,7 @@ impl Connection {
             primed: is_new.then_some(reader.at()),
         };
         let end = self.desk.end.clone();
-        let said = said::stream(reader, Some(numbering), end, session.listen());
+        let said = said::stream(reader, Some(numbering), end, session.presence.listen());
         // The others end with the answer to a request.
         if stream == 0 {
             said::endless(said)

@@ -11,6 +11,7 @@ mod hello;
 mod http;
 mod listen;
 mod outbox;
+mod presence;
 mod questions;
 mod rest;
 mod running;

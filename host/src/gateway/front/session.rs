@@ -3,18 +3,18 @@
 //! may have a stream of its own, and over stdio, where there is one for everything.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::outbox::{Bounds, Outbox};
+use super::presence::Presence;
 use super::questions::{Questions, may_ask};
 use crate::gateway::client::{Client, ClientId, LogLevel, Profile, Question};
 use crate::mcp::{Id, Members, Message, Notification, Raw, Request, RpcError, Version, raw_of};
@@ -60,11 +60,7 @@ pub(super) struct Session {
     streams: Mutex<VecDeque<(u64, Arc<Outbox>)>>,
     streams_given: AtomicU64,
     pub(super) questions: Arc<Questions>,
-    began: Instant,
-    /// When it was last heard of, in milliseconds after it began.
-    heard: AtomicU64,
-    /// Requests over HTTP to which it waits for the answer, and streams that it reads.
-    listening: AtomicUsize,
+    pub(super) presence: Arc<Presence>,
     gone: CancellationToken,
     farewell: OnceLock<&'static str>,
 }
@@ -93,9 +89,7 @@ impl Session {
             streams: Mutex::default(),
             streams_given: AtomicU64::new(0),
             questions: Arc::default(),
-            began: Instant::now(),
-            heard: AtomicU64::new(0),
-            listening: AtomicUsize::new(0),
+            presence: Presence::new(),
             gone: CancellationToken::new(),
             farewell: OnceLock::new(),
         }
@@ -107,26 +101,6 @@ impl Session {
         let Some(caller) = caller else { return true };
         let mut owner = self.caller.lock().unwrap_or_else(PoisonError::into_inner);
         owner.get_or_insert_with(|| caller.to_owned()) == caller
-    }
-
-    /// It lives.
-    pub(super) fn hear(&self) {
-        let heard = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.heard.store(heard, Ordering::Relaxed);
-    }
-
-    /// Since when nothing was heard of it. `None`: it listens, or waits for an answer. (A request
-    /// that is under way and has nobody who waits for it may never have an end.)
-    pub(super) fn silent_since(&self) -> Option<Instant> {
-        let listens = self.listening.load(Ordering::Relaxed) > 0;
-        let heard = Duration::from_millis(self.heard.load(Ordering::Relaxed));
-        (!listens).then(|| self.began + heard)
-    }
-
-    /// It listens until this is dropped.
-    pub(super) fn listen(self: &Arc<Self>) -> Listening {
-        self.listening.fetch_add(1, Ordering::Relaxed);
-        Listening(Arc::clone(self))
     }
 
     fn under_way(&self) -> MutexGuard<'_, HashMap<Id, Arc<Course>>> {
@@ -172,7 +146,7 @@ impl Session {
             under_way.remove(request);
         }
         drop(under_way);
-        self.hear();
+        self.presence.hear();
     }
 
     /// Takes a request back, with these words.
@@ -286,7 +260,15 @@ impl Client for Session {
         };
         stream.push(Message::Request(request).to_line());
         let (gone, beside) = (self.gone.clone(), Arc::clone(&self.beside));
+        // Over stdio it is there as long as it has not left.
+        let presence = (!self.key.is_empty()).then(|| Arc::clone(&self.presence));
         async move {
+            let away = async {
+                match presence {
+                    Some(presence) => presence.away().await,
+                    None => std::future::pending().await,
+                }
+            };
             // If nobody wants the answer any more, the client need not go on thinking.
             let mut unwanted = Unwanted {
                 id,
@@ -296,6 +278,7 @@ impl Client for Session {
             let answer = tokio::select! {
                 answer = asked.answer() => answer,
                 () = gone.cancelled() => None,
+                () = away => None,
             };
             unwanted.streams = None;
             answer.unwrap_or_else(|| {
@@ -354,16 +337,5 @@ impl Drop for Unwanted {
         if let Some(stream) = streams.iter().find(|stream| !stream.has_ended()) {
             stream.push(Message::Notification(cancelled).to_line());
         }
-    }
-}
-
-/// A client listens.
-#[derive(Debug)]
-pub(super) struct Listening(Arc<Session>);
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.0.listening.fetch_sub(1, Ordering::Relaxed);
-        self.0.hear();
     }
 }

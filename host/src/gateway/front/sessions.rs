@@ -70,7 +70,8 @@ impl Sessions {
 
     /// Ends the one that has been silent for longest, if that is long.
     fn end_forgotten(&self) {
-        let since = |session: &Arc<Session>| Some((session.silent_since()?, Arc::clone(session)));
+        let since =
+            |session: &Arc<Session>| Some((session.presence.silent_since()?, Arc::clone(session)));
         let silent = self.read().values().filter_map(since).min_by_key(|it| it.0);
         if let Some((since, session)) = silent
             && since.elapsed() >= FORGOTTEN
@@ -92,7 +93,7 @@ impl Sessions {
         let mut silent = Vec::new();
         let mut next = now + LOOK.min(idle);
         for session in self.read().values() {
-            let Some(since) = session.silent_since() else {
+            let Some(since) = session.presence.silent_since() else {
                 continue;
             };
             if since + idle <= now {

@@ -162,11 +162,14 @@ impl Chain {
         }
     }
 
-    /// Whether one of them would be made of other secrets now.
+    /// Whether one of them would be made of other secrets now, or could not be for want of one.
     pub(super) fn is_outdated(&self, secrets: &Secrets) -> bool {
         let value_of = |name: &str| secrets.value_of(name);
         let mut links = self.links.iter();
-        links.any(|link| link.seal.is_broken_by(&link.spec.seal(&value_of)))
+        links.any(|link| {
+            let now = link.spec.seal(&value_of);
+            link.seal.is_broken_by(&now) || link.seal.is_doubted_by(&now)
+        })
     }
 
     /// Whether clients see what has this name.

@@ -381,3 +381,17 @@ async fn a_session_is_its_callers_alone() {
     assert!(!session.is_of(Some("bob")));
     assert!(session.is_of(Some("alice")) && session.is_of(None));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_died_while_it_was_asked_holds_nobody_up_for_ever() {
+    let connection = connected(&[]).await;
+    let (session, _) = begun(&connection, "2025-11-25", r#"{"sampling":{}}"#).await;
+    let reads = session.presence.listen();
+    let mut asking = session.ask(None, sampling(r#"{"messages":[]}"#));
+    let hour = Duration::from_secs(3600);
+    // Whoever thinks reads.
+    assert!(tokio::time::timeout(hour, &mut asking).await.is_err());
+    drop(reads);
+    let error = asking.await.unwrap_err();
+    assert!(error.message.contains("left without an answer"), "{error}");
+}
