@@ -66,6 +66,15 @@ impl Problem {
         }
     }
 
+    /// The same; where it has no place, with the plugin that finds it.
+    #[must_use]
+    pub fn said_by(mut self, plugin: &str) -> Self {
+        if self.path.is_empty() {
+            self.message = format!("plugin `{plugin}`: {}", self.message);
+        }
+        self
+    }
+
     /// The same, with what to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

@@ -170,6 +170,14 @@ impl<'a> Value<'a> {
     }
 
     /// `true` or `false`.
+    pub(crate) fn nothing(&self, help: &str) -> Option<()> {
+        let is_none = self.json().is_null();
+        if !is_none {
+            self.error("nothing may stand here", Some(help.to_owned()));
+        }
+        is_none.then_some(())
+    }
+
     pub(crate) fn boolean(&self) -> Option<bool> {
         match &self.node.kind {
             Kind::Bool(value) => Some(*value),

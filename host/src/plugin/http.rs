@@ -28,6 +28,8 @@ use super::outside;
 use crate::config::{PluginGrants, is_public};
 use crate::gateway::cause;
 
+/// So much of the time that a call has left an answer may take.
+const PATIENCE: f64 = 0.9;
 /// The most bytes of one set of headers, as the host holds them.
 const MAX_FIELDS: usize = 64 * 1024;
 
@@ -85,7 +87,9 @@ impl WasiHttpHooks for Hooks {
         _options: Option<RequestOptions>,
         _ended: Ended,
     ) -> Sent {
+        // Of the time that the call has left the plugin keeps a part, to say that nobody answered.
         let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = left.mul_f64(PATIENCE);
         if let Some(isolation) = self.isolation.clone() {
             isolation.count("http.request");
             let may = may_ask(&self.grants, &request);

@@ -5,6 +5,7 @@
 mod change;
 mod detectors;
 mod elsewhere;
+mod follow;
 mod middleware;
 #[cfg(test)]
 mod tests;
@@ -19,12 +20,11 @@ use super::built_in::{BuiltIn, DETECTORS, HANDLERS, LAST_RESORT, MIDDLEWARE};
 use super::edition::Edition;
 use super::engine::PluginEngine;
 use super::handler::WasmHandler;
-use super::load::{self, Unusable};
-use super::shelf::{Found, Shelf, Step};
+use super::load;
+use super::shelf::{Lying, Shelf};
 use crate::config::PluginLimits;
 use crate::manage::PluginKind;
 use crate::reload::ReloadHandler;
-use middleware::not_our_own;
 
 pub use change::{Change, Changed};
 pub use elsewhere::{Elsewhere, plugin_folders};
@@ -44,6 +44,8 @@ pub struct Library {
 pub(super) struct Now {
     pub(super) engine: PluginEngine,
     folders: Vec<PathBuf>,
+    /// And what is wrong with some of them.
+    wrong_folders: Vec<(PathBuf, String)>,
     pub(super) dropped_in: BTreeMap<String, DroppedIn>,
 }
 
@@ -73,9 +75,14 @@ impl Library {
     /// folder that has it counts.
     pub fn load(engine: PluginEngine, folders: &[PathBuf]) -> Self {
         let library = Self::built_in(engine);
-        library.write().folders = folders.to_vec();
+        let Lying { found, wrong, .. } = Lying::in_folders(folders);
+        {
+            let mut now = library.write();
+            now.folders = folders.to_vec();
+            now.wrong_folders = wrong;
+        }
         let mut shelf = library.shelf();
-        for step in shelf.take_all(Found::in_folders(folders), Instant::now()) {
+        for step in shelf.take_all(found, Instant::now()) {
             library.follow(step, &|_| true, &mut shelf, Instant::now());
         }
         drop(shelf);
@@ -93,6 +100,7 @@ impl Library {
             now: RwLock::new(Now {
                 engine,
                 folders: Vec::new(),
+                wrong_folders: Vec::new(),
                 dropped_in: BTreeMap::new(),
             }),
         }
@@ -128,13 +136,16 @@ impl Library {
     pub fn look(&self, is_wanted: &dyn Fn(&str) -> bool, now: Instant) -> Vec<Change> {
         let folders = self.read().folders.clone();
         let mut shelf = self.shelf();
-        let steps = shelf.look_at(&folders, now);
+        let lying = Lying::in_folders(&folders);
+        let wrong = lying.wrong.clone();
+        let steps = shelf.look_at(lying, now);
         let mut changes: Vec<_> = steps
             .into_iter()
             .filter_map(|step| self.follow(step, is_wanted, &mut shelf, now))
             .collect();
         drop(shelf);
         changes.extend(self.forget_removed(is_wanted));
+        changes.extend(self.wrong_folders(wrong));
         changes
     }
 
@@ -154,12 +165,12 @@ impl Library {
         self.shelf().forget_taken();
     }
 
-    /// What was found in the folders and cannot be used, and why.
+    /// What was found in the folders and cannot be used, and why; and what is wrong with them.
     pub fn refused(&self) -> Vec<(PathBuf, String)> {
         let now = self.read();
         let here = now.dropped_in.values();
-        here.filter_map(|it| Some((it.path.clone(), it.wrong.clone()?)))
-            .collect()
+        let here = here.filter_map(|it| Some((it.path.clone(), it.wrong.clone()?)));
+        here.chain(now.wrong_folders.iter().cloned()).collect()
     }
 
     /// A fresh handler of each kind: those dropped in, then the built-in ones whose names they
@@ -184,12 +195,16 @@ impl Library {
         Ok(self.handler_editions()?.into_iter().map(handler).collect())
     }
 
+    /// A fresh handler of each that was dropped in.
+    pub fn dropped_in_handlers(&self) -> Vec<Box<dyn ReloadHandler>> {
+        let handler = |edition| Box::new(WasmHandler::new(edition)) as Box<dyn ReloadHandler>;
+        let all = self.read().of_kind(PluginKind::Handler);
+        all.into_iter().map(handler).collect()
+    }
+
     fn handler_editions(&self) -> Result<Vec<Arc<Edition>>, String> {
         let now = self.read();
-        let dropped_in = now.dropped_in.values().filter_map(|it| it.edition.clone());
-        let mut all: Vec<_> = dropped_in
-            .filter(|it| it.kind == PluginKind::Handler)
-            .collect();
+        let mut all = now.of_kind(PluginKind::Handler);
         let built_in = self
             .handlers
             .iter()
@@ -226,134 +241,6 @@ impl Library {
     fn shelf(&self) -> std::sync::MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Does what a look found to be done.
-    fn follow(
-        &self,
-        step: Step,
-        is_wanted: &dyn Fn(&str) -> bool,
-        shelf: &mut Shelf,
-        now: Instant,
-    ) -> Option<Change> {
-        match step {
-            Step::Take(name, path) => self.take(name, path, shelf, now),
-            Step::Gone(name) => self.gone(name, is_wanted),
-        }
-    }
-
-    fn take(&self, name: String, path: PathBuf, shelf: &mut Shelf, at: Instant) -> Option<Change> {
-        let now = self.read();
-        let engine = now.engine.clone();
-        let before = now.dropped_in.get(&name).and_then(|it| it.edition.clone());
-        drop(now);
-        // The lock is not held meanwhile: a component of Python takes seconds to compile.
-        let loaded = load::name_of(&path)
-            .map_err(Unusable::from)
-            .and_then(|name| load::edition(&name, &path, &engine, before.as_deref()))
-            .and_then(|edition| Ok(not_our_own(edition)?));
-        let mut sections = before.as_ref().map_or(&[][..], |it| it.sections()).to_vec();
-        let mut now = self.write();
-        let here = now.dropped_in.entry(name.clone()).or_default();
-        here.path.clone_from(&path);
-        here.removed = false;
-        if let Some(before) = &before {
-            before.set_leaving(false);
-        }
-        let what = match loaded {
-            Ok(None) => {
-                here.wrong = None;
-                let edition = before.as_ref().filter(|it| it.withdraw(None))?;
-                Changed::Loaded {
-                    kind: edition.kind,
-                    path,
-                    replaces: false,
-                }
-            }
-            Ok(Some(edition)) => {
-                tracing::info!(plugin = name, path = %path.display(), "plugin loaded");
-                here.wrong = None;
-                sections.extend_from_slice(edition.sections());
-                let kind = edition.kind;
-                here.edition = Some(edition);
-                Changed::Loaded {
-                    kind,
-                    path,
-                    replaces: before.is_some(),
-                }
-            }
-            Err(Unusable {
-                reason,
-                may_pass,
-                withdrawn,
-            }) => {
-                if withdrawn && let Some(before) = &before {
-                    before.withdraw(Some(reason.clone()));
-                }
-                let told = here.wrong.as_ref() == Some(&reason);
-                here.wrong = Some(reason.clone());
-                if may_pass && shelf.try_again(&name, at) && told {
-                    return None;
-                }
-                Changed::Refused {
-                    path,
-                    reason,
-                    goes_on: before.as_ref().is_some_and(|it| it.withdrawn().is_none()),
-                }
-            }
-        };
-        Some(Change {
-            name,
-            what,
-            sections,
-        })
-    }
-
-    fn gone(&self, name: String, is_wanted: &dyn Fn(&str) -> bool) -> Option<Change> {
-        let mut now = self.write();
-        let here = now.dropped_in.get_mut(&name)?;
-        let edition = here.edition.clone();
-        let sections = edition
-            .as_ref()
-            .map_or(&[][..], |it| it.sections())
-            .to_vec();
-        if let Some(edition) = &edition {
-            edition.set_leaving(true);
-        }
-        drop(edition);
-        let goes_on = here.is_needed(is_wanted);
-        here.removed = true;
-        here.wrong = None;
-        if !goes_on {
-            now.dropped_in.remove(&name);
-        }
-        Some(Change {
-            name,
-            what: Changed::Removed { goes_on },
-            sections,
-        })
-    }
-
-    /// Forgets what is gone and no longer in use.
-    fn forget_removed(&self, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Change> {
-        let mut changes = Vec::new();
-        // Nobody need wait for this look where nothing is to be forgotten.
-        if !self.read().dropped_in.values().any(|it| it.removed) {
-            return changes;
-        }
-        self.write().dropped_in.retain(|name, here| {
-            let keep = !here.removed || here.is_needed(is_wanted);
-            if !keep {
-                let sections = here.edition.as_ref().map_or(&[][..], |it| it.sections());
-                changes.push(Change {
-                    name: name.clone(),
-                    what: Changed::Removed { goes_on: false },
-                    sections: sections.to_vec(),
-                });
-            }
-            keep
-        });
-        changes
-    }
 }
 
 impl DroppedIn {
@@ -376,6 +263,12 @@ impl Now {
     pub(super) fn has(&self, name: &str, kind: PluginKind) -> bool {
         let here = self.dropped_in.get(name).and_then(|it| it.edition.as_ref());
         here.is_some_and(|it| it.kind == kind)
+    }
+
+    fn of_kind(&self, kind: PluginKind) -> Vec<Arc<Edition>> {
+        let dropped_in = self.dropped_in.values();
+        let dropped_in = dropped_in.filter_map(|it| it.edition.clone());
+        dropped_in.filter(|it| it.kind == kind).collect()
     }
 
     fn dropped_in(&self, name: &str, kind: PluginKind) -> Option<Arc<Edition>> {

@@ -68,7 +68,8 @@ fn dropped_in_as_listed(name: &str, here: &DroppedIn) -> Plugin {
     listed.path = Some(here.path.display().to_string());
     listed.in_use = here.is_in_use();
     if let Some(wrong) = &here.wrong {
-        (listed.state, listed.refused) = match edition {
+        let goes_on = edition.filter(|it| it.withdrawn().is_none());
+        (listed.state, listed.refused) = match goes_on {
             None => (PluginState::Refused, Some(wrong.clone())),
             Some(_) => {
                 let told = format!("the file cannot be used, the one before it goes on: {wrong}");

@@ -97,7 +97,8 @@ pub(super) fn file(component: &Path, limits: PluginLimits) -> Result<PluginFile,
     let name = name.to_string_lossy();
     let bytes = match read(&path, MOST_YAML) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        // A link that leads nowhere is no file that somebody has left out.
+        Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => Vec::new(),
         Err(error) => return Err(unread(&name, &error, "64 KiB and no more")),
     };
     plugin_file(&name, &bytes, &|name| std::env::var(name).ok(), limits).map_err(|problems| {

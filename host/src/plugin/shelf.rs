@@ -1,7 +1,8 @@
 //! What lies in the plugins folders, and since when it lies still: a file that is being copied is
-//! not taken before it is whole. Pure but for [`Found::in_folders`]: `now` is an argument.
+//! not taken before it is whole. Pure but for [`Lying::in_folders`]: `now` is an argument.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ const FORGOTTEN: Duration = Duration::from_secs(5);
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// and never later than this.
 const LAST_WAIT: Duration = Duration::from_secs(120);
-/// More files than this in one folder are no plugins.
+/// More files than this in one folder are no plugins; the first by their names count.
 const MOST: usize = 1000;
 
 /// A component in a folder.
@@ -30,24 +31,55 @@ pub(super) struct Found {
     stamp: (Stat, Option<Stat>),
 }
 
-impl Found {
-    /// Every `NAME.wasm` in these folders by the stem of its name; the first folder that has one
-    /// of a name has its say.
-    pub(super) fn in_folders(folders: &[PathBuf]) -> BTreeMap<String, Self> {
-        let mut found = BTreeMap::new();
+/// What a look at the folders found.
+#[derive(Debug, Default)]
+pub(super) struct Lying {
+    /// Every `NAME.wasm` by the stem of its name; the first folder that has one of a name has its
+    /// say.
+    pub(super) found: BTreeMap<String, Found>,
+    /// What is wrong with a folder.
+    pub(super) wrong: Vec<(PathBuf, String)>,
+    /// Nobody can tell what lies there.
+    unread: Vec<PathBuf>,
+}
+
+impl Lying {
+    pub(super) fn in_folders(folders: &[PathBuf]) -> Self {
+        let mut lying = Self::default();
         for folder in folders {
-            for path in components(folder) {
+            let components = match components(folder) {
+                Ok(components) => components,
+                Err(error) => {
+                    let why = format!("this folder cannot be read: {error}");
+                    lying.wrong.push((folder.clone(), why));
+                    lying.unread.push(folder.clone());
+                    continue;
+                }
+            };
+            if components.len() > MOST {
+                let count = components.len();
+                let why =
+                    format!("there are {count} components; the first {MOST} by their names count");
+                lying.wrong.push((folder.clone(), why));
+            }
+            for path in components.into_iter().take(MOST) {
                 let stem = path
                     .file_stem()
                     .map(|stem| stem.to_string_lossy().into_owned());
                 let stat = |path: PathBuf| LocalFile::new(path).stat().ok();
                 if let (Some(name), Some(own)) = (stem, stat(path.clone())) {
                     let stamp = (own, stat(file_beside(&path)));
-                    found.entry(name).or_insert(Self { path, stamp });
+                    lying.found.entry(name).or_insert(Found { path, stamp });
                 }
             }
         }
-        found
+        lying
+    }
+}
+
+impl Found {
+    fn is_in(&self, folder: &Path) -> bool {
+        self.path.parent() == Some(folder)
     }
 
     /// Whether somebody has it open for writing, as far as the system tells.
@@ -161,9 +193,17 @@ impl Shelf {
         steps
     }
 
-    /// As [`Self::look`], at the folders themselves.
-    pub(super) fn look_at(&mut self, folders: &[PathBuf], now: Instant) -> Vec<Step> {
-        self.look(Found::in_folders(folders), Found::is_written, now)
+    /// As [`Self::look`], at the folders themselves. Of one that cannot be read, all is as it was.
+    pub(super) fn look_at(&mut self, lying: Lying, now: Instant) -> Vec<Step> {
+        let mut found = lying.found;
+        for (name, known) in &self.known {
+            let seen = known.seen.as_ref();
+            let is_there = |it: &&Found| lying.unread.iter().any(|folder| it.is_in(folder));
+            if let Some(seen) = seen.filter(is_there) {
+                found.entry(name.clone()).or_insert_with(|| seen.clone());
+            }
+        }
+        self.look(found, Found::is_written, now)
     }
 
     /// What was taken cannot be used, and may be later. Whether that is not the first time.
@@ -203,18 +243,22 @@ impl Shelf {
     }
 }
 
-/// Every `NAME.wasm` in the folder, in the order of their names.
-fn components(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Vec::new();
+/// Every `NAME.wasm` in the folder, in the order of their names. There need not be a folder.
+fn components(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
     };
-    let mut paths: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|it| it == "wasm") && path.is_file())
-        .take(MOST)
-        .collect();
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|it| it == "wasm") && path.is_file() {
+            paths.push(path);
+        }
+    }
     paths.sort();
-    paths
+    Ok(paths)
 }
 
 #[cfg(test)]
@@ -240,6 +284,22 @@ mod tests {
 
     fn take() -> Vec<Step> {
         vec![Step::Take("a".to_owned(), "/p/a.wasm".into())]
+    }
+
+    #[test]
+    fn of_too_many_the_first_by_their_names_count_and_that_is_told() {
+        let folder = tempfile::TempDir::new().unwrap();
+        for n in 0..=MOST {
+            std::fs::write(folder.path().join(format!("p{n:04}.wasm")), "").unwrap();
+        }
+        let lying = Lying::in_folders(&[folder.path().to_owned()]);
+        assert_eq!(lying.found.len(), MOST);
+        assert!(!lying.found.contains_key(&format!("p{MOST:04}")));
+        let (_, why) = &lying.wrong[0];
+        assert!(
+            why.contains("there are 1001 components; the first 1000"),
+            "{why}"
+        );
     }
 
     #[tokio::test(start_paused = true)]

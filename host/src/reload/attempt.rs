@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::check::{Checked, Known};
+use super::composed;
 use super::course::Course;
 use super::wanted::{own_differences, wanted};
 use super::{Difference, Handlers, OtherPlugins, Outcome, Phase};
@@ -178,16 +179,13 @@ impl Attempt<'_> {
             .await
             .map_err(|problems| checked.failed(problems))?;
         course.enter(Phase::Compose);
-        let (entries, offers) = self
+        let (composed, offers) = self
             .handlers
             .compose(Arc::clone(&checked.config), candidate.offers())
             .await
             .map_err(|refused| checked.refused(refused))?;
-        if let Err(error) = candidate.compose(entries, &offers) {
-            return Err(Outcome::Failed(vec![format!(
-                "a handler composed a catalog that leads astray: {error}"
-            )]));
-        }
+        composed::serve(&mut candidate, composed, &offers)
+            .map_err(|error| Outcome::Failed(vec![error]))?;
         course.enter(Phase::Swap);
         let (swapped, before) = self.gateway.swap(candidate);
         self.gateway.serve(opened);

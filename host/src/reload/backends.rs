@@ -8,6 +8,7 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::Refused;
+use super::composed;
 use super::reloader::Reloader;
 use crate::events::EventKind;
 use crate::gateway::{BackendNotice, Candidate, Capability, Health, NoticeKind, Restarted};
@@ -290,7 +291,7 @@ impl Reloader {
         };
         let config = std::sync::Arc::clone(&applied.checked.config);
         match self.handlers.compose(config, candidate.offers()).await {
-            Ok((entries, offers)) => candidate.compose(entries, &offers),
+            Ok((composed, offers)) => composed::serve(candidate, composed, &offers),
             Err(Refused::Problems(problems)) => {
                 let problems = problems.iter().map(ToString::to_string);
                 Err(problems.collect::<Vec<_>>().join("; "))

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::course::Course;
-use super::{Outcome, Phase, Refused};
+use super::{Handlers, Outcome, Phase, Refused};
 use crate::config::{
     self, Document, Load, PluggedEntry, PluginSettings, Problem, Problems, SentinelConfig,
 };
@@ -134,7 +134,9 @@ impl Known<'_> {
                     Some(there) => (there.detectors.as_ref(), &there.middleware),
                     None => (self.detectors, self.middleware),
                 };
-                check_detection(&checked, detectors)?;
+                if let Some(problem) = detection(&checked.config, detectors) {
+                    return Err(checked.rejected(vec![problem]));
+                }
                 let (config, plugins) = (Arc::clone(&checked.config), Arc::clone(middleware));
                 aside(move || check_middleware(&config.plugged, plugins.as_ref()))
                     .await?
@@ -145,15 +147,42 @@ impl Known<'_> {
     }
 }
 
-fn check_detection(checked: &Checked, detectors: &dyn Detectors) -> Result<(), Outcome> {
-    let wanted = &checked.config.sync.detection;
+/// Whether the plugins that the configuration names are there, and take what it tells them. For who
+/// only checks: nothing is built.
+///
+/// # Errors
+/// Every problem, at its place; or the fault of a plugin, which has no place.
+pub async fn check_plugins(
+    config: &Arc<SentinelConfig>,
+    detectors: &dyn Detectors,
+    middleware: &dyn MiddlewarePlugins,
+    handlers: &Handlers,
+) -> Result<(), Refused> {
+    let mut found: Vec<_> = detection(config, detectors).into_iter().collect();
+    let mut gather = |checked| match checked {
+        Err(Refused::Problems(problems)) => {
+            found.extend(problems);
+            Ok(())
+        }
+        checked => checked,
+    };
+    gather(check_middleware(&config.plugged, middleware))?;
+    let proposed = handlers.propose(0, None, Arc::clone(config)).await;
+    gather(proposed.map(|_| ()))?;
+    match found.is_empty() {
+        true => Ok(()),
+        false => Err(Refused::Problems(found)),
+    }
+}
+
+/// What is wrong with the detector that is named.
+fn detection(config: &SentinelConfig, detectors: &dyn Detectors) -> Option<Problem> {
+    let wanted = &config.sync.detection;
     if wanted == AUTO || detectors.names().contains(wanted) {
-        return Ok(());
+        return None;
     }
-    match detectors.detector(wanted) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(checked.rejected(vec![Problem::error("sync.detection", error)])),
-    }
+    let error = detectors.detector(wanted).err()?;
+    Some(Problem::error("sync.detection", error))
 }
 
 /// What follows of these: where nothing but a secret is missing it is not the file that is wrong.
@@ -165,10 +194,7 @@ fn wrong(problems: &Problems) -> Outcome {
 }
 
 /// Whether the plugins take what their entries tell them.
-///
-/// # Errors
-/// Every problem, at its place; or the fault of a plugin, which has no place.
-pub fn check_middleware(
+fn check_middleware(
     entries: &[PluggedEntry],
     plugins: &dyn MiddlewarePlugins,
 ) -> Result<(), Refused> {

@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::composed::Composed;
 use super::{Change, Difference, Ending, Proposed, Refused, ReloadHandler};
 use crate::config::SentinelConfig;
 use crate::events::{Fault, FaultKind};
-use crate::gateway::{Entry, Offer};
+use crate::gateway::Offer;
 
 /// Each guest ends with its time, a minute at most, and so does what the host does for it. When all
 /// of them have not come back by now, one stands in the host, most likely on a file system that is
@@ -92,7 +93,7 @@ impl Handlers {
     }
 
     /// Every section that some handler reads.
-    pub(super) fn sections(&self) -> Vec<String> {
+    pub fn sections(&self) -> Vec<String> {
         lock(&self.now).sections.clone()
     }
 
@@ -121,7 +122,9 @@ impl Handlers {
                         differences.extend(proposal.differences);
                     }
                     Err(_) if has_no_say(handler.as_ref(), &change.next) => {}
-                    Err(Refused::Problems(found)) => problems.extend(found),
+                    Err(Refused::Problems(found)) => {
+                        problems.extend(found.into_iter().map(|it| it.said_by(handler.name())));
+                    }
                     Err(fault) => return Err(fault),
                 }
             }
@@ -139,13 +142,16 @@ impl Handlers {
         &self,
         config: Arc<SentinelConfig>,
         offers: Vec<Offer>,
-    ) -> Result<(Option<Vec<Entry>>, Vec<Offer>), Refused> {
+    ) -> Result<(Option<Composed>, Vec<Offer>), Refused> {
         self.with(move |handlers, asking| {
             for handler in handlers {
                 asking.ask(handler.as_ref(), "compose");
                 let next: Value = config.section_json(handler.sections());
                 match handler.compose(&next, &offers) {
-                    Ok(Some(entries)) => return Ok((Some(entries), offers)),
+                    Ok(Some(entries)) => {
+                        let by = handler.name().to_owned();
+                        return Ok((Some(Composed { by, entries }), offers));
+                    }
                     Ok(None) => {}
                     Err(_) if has_no_say(handler.as_ref(), &next) => {}
                     Err(refused) => return Err(refused),
@@ -240,6 +246,7 @@ mod tests {
 
     use super::*;
     use crate::config::{self, Load};
+    use crate::gateway::Entry;
     use crate::reload::Proposal;
 
     /// The host itself panics while it asks this one.

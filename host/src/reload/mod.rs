@@ -8,6 +8,7 @@ mod backends;
 mod calls;
 mod check;
 mod commands;
+mod composed;
 mod course;
 mod handler;
 mod handlers;
@@ -31,7 +32,7 @@ mod tell;
 mod wanted;
 
 pub use calls::Ask;
-pub use check::{AtHand, OtherPlugins, check_middleware};
+pub use check::{AtHand, OtherPlugins, check_plugins};
 pub use handler::{Change, Difference, DifferenceKind, Proposal, Proposed, Refused, ReloadHandler};
 pub use handlers::Handlers;
 pub use in_force::InForce;

@@ -237,7 +237,7 @@ impl Planner<'_> {
         offers: Vec<Offer>,
     ) -> Result<BTreeMap<(String, String), String>, Outcome> {
         let config = Arc::clone(&side.checked.config);
-        let (entries, offers) = self
+        let (composed, offers) = self
             .handlers
             .compose(config, offers)
             .await
@@ -252,7 +252,9 @@ impl Planner<'_> {
             };
             offers.iter().map(entry).collect::<Vec<_>>()
         };
-        let entries = entries.unwrap_or_else(as_offered).into_iter();
+        let entries = composed
+            .map_or_else(as_offered, |it| it.entries)
+            .into_iter();
         Ok(entries
             .filter(|entry| entry.kind == Capability::Tool)
             .map(|entry| ((entry.backend, entry.name), entry.shown_as))

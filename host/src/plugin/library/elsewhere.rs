@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{DroppedIn, Library, Now};
 use crate::config::{PluginLimits, PluginSettings};
-use crate::plugin::shelf::Found;
+use crate::plugin::shelf::Lying;
 use crate::reload::{AtHand, OtherPlugins};
 
 /// Where plugins are: beside the configuration, then where this user keeps his own.
@@ -49,7 +49,7 @@ impl OtherPlugins for Elsewhere {
 impl Library {
     /// What would be at hand with these limits, in these folders. Blocks.
     fn elsewhere(&self, limits: PluginLimits, folders: &[PathBuf]) -> Self {
-        let found = Found::in_folders(folders);
+        let found = Lying::in_folders(folders).found;
         let now = self.read();
         let engine = now.engine.with_limits(limits.into());
         // The same file is not made again, and goes on where it cannot be used with other limits.
@@ -78,6 +78,7 @@ impl Library {
             now: RwLock::new(Now {
                 engine,
                 folders: folders.to_vec(),
+                wrong_folders: Vec::new(),
                 dropped_in,
             }),
         };

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::{Edition, Library};
 use crate::config::is_own_middleware;
 use crate::manage::PluginKind;
+use crate::watch::AUTO;
 
-/// A middleware of a name that the host's own has would never be asked.
+/// One of a name that means something of the host's own would never be asked.
 pub(super) fn not_our_own(edition: Option<Arc<Edition>>) -> Result<Option<Arc<Edition>>, String> {
     match edition {
         Some(it) if it.kind == PluginKind::Middleware && is_own_middleware(&it.name) => {
@@ -16,6 +17,10 @@ pub(super) fn not_our_own(edition: Option<Arc<Edition>>) -> Result<Option<Arc<Ed
                 it.name
             ))
         }
+        // The host would take its own meaning of it.
+        Some(it) if it.kind == PluginKind::Detector && &*it.name == AUTO => Err(format!(
+            "`{AUTO}` is the host's own choice of a detector; give the file another name"
+        )),
         edition => Ok(edition),
     }
 }

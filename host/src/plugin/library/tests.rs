@@ -4,7 +4,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
-use crate::manage::PluginKind;
+use crate::manage::{PluginKind, PluginState};
 use crate::watch::Detectors;
 
 const DETECTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mtime.wasm"));
@@ -106,4 +106,93 @@ async fn a_file_beside_it_that_cannot_be_read_is_looked_at_again() {
     fs::remove_dir(&beside).unwrap();
     let loaded = look(&library, &mut now);
     assert!(matches!(loaded[..], [Changed::Loaded { .. }]), "{loaded:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_use_is_not_replaced_by_something_that_does_another_thing() {
+    let (library, folder) = library(&[("mine.wasm", DETECTOR)]);
+    let used = library.detector("mine").unwrap();
+    fs::write(folder.path().join("mine.wasm"), MIDDLEWARE).unwrap();
+    let mut now = Instant::now();
+    let refused = look(&library, &mut now);
+    let [
+        Changed::Refused {
+            reason,
+            goes_on: true,
+            ..
+        },
+    ] = &refused[..]
+    else {
+        panic!("{refused:?}")
+    };
+    let told = "it is a middleware, and the detector of this name is in use";
+    assert!(reason.contains(told), "{reason}");
+    drop(used);
+    now += Duration::from_secs(120);
+    let loaded = look(&library, &mut now);
+    assert!(matches!(loaded[..], [Changed::Loaded { .. }]), "{loaded:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_means_something_else_is_no_name_for_a_plugin() {
+    let (library, _folder) = library(&[("auto.wasm", DETECTOR), ("deny.wasm", MIDDLEWARE)]);
+    let refused = library.refused();
+    let reasons: Vec<_> = refused.iter().map(|it| it.1.as_str()).collect();
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+    assert!(
+        reasons.iter().all(|it| it.contains("another name")),
+        "{reasons:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_asked_any_more_is_not_told_to_go_on() {
+    let (library, folder) = library(&[("mine.wasm", DETECTOR)]);
+    let _used = library.detector("mine").unwrap();
+    let pin = format!("sha256: {}\n", "0".repeat(64));
+    fs::write(folder.path().join("mine.yaml"), pin).unwrap();
+    let refused = look(&library, &mut Instant::now());
+    assert!(
+        matches!(refused[..], [Changed::Refused { goes_on: false, .. }]),
+        "{refused:?}"
+    );
+    let listed = library.list();
+    let mine = listed.iter().find(|it| it.name == "mine").unwrap();
+    assert_eq!(mine.state, PluginState::Refused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_folder_that_cannot_be_read_all_goes_on_and_it_is_told_once() {
+    let (library, folder) = library(&[("mine.wasm", DETECTOR)]);
+    let (place, away) = (folder.path(), folder.path().with_extension("away"));
+    fs::rename(place, &away).unwrap();
+    fs::write(place, "no folder").unwrap();
+    let mut now = Instant::now();
+    let told = look(&library, &mut now);
+    let [Changed::Refused { path, reason, .. }] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert!(
+        path == place && reason.contains("this folder cannot be read: "),
+        "{reason}"
+    );
+    assert_eq!(look(&library, &mut now), []);
+    assert_eq!(library.refused().len(), 1);
+    assert!(library.detector("mine").is_ok());
+    fs::remove_file(place).unwrap();
+    fs::rename(&away, place).unwrap();
+    assert_eq!(look(&library, &mut now), []);
+    assert_eq!(library.refused(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_beside_it_that_leads_nowhere_is_not_taken_for_nothing() {
+    let (library, folder) = library(&[]);
+    std::os::unix::fs::symlink("/nowhere/mine.yaml", folder.path().join("mine.yaml")).unwrap();
+    fs::write(folder.path().join("mine.wasm"), DETECTOR).unwrap();
+    let refused = look(&library, &mut Instant::now());
+    assert!(
+        matches!(refused[..], [Changed::Refused { .. }]),
+        "{refused:?}"
+    );
 }
