@@ -137,6 +137,8 @@ timeline:
     expect: changed
   - propose: {}
     after: -1
+  - tick:
+      expect: changed
 ",
     );
     let output = test(&component("detector-mtime"), &[path], &[]).await;
@@ -149,6 +151,7 @@ timeline:
         "`chnged` is none of unchanged, changed, missing, asleep; did you mean `changed`?",
         ":9:5: timeline[3].expect: nothing answers this step",
         "timeline[4].after: expected 0 to 1000000000 seconds, found -1",
+        ":12:5: timeline[5].tick: nothing may stand here; `tick` takes nothing",
     ] {
         assert!(told.contains(problem), "{problem}\n{told}");
     }

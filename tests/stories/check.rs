@@ -59,6 +59,17 @@ fn every_problem_is_told_at_once_with_its_line() {
 }
 
 #[test]
+fn a_detector_that_nobody_has_is_a_problem_before_the_file_is_saved() {
+    let checked = run(&["check"], &config("mtimes", &demo("one", "echo"), ""));
+    assert_eq!(checked.status.code(), Some(1));
+    let report = text(&checked.stderr);
+    assert!(
+        report.contains("sync.detection: there is no detector `mtimes`"),
+        "{report}"
+    );
+}
+
+#[test]
 fn a_start_on_a_wrong_file_tells_the_same() {
     let (checked, started) = (run(&["check"], WRONG), run(&["run"], WRONG));
     assert_eq!(started.status.code(), Some(1));

@@ -1,6 +1,5 @@
 //! `config-sync check`: every problem of a configuration at once, with its line.
 
-use std::cell::OnceCell;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -10,7 +9,7 @@ use super::page::{count, has_colours, print, print_json};
 use super::plugins_of::Plugins;
 use crate::config::{self, Known, Load, Problem};
 use crate::gateway::MiddlewarePlugins;
-use crate::reload::{Refused, check_middleware};
+use crate::reload::{Handlers, Refused, check_plugins};
 use crate::secrets::value_of;
 
 #[derive(Debug, clap::Args)]
@@ -29,10 +28,10 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn run(&self) -> ExitCode {
+    pub(super) async fn run(&self) -> ExitCode {
         let right = match self.json {
-            true => self.found(),
-            false => self.check().map(|()| true),
+            true => self.found().await,
+            false => self.check().await.map(|()| true),
         };
         match right {
             Ok(true) => ExitCode::SUCCESS,
@@ -47,28 +46,23 @@ impl Check {
 
     /// What is to be checked, by its name, and what became of it, with the plugins that a host on
     /// it would have.
-    fn load(&self) -> Result<(String, Load), String> {
+    async fn load(&self) -> Result<(String, Load), String> {
         let path = self.config.find()?;
         let bytes = find_config::read(&path)?;
         let name = path.display().to_string();
-        let library = OnceCell::new();
-        let library = || library.get_or_init(|| Plugins::library(&path, &bytes));
-        let names = || {
-            let library = library().as_ref().map(MiddlewarePlugins::names);
-            library.unwrap_or_default()
-        };
+        let library = Plugins::library(&path, &bytes)?;
+        let handlers = Handlers::new(library.dropped_in_handlers());
+        let (sections, names) = (handlers.sections(), || MiddlewarePlugins::names(&library));
         let known = Known {
-            sections: &[],
+            sections: &sections,
             middleware: Some(&names),
         };
         let load = config::load(&name, &bytes, &value_of, known);
         if let Load::Valid {
             config, document, ..
         } = &load
-            && !config.plugged.is_empty()
         {
-            let library = library().as_ref().map_err(Clone::clone)?;
-            match check_middleware(&config.plugged, library) {
+            match check_plugins(config, &library, &library, &handlers).await {
                 Ok(()) => {}
                 Err(Refused::Fault(fault)) => return Err(fault.to_string()),
                 Err(Refused::Problems(problems)) => {
@@ -80,8 +74,8 @@ impl Check {
     }
 
     /// Whether it is right.
-    fn found(&self) -> Result<bool, String> {
-        let (name, load) = self.load()?;
+    async fn found(&self) -> Result<bool, String> {
+        let (name, load) = self.load().await?;
         let (valid, problems) = match &load {
             Load::Empty => (false, Vec::new()),
             Load::Invalid(problems) => (false, problems.iter().map(shown).collect()),
@@ -100,8 +94,8 @@ impl Check {
         Ok(valid)
     }
 
-    fn check(&self) -> Result<(), String> {
-        let (name, load) = self.load()?;
+    async fn check(&self) -> Result<(), String> {
+        let (name, load) = self.load().await?;
         let colours = has_colours(&std::io::stderr());
         match load {
             Load::Empty => Err(format!(

@@ -120,7 +120,7 @@ pub fn main() -> ExitCode {
     };
     let code = match command {
         Command::Run(run) => runtime.block_on(run.run()),
-        Command::Check(check) => check.run(),
+        Command::Check(check) => runtime.block_on(check.run()),
         Command::Plan(plan) => runtime.block_on(plan.run()),
         Command::Status(status) => runtime.block_on(status.run()),
         Command::Events(events) => runtime.block_on(events.run()),

@@ -62,17 +62,20 @@ pub struct Row {
 }
 
 impl Suite {
+    /// Those that it plays.
+    pub fn patterns(&self) -> impl Iterator<Item = &'static Pattern> {
+        patterns::all().filter(|pattern| {
+            self.only.is_empty() || self.only.iter().any(|part| pattern.name.contains(part))
+        })
+    }
+
     /// Plays every case. Takes minutes at the default waiting times. `told` hears of each verdict.
     pub async fn play(
         &self,
         from: Arc<dyn Detectors>,
         told: impl Fn(&Pattern, &str, &Verdict),
     ) -> Report {
-        let chosen: Vec<&'static Pattern> = patterns::all()
-            .filter(|pattern| {
-                self.only.is_empty() || self.only.iter().any(|part| pattern.name.contains(part))
-            })
-            .collect();
+        let chosen: Vec<_> = self.patterns().collect();
         let cases = chosen
             .iter()
             .copied()

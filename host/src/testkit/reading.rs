@@ -168,7 +168,28 @@ fn step(value: &Value<'_>, at: &mut Duration) -> Option<Step> {
     })
 }
 
+/// These say all that there is to say.
+const BARE: [&str; 12] = [
+    "finish_write",
+    "touch",
+    "restore_time",
+    "delete",
+    "make_folder",
+    "lock_folder",
+    "recover",
+    "start",
+    "tick",
+    "overflow",
+    "restart",
+    "forget",
+];
+
 fn action(name: &'static str, value: &Value<'_>, map: &mut MapReader<'_>) -> Option<Action> {
+    if BARE.contains(&name) {
+        value.nothing(&format!(
+            "`{name}` takes nothing; what else belongs to the step stands beside it, in its column"
+        ))?;
+    }
     Some(match name {
         "start" | "tick" | "events" | "overflow" => {
             let meanwhile = map.get("meanwhile").map(|it| it.list("a list of steps"));

@@ -12,7 +12,7 @@ use crate::cli::{ending, folders};
 use crate::config::PluginLimits;
 use crate::conformance::Suite;
 use crate::plugin::{Library, PluginEngine};
-use crate::watch::AUTO;
+use crate::watch::{AUTO, Detectors};
 
 /// Played when no detector is named.
 const BUILT_IN: [&str; 4] = ["mtime", "hash", "inotify", AUTO];
@@ -75,6 +75,15 @@ impl Conformance {
         if detectors.is_empty() {
             detectors = BUILT_IN.map(str::to_owned).into();
         }
+        let known = Detectors::names(&library);
+        if let Some(unknown) = detectors
+            .iter()
+            .find(|it| **it != AUTO && !known.contains(it))
+        {
+            return Err(Detectors::detector(&library, unknown)
+                .err()
+                .unwrap_or_default());
+        }
         let suite = Suite {
             detectors,
             settings: self.seconds.settings(AUTO)?,
@@ -82,6 +91,12 @@ impl Conformance {
             at_once: self.jobs,
             folder: self.folder.clone().unwrap_or_else(std::env::temp_dir),
         };
+        if suite.patterns().next().is_none() {
+            return Err(format!(
+                "no pattern has `{}` in its name; tests/watchers/README.md has them all",
+                self.pattern.join("` or `")
+            ));
+        }
         let told = |pattern: &crate::conformance::Pattern, detector: &str, verdict: &_| {
             tracing::info!(pattern = pattern.name, detector, %verdict);
             if !crate::conformance::Verdict::is_good(verdict) {

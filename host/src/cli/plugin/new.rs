@@ -100,6 +100,10 @@ impl New {
                  digits, `-` and `_`, up to 64"
             ));
         }
+        // One package of that name is in each.
+        if name == "config-sync-sdk" {
+            return Err(format!("`{name}` is the SDK's own name; take another"));
+        }
         let folder = place.join(name);
         let in_it = |error: io::Error| match error.kind() {
             io::ErrorKind::AlreadyExists => {

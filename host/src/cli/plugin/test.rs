@@ -33,7 +33,7 @@ pub(in crate::cli) struct Test {
 const HELP: &str = "\
 The real component runs within the real limits; the file it watches and the clock are virtual, so
 it answers the same on every machine, to the last instruction. The exit code is 0 if every answer
-is as expected, 1 if not, 2 if something cannot be played. plugins/README.md has every step that a
+is as expected, 1 if not, 2 if something cannot be read. plugins/README.md has every step that a
 scenario may have.";
 
 impl Test {
@@ -42,6 +42,12 @@ impl Test {
     }
 
     fn play(&self) -> Result<bool, String> {
+        if self.component.extension().is_some_and(|it| it == "yaml") {
+            return Err(format!(
+                "{}: the component comes first: config-sync plugin test FILE.wasm SCENARIO.yaml...",
+                self.component.display()
+            ));
+        }
         let scenarios = self.scenarios.iter().map(|path| Scenario::read(path));
         let mut wrong = Vec::new();
         let scenarios: Vec<_> = scenarios
