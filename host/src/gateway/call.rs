@@ -166,12 +166,12 @@ pub struct CallError {
     /// What else the backend said in it.
     pub beside: Members,
     /// Who says so.
-    pub origin: Origin,
+    pub origin: ErrorOrigin,
 }
 
 /// Where an error comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum ErrorOrigin {
     /// The backend answered with it.
     Backend,
     /// The gateway did not ask the backend, or the client took the call back.
@@ -187,7 +187,7 @@ const TRY_LATER: i64 = 429;
 
 impl CallError {
     /// As `origin` says it.
-    pub(super) fn of(error: RpcError, origin: Origin) -> Self {
+    pub(super) fn of(error: RpcError, origin: ErrorOrigin) -> Self {
         Self {
             code: error.code,
             message: error.message,
@@ -230,14 +230,14 @@ impl CallError {
             message: message.into(),
             data: None,
             beside: Members::default(),
-            origin: Origin::Gateway,
+            origin: ErrorOrigin::Gateway,
         }
     }
 
     /// The backend gave no answer.
     pub fn no_answer(message: impl Into<String>) -> Self {
         Self {
-            origin: Origin::NoAnswer,
+            origin: ErrorOrigin::NoAnswer,
             ..Self::internal(message)
         }
     }

@@ -11,9 +11,10 @@ use tokio::task::spawn_blocking;
 
 use super::backend::Backend;
 use super::catalog::Catalog;
+use super::ground::Ground;
 use super::middleware::{Chain, MiddlewarePlugins};
 use super::snapshot::Absent;
-use super::swap::{Before, Ground};
+use super::swap::Before;
 use super::{Entry, Offer, Snapshot};
 use crate::config::{BackendSpec, MiddlewareSpec, Problem};
 use crate::secrets::Secrets;

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use jiff::Zoned;
 
 use super::backend::{Backend, BackendNotice, NoticeKind};
-use super::swap::Ground;
+use super::ground::Ground;
 use super::{Absent, Candidate, Gateway, Snapshot};
 use crate::config::BackendSpec;
 use crate::secrets::Secrets;

@@ -22,6 +22,9 @@ mod fake_client;
 #[cfg(test)]
 pub(crate) mod fakes;
 mod front;
+#[expect(clippy::module_inception, reason = "it is the gateway itself")]
+mod gateway;
+mod ground;
 mod listener;
 mod mend;
 mod meter;
@@ -36,13 +39,14 @@ mod tasks;
 mod templates;
 
 pub use backend::{BackendNotice, Condition, Health, Life, NoticeKind};
-pub use call::{Call, CallError, Method, Origin, Reply};
+pub use call::{Call, CallError, ErrorOrigin, Method, Reply};
 pub use candidate::{Candidate, SIDE_BY_SIDE, Terms, Wanted};
 use catalog::Changes;
 pub use catalog::{Capability, Entry, Offer};
 pub use cause::cause;
 pub use clients::Connected;
 pub use connector::Connector;
+pub use gateway::Gateway;
 pub use listener::Opened;
 pub use mend::{Mended, Restarted};
 pub use meter::Measured;
@@ -51,4 +55,4 @@ pub use middleware::{
     Ways,
 };
 pub use snapshot::{Absent, Snapshot};
-pub use swap::{Before, Gateway, Swapped};
+pub use swap::{Before, Swapped};

@@ -35,7 +35,7 @@ const ATTEMPTS: usize = 20;
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
-struct Desk {
+struct Api {
     host: Arc<dyn Host>,
     life: Life,
     /// The host stops: streams end.
@@ -81,7 +81,7 @@ impl Server {
     }
 
     fn router(&self, cancel: &CancellationToken) -> Router {
-        let desk = Desk {
+        let api = Api {
             host: Arc::clone(&self.host),
             life: self.life.clone(),
             cancel: cancel.clone(),
@@ -98,7 +98,7 @@ impl Server {
             .nest(PREFIX, paths)
             .fallback(unknown)
             .method_not_allowed_fallback(wrong_method)
-            .with_state(desk)
+            .with_state(api)
     }
 }
 
@@ -117,7 +117,7 @@ async fn answer(serving: impl IntoFuture<Output = std::io::Result<()>>, cancel: 
 }
 
 /// Every call there is.
-fn routes() -> Vec<Route<Desk>> {
+fn routes() -> Vec<Route<Api>> {
     const KINDS: &[(&str, &str)] = &[("type", "only these, as in `error,changed`")];
     let open_api = get(open_api);
     vec![
@@ -277,9 +277,9 @@ async fn with_bounded_body(State(limit): State<Limit>, request: Request, next: N
     Ok(next.run(request).await)
 }
 
-async fn health(State(desk): State<Desk>, uri: Uri) -> Answer {
+async fn health(State(api): State<Api>, uri: Uri) -> Answer {
     query::none(uri.query())?;
-    let state = desk.host.state();
+    let state = api.host.state();
     let status = match state.as_str() {
         "running" => StatusCode::OK,
         _ => StatusCode::SERVICE_UNAVAILABLE,
@@ -287,89 +287,83 @@ async fn health(State(desk): State<Desk>, uri: Uri) -> Answer {
     Ok(json_as(status, &Health { state }))
 }
 
-async fn status(State(desk): State<Desk>, uri: Uri) -> Answer {
+async fn status(State(api): State<Api>, uri: Uri) -> Answer {
     query::none(uri.query())?;
-    Ok(json(&desk.host.status().await))
+    Ok(json(&api.host.status().await))
 }
 
-async fn config(State(desk): State<Desk>, uri: Uri) -> Answer {
+async fn config(State(api): State<Api>, uri: Uri) -> Answer {
     query::none(uri.query())?;
-    Ok(json(&desk.host.configuration()?))
+    Ok(json(&api.host.configuration()?))
 }
 
-async fn plugins(State(desk): State<Desk>, uri: Uri) -> Answer {
+async fn plugins(State(api): State<Api>, uri: Uri) -> Answer {
     query::none(uri.query())?;
-    Ok(json(&desk.host.plugins().await))
+    Ok(json(&api.host.plugins().await))
 }
 
-async fn settings(State(desk): State<Desk>, uri: Uri) -> Answer {
+async fn settings(State(api): State<Api>, uri: Uri) -> Answer {
     query::none(uri.query())?;
-    Ok(json(&desk.host.settings().await?))
+    Ok(json(&api.host.settings().await?))
 }
 
-async fn change_settings(State(desk): State<Desk>, uri: Uri, body: Bytes) -> Answer {
+async fn change_settings(State(api): State<Api>, uri: Uri, body: Bytes) -> Answer {
     let to = query::save_to(uri.query())?;
     let changes = body::object(&body)?;
-    Ok(json(&desk.host.change_settings(changes, to).await?))
+    Ok(json(&api.host.change_settings(changes, to).await?))
 }
 
-async fn plan(State(desk): State<Desk>, uri: Uri, body: Bytes) -> Answer {
+async fn plan(State(api): State<Api>, uri: Uri, body: Bytes) -> Answer {
     let connect = query::connect(uri.query())?;
     let next = (!body.is_empty()).then(|| body.to_vec());
-    Ok(json(&desk.host.plan(next, connect).await?))
+    Ok(json(&api.host.plan(next, connect).await?))
 }
 
-async fn restore(State(desk): State<Desk>, uri: Uri, body: Bytes) -> Answer {
+async fn restore(State(api): State<Api>, uri: Uri, body: Bytes) -> Answer {
     query::none(uri.query())?;
     let to = body::generation(&body)?;
-    Ok(json(&desk.host.restore(to).await?))
+    Ok(json(&api.host.restore(to).await?))
 }
 
-async fn backends(State(desk): State<Desk>, uri: Uri) -> Answer {
+async fn backends(State(api): State<Api>, uri: Uri) -> Answer {
     query::none(uri.query())?;
-    Ok(json(&desk.host.backends()))
+    Ok(json(&api.host.backends()))
 }
 
-async fn clients(State(desk): State<Desk>, uri: Uri) -> Answer {
+async fn clients(State(api): State<Api>, uri: Uri) -> Answer {
     query::none(uri.query())?;
-    Ok(json(&desk.host.clients()))
+    Ok(json(&api.host.clients()))
 }
 
-async fn tools(State(desk): State<Desk>, uri: Uri) -> Answer {
+async fn tools(State(api): State<Api>, uri: Uri) -> Answer {
     query::none(uri.query())?;
-    Ok(json(&desk.host.tools()))
+    Ok(json(&api.host.tools()))
 }
 
-async fn events(State(desk): State<Desk>, uri: Uri, headers: HeaderMap) -> Answer {
+async fn events(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Answer {
     let filter = Filter::read(uri.query())?;
-    let got = desk.life.got(last_id(&headers));
+    let got = api.life.got(last_id(&headers));
     let (after, anew) = match got {
         Got::Nothing => (0, false),
         Got::UpTo(number) => (number, false),
         Got::OfAnother => (0, true),
     };
-    let since = desk.host.events().since(after);
+    let since = api.host.events().since(after);
     let newest = since.events.last().map_or(after, |event| event.number);
     let wanted = since.events.into_iter();
     Ok(json(&Events {
         events: wanted.filter(|event| filter.wants(event.kind)).collect(),
         missed: since.missed,
         restarted: anew,
-        last_id: desk.life.id(newest),
+        last_id: api.life.id(newest),
     }))
 }
 
-async fn stream(State(desk): State<Desk>, uri: Uri, headers: HeaderMap) -> Answer {
+async fn stream(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Answer {
     let filter = Filter::read(uri.query())?;
-    let got = desk.life.got(last_id(&headers));
-    let bus = desk.host.events();
-    Ok(sse::stream(
-        bus,
-        desk.life.clone(),
-        &got,
-        filter,
-        desk.cancel,
-    ))
+    let got = api.life.got(last_id(&headers));
+    let bus = api.host.events();
+    Ok(sse::stream(bus, api.life.clone(), &got, filter, api.cancel))
 }
 
 fn last_id(headers: &HeaderMap) -> Option<&str> {
@@ -378,16 +372,16 @@ fn last_id(headers: &HeaderMap) -> Option<&str> {
     Some(id.to_str().unwrap_or_default())
 }
 
-async fn history(State(desk): State<Desk>, uri: Uri) -> Answer {
+async fn history(State(api): State<Api>, uri: Uri) -> Answer {
     let count = query::count(uri.query(), ATTEMPTS)?;
-    Ok(json(&desk.host.history(count).await?))
+    Ok(json(&api.host.history(count).await?))
 }
 
-async fn reload(State(desk): State<Desk>, uri: Uri) -> Answer {
+async fn reload(State(api): State<Api>, uri: Uri) -> Answer {
     query::none(uri.query())?;
     let reloaded = tokio::select! {
-        reloaded = desk.host.reload() => reloaded?,
-        () = desk.cancel.cancelled() => {
+        reloaded = api.host.reload() => reloaded?,
+        () = api.cancel.cancelled() => {
             return Err(Refused::NotNow("the host stops".to_owned()).into());
         }
     };
@@ -398,23 +392,23 @@ async fn reload(State(desk): State<Desk>, uri: Uri) -> Answer {
     Ok(json_as(status, &reloaded))
 }
 
-async fn pause(State(desk): State<Desk>, uri: Uri) -> Answer {
+async fn pause(State(api): State<Api>, uri: Uri) -> Answer {
     query::none(uri.query())?;
-    let changed = desk.host.pause()?;
+    let changed = api.host.pause()?;
     let paused = true;
     Ok(json(&Paused { paused, changed }))
 }
 
-async fn resume(State(desk): State<Desk>, uri: Uri) -> Answer {
+async fn resume(State(api): State<Api>, uri: Uri) -> Answer {
     query::none(uri.query())?;
-    let changed = desk.host.resume()?;
+    let changed = api.host.resume()?;
     let paused = false;
     Ok(json(&Paused { paused, changed }))
 }
 
-async fn reconnect(State(desk): State<Desk>, Path(name): Path<String>, uri: Uri) -> Answer {
+async fn reconnect(State(api): State<Api>, Path(name): Path<String>, uri: Uri) -> Answer {
     query::none(uri.query())?;
-    desk.host.reconnect(&name)?;
+    api.host.reconnect(&name)?;
     let state = "starting";
     let answer = Starting {
         backend: name,
@@ -423,9 +417,9 @@ async fn reconnect(State(desk): State<Desk>, Path(name): Path<String>, uri: Uri)
     Ok(json_as(StatusCode::ACCEPTED, &answer))
 }
 
-async fn shutdown(State(desk): State<Desk>, uri: Uri) -> Answer {
+async fn shutdown(State(api): State<Api>, uri: Uri) -> Answer {
     query::none(uri.query())?;
-    desk.host.shut_down();
+    api.host.shut_down();
     let state = "stopping";
     Ok(json_as(StatusCode::ACCEPTED, &Stopping { state }))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::desk::Desk;
+use super::archive::Archive;
 use super::writer;
 use crate::events::EventBus;
 use crate::reload::{LastGood, Memory, Record, Trigger};
@@ -19,7 +19,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// What is kept of one watched file. Clones share it.
 #[derive(Clone)]
 pub struct DiskMemory {
-    desk: Arc<Mutex<Desk>>,
+    archive: Arc<Mutex<Archive>>,
     behind: watch::Sender<bool>,
     watched: PathBuf,
     generation: u64,
@@ -30,10 +30,10 @@ impl DiskMemory {
     /// Opens the folder for `watched` (absolute) in `root`. May block. Where the folder cannot be
     /// used an event says so, and it is tried again.
     pub fn open(root: &Path, watched: &Path, bus: EventBus) -> Self {
-        let (desk, past) = Desk::new(Folder::of(root, watched), bus);
+        let (archive, past) = Archive::new(Folder::of(root, watched), bus);
         Self {
-            behind: watch::Sender::new(desk.is_behind()),
-            desk: Arc::new(Mutex::new(desk)),
+            behind: watch::Sender::new(archive.is_behind()),
+            archive: Arc::new(Mutex::new(archive)),
             watched: watched.to_owned(),
             generation: past.generation,
             writer: None,
@@ -53,7 +53,7 @@ impl DiskMemory {
                 tokio::time::sleep(AGAIN).await;
                 let memory = self.clone();
                 let tried = tokio::task::spawn_blocking(move || {
-                    memory.with(Desk::catch_up);
+                    memory.with(Archive::catch_up);
                 });
                 if tried.await.is_err() {
                     return;
@@ -66,15 +66,15 @@ impl DiskMemory {
         }
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn archive(&self) -> MutexGuard<'_, Archive> {
+        self.archive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn with(&self, work: impl FnOnce(&mut Desk)) {
-        let mut desk = self.desk();
-        work(&mut desk);
+    fn with(&self, work: impl FnOnce(&mut Archive)) {
+        let mut archive = self.archive();
+        work(&mut archive);
         self.behind.send_if_modified(|behind| {
-            let before = std::mem::replace(behind, desk.is_behind());
+            let before = std::mem::replace(behind, archive.is_behind());
             before != *behind
         });
     }
@@ -82,25 +82,25 @@ impl DiskMemory {
 
 impl Memory for DiskMemory {
     fn last_good(&mut self) -> Option<LastGood> {
-        self.desk().last_good()
+        self.archive().last_good()
     }
 
     fn began(&mut self, started: &str, trigger: Trigger) {
         // While it may still be open in whoever writes it. A retry comes of no new writing.
         if trigger != Trigger::Retry {
-            let writer = writer::last(&self.watched, self.desk().folder());
+            let writer = writer::last(&self.watched, self.archive().folder());
             self.writer = writer;
         }
-        self.with(|desk| desk.began(started, trigger));
+        self.with(|archive| archive.began(started, trigger));
     }
 
     fn serves(&mut self, generation: u64, bytes: &[u8]) {
-        self.with(|desk| desk.serves(generation, bytes));
+        self.with(|archive| archive.serves(generation, bytes));
     }
 
     fn ended(&mut self, record: &Record) {
         let mut record = record.clone();
         record.writer = record.writer.or_else(|| self.writer.clone());
-        self.with(|desk| desk.ended(&record));
+        self.with(|archive| archive.ended(&record));
     }
 }

@@ -5,7 +5,7 @@
 //! Never decides what serves, and never fails a reload: what cannot be kept now is kept later,
 //! and said. Writes no value of a configuration anywhere but into the copies.
 
-mod desk;
+mod archive;
 mod disk;
 mod entry;
 mod good;

@@ -33,13 +33,13 @@ pub enum ChangeError {
 /// The settings of one watched file. Clones share them.
 #[derive(Debug, Clone)]
 pub struct LiveSettings {
-    desk: Arc<Mutex<Desk>>,
+    state: Arc<Mutex<State>>,
     store: Option<SettingsStore>,
     bus: EventBus,
 }
 
 #[derive(Debug)]
-struct Desk {
+struct State {
     layers: Layers,
     effective: Effective,
 }
@@ -79,7 +79,7 @@ impl LiveSettings {
         };
         let effective = in_force(&layers, &bus);
         Self {
-            desk: Arc::new(Mutex::new(Desk { layers, effective })),
+            state: Arc::new(Mutex::new(State { layers, effective })),
             store,
             bus,
         }
@@ -97,24 +97,24 @@ impl LiveSettings {
 
     /// What is in force.
     pub fn current(&self) -> SyncSettings {
-        self.desk().effective.sync.clone()
+        self.state().effective.sync.clone()
     }
 
     /// The same, one by one.
     pub fn effective(&self) -> Effective {
-        self.desk().effective.clone()
+        self.state().effective.clone()
     }
 
     /// What is stored.
     pub fn stored(&self) -> Document {
-        self.desk().layers.stored.clone()
+        self.state().layers.stored.clone()
     }
 
     /// Leaves out what is stored and cannot be, as `refuse` says, until it is stored anew.
     pub fn forget(&self, refuse: impl Fn(&str, &Value) -> Option<String>) {
-        let mut desk = self.desk();
+        let mut state = self.state();
         let mut told = Vec::new();
-        desk.layers.stored.retain(|key, stored| {
+        state.layers.stored.retain(|key, stored| {
             let refused = refuse(key, &stored.value);
             told.extend(
                 refused
@@ -123,8 +123,8 @@ impl LiveSettings {
             );
             refused.is_none()
         });
-        desk.effective = in_force(&desk.layers, &self.bus);
-        drop(desk);
+        state.effective = in_force(&state.layers, &self.bus);
+        drop(state);
         for line in told {
             self.bus.publish(EventKind::Degraded, line);
         }
@@ -133,22 +133,22 @@ impl LiveSettings {
     /// This section `sync` of the file serves from now on. `by_hand`: somebody has edited it, so
     /// what it says anew is newer than what is stored over it.
     pub fn follow(&self, section: &Map<String, Value>, by_hand: bool) {
-        let mut desk = self.desk();
+        let mut state = self.state();
         let said = |key: &str| section.get(key).cloned().unwrap_or_default();
         let mut older = Vec::new();
         if by_hand {
-            let stored = desk.layers.stored.iter();
+            let stored = state.layers.stored.iter();
             let edited = stored.filter(|(key, stored)| !is_same(&stored.over, &said(key)));
             older = edited
                 .map(|(key, stored)| (key.clone(), stored.clone()))
                 .collect();
         }
         for (key, _) in &older {
-            desk.layers.stored.remove(key);
+            state.layers.stored.remove(key);
         }
-        desk.layers.file.clone_from(section);
-        desk.effective = in_force(&desk.layers, &self.bus);
-        drop(desk);
+        state.layers.file.clone_from(section);
+        state.effective = in_force(&state.layers, &self.bus);
+        drop(state);
         for (key, _) in &older {
             self.bus.publish(
                 EventKind::State,
@@ -198,7 +198,7 @@ impl LiveSettings {
     /// Why nothing has changed.
     pub fn change(&self, changes: &Map<String, Value>) -> Result<Effective, ChangeError> {
         let changes = checked(changes).map_err(ChangeError::Invalid)?;
-        let mut preview = self.desk().layers.clone();
+        let mut preview = self.state().layers.clone();
         let file = preview.file.clone();
         apply(&changes, &file, &mut preview.stored);
         let preview = merge(&preview, &value_of).map_err(ChangeError::Invalid)?;
@@ -208,21 +208,22 @@ impl LiveSettings {
         }
         let store = self.store.as_ref().ok_or(ChangeError::NoStore)?;
         let opened = store.change(|document| apply(&changes, &file, document))?;
-        let mut desk = self.desk();
+        let mut state = self.state();
         // What else is stored by now, another host may have meant.
         for (key, _) in &changes {
             match opened.document.get(key.name) {
                 Some(stored) => drop(
-                    desk.layers
+                    state
+                        .layers
                         .stored
                         .insert(key.name.to_owned(), stored.clone()),
                 ),
-                None => drop(desk.layers.stored.remove(key.name)),
+                None => drop(state.layers.stored.remove(key.name)),
             }
         }
-        desk.effective = in_force(&desk.layers, &self.bus);
-        let effective = desk.effective.clone();
-        drop(desk);
+        state.effective = in_force(&state.layers, &self.bus);
+        let effective = state.effective.clone();
+        drop(state);
         for line in opened.told {
             self.bus.publish(EventKind::Degraded, line);
         }
@@ -233,8 +234,8 @@ impl LiveSettings {
         Ok(effective)
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

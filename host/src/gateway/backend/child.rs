@@ -15,7 +15,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::config::{BackendSpec, Connection, Hidden, Template};
-use crate::gateway::swap::Ground;
+use crate::gateway::ground::Ground;
 use crate::mcp::{Lines, lines};
 use crate::secrets::Secrets;
 

@@ -17,7 +17,7 @@ use super::outbox::Outbox;
 use super::peer::{Link, Peer};
 use super::subscriptions::Subscriptions;
 use crate::config::{BackendSpec, Connection, shown_url};
-use crate::gateway::swap::Ground;
+use crate::gateway::ground::Ground;
 use crate::mcp::{BadLine, Lines, lines};
 use crate::secrets::Secrets;
 

@@ -20,7 +20,7 @@ use super::owner::{Owner, Whose};
 use super::peer::Peer;
 use crate::config::BackendSpec;
 use crate::gateway::CallError;
-use crate::gateway::swap::Ground;
+use crate::gateway::ground::Ground;
 use crate::secrets::Secrets;
 
 /// So many connections there may be to one backend at the same time: each may be a process.

@@ -13,7 +13,7 @@ use futures::{StreamExt, stream};
 use super::owner::Owner;
 use super::peer::{Ask, Peer};
 use super::{Backend, within};
-use crate::gateway::{Call, CallError, Method, Origin, Reply, SIDE_BY_SIDE};
+use crate::gateway::{Call, CallError, ErrorOrigin, Method, Reply, SIDE_BY_SIDE};
 use crate::mcp::{Members, Version, raw_of};
 
 /// Resources of one backend that one client may follow: as many as one listener of the new era.
@@ -177,7 +177,7 @@ impl Backend {
                 None => Err(CallError::cancelled()),
                 Some(Some(true)) => done(),
                 Some(_) => Err(CallError {
-                    origin: Origin::Backend,
+                    origin: ErrorOrigin::Backend,
                     ..CallError::internal(format!(
                         "backend `{}` lets nobody follow this resource",
                         self.name()

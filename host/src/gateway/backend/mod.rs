@@ -36,10 +36,10 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::client::{Client, ClientId, LogLevel};
+use super::ground::Ground;
 use super::meter::Meter;
 use super::mirrored::{self, Mirrored};
-use super::swap::Ground;
-use super::{Call, CallError, Method, Origin, Reply};
+use super::{Call, CallError, ErrorOrigin, Method, Reply};
 use crate::config::{BackendSpec, Hidden, Seal, Sharing};
 use crate::mcp::{Members, Notification, Version};
 use crate::secrets::Secrets;
@@ -358,13 +358,13 @@ impl Backend {
     /// What a client is told. A backend's own error passes as it is.
     fn failed(&self, method: &str, failure: Failure) -> CallError {
         match failure {
-            Failure::Error(error) => CallError::of(error, Origin::Backend),
+            Failure::Error(error) => CallError::of(error, ErrorOrigin::Backend),
             Failure::NoAnswer(what) => {
                 tracing::warn!(backend = self.name(), method, what, "no answer");
                 CallError::no_answer(self.did(&what))
             }
             Failure::Refused(what) => CallError {
-                origin: Origin::Backend,
+                origin: ErrorOrigin::Backend,
                 ..CallError::internal(self.did(&what))
             },
             Failure::Cancelled => CallError::cancelled(),

@@ -23,7 +23,7 @@ use super::outliving::Outliving;
 use super::questions::Questions;
 use super::subscriptions::Subscriptions;
 use super::{BackendNotice, NoticeKind};
-use crate::gateway::swap::Ground;
+use crate::gateway::ground::Ground;
 use crate::mcp::{Id, Members, Message, Notification, Raw, Request, RpcError, raw_of};
 
 /// How messages get to a backend.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::session::Session;
 use crate::gateway::client::{Client, LogLevel};
 use crate::gateway::route::Asked;
-use crate::gateway::{CallError, Capability, Gateway, Method, Origin, Reply};
+use crate::gateway::{CallError, Capability, ErrorOrigin, Gateway, Method, Reply};
 use crate::mcp::{Id, Members, Notification, Raw, Request, RpcError, Version, raw_of};
 
 /// A request, and who asks.
@@ -28,7 +28,7 @@ pub(super) fn nothing() -> Raw {
 
 /// An error of the front's own.
 pub(super) fn refused(error: RpcError) -> CallError {
-    CallError::of(error, Origin::Gateway)
+    CallError::of(error, ErrorOrigin::Gateway)
 }
 
 /// A request of a client that has a session.

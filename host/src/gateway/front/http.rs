@@ -13,9 +13,9 @@ use axum::response::{IntoResponse, Response};
 use super::answers::{self, Query};
 use super::asker::Identities;
 use super::desk::Desk;
+use super::detached::Detached;
 use super::headers;
 use super::hello::{self, not_spoken};
-use super::rest::Rest;
 use super::said::{self, Numbering, refuse, refuse_http};
 use super::session::{REQUESTS, Session};
 use super::stateless;
@@ -215,7 +215,7 @@ impl Connection {
             }
         };
         // That the client has lost its connection does not mean that it has lost its interest.
-        let mut rest = Rest::of(work, &self.desk.tasks);
+        let mut rest = Detached::of(work, &self.desk.tasks);
         let done = tokio::select! {
             biased;
             reply = &mut rest => Some(reply),

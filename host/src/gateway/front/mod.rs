@@ -6,6 +6,7 @@
 mod answers;
 mod asker;
 mod desk;
+mod detached;
 mod headers;
 mod hello;
 mod http;
@@ -13,7 +14,6 @@ mod listen;
 mod outbox;
 mod presence;
 mod questions;
-mod rest;
 mod running;
 mod said;
 mod session;

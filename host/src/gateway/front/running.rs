@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::asker::{Asker, Identity};
-use super::rest::Rest;
+use super::detached::Detached;
 use crate::gateway::{CallError, Reply};
 use crate::mcp::{Members, Raw, RpcError, raw_of};
 
@@ -32,7 +32,7 @@ pub(super) struct About {
 /// A request that is under way. Dropped, it is taken back.
 pub(super) struct Running {
     pub(super) about: About,
-    pub(super) reply: Rest<Reply>,
+    pub(super) reply: Detached<Reply>,
     pub(super) client: Arc<Asker>,
     /// Not gone before this has its answer.
     pub(super) _identity: Arc<Identity>,

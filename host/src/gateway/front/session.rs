@@ -32,7 +32,7 @@ pub(super) const REQUESTS: usize = 1000;
 
 /// One request while it is under way.
 #[derive(Debug)]
-pub(super) struct Course {
+pub(super) struct InFlight {
     /// The client took it back.
     pub(super) cancelled: CancellationToken,
     /// With these words.
@@ -54,7 +54,7 @@ pub(super) struct Session {
     log_level: AtomicU8,
     /// What concerns no request.
     pub(super) beside: Arc<Outbox>,
-    under_way: Mutex<HashMap<Id, Arc<Course>>>,
+    under_way: Mutex<HashMap<Id, Arc<InFlight>>>,
     courses: TaskTracker,
     /// The newest first.
     streams: Mutex<VecDeque<(u64, Arc<Outbox>)>>,
@@ -103,7 +103,7 @@ impl Session {
         owner.get_or_insert_with(|| caller.to_owned()) == caller
     }
 
-    fn under_way(&self) -> MutexGuard<'_, HashMap<Id, Arc<Course>>> {
+    fn under_way(&self) -> MutexGuard<'_, HashMap<Id, Arc<InFlight>>> {
         self.under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -119,8 +119,8 @@ impl Session {
     }
 
     /// A request begins. What precedes its answer goes to `outbox`.
-    pub(super) fn begin(&self, request: &Id, outbox: Arc<Outbox>) -> Arc<Course> {
-        let course = Arc::new(Course {
+    pub(super) fn begin(&self, request: &Id, outbox: Arc<Outbox>) -> Arc<InFlight> {
+        let course = Arc::new(InFlight {
             cancelled: self.gone.child_token(),
             taken_back: OnceLock::new(),
             outbox,
@@ -137,7 +137,7 @@ impl Session {
     }
 
     /// The request has its answer, or needs none.
-    pub(super) fn end(&self, request: &Id, course: &Arc<Course>) {
+    pub(super) fn end(&self, request: &Id, course: &Arc<InFlight>) {
         let mut under_way = self.under_way();
         if under_way
             .get(request)

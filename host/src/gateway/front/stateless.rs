@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::answers::{self, Query};
 use super::asker::{Asker, Identity};
+use super::detached::Detached;
 use super::hello::discovered;
 use super::http::{Arrived, Connection, LONG, accepted};
 use super::listen;
 use super::outbox::{Bounds, Outbox};
-use super::rest::Rest;
 use super::running::{About, Held, Running, Step};
 use super::said::{self, refuse};
 use super::{asker::Round, headers};
@@ -219,7 +219,7 @@ pub(super) async fn begin(
     let work = async move { answer(&gateway, query).await };
     Ok(Running {
         about,
-        reply: Rest::of(work, tasks),
+        reply: Detached::of(work, tasks),
         client,
         _identity: whose.identity,
     })

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::{Middleware, Next};
 use crate::config::BreakerSettings;
 use crate::gateway::backend::Backend;
-use crate::gateway::{BackendNotice, Call, CallError, NoticeKind, Origin, Reply};
+use crate::gateway::{BackendNotice, Call, CallError, ErrorOrigin, NoticeKind, Reply};
 use machine::{Ended, Machine, Pass, Turn};
 
 pub(super) struct CircuitBreaker {
@@ -132,10 +132,10 @@ impl Middleware for CircuitBreaker {
                 _ if cancelled.is_cancelled() => Ended::GivenUp,
                 Ok(_) => Ended::Answered,
                 Err(error) => match error.origin {
-                    Origin::Backend => Ended::Answered,
-                    Origin::NoAnswer => Ended::Unanswered,
+                    ErrorOrigin::Backend => Ended::Answered,
+                    ErrorOrigin::NoAnswer => Ended::Unanswered,
                     // It was not even asked.
-                    Origin::Gateway => Ended::GivenUp,
+                    ErrorOrigin::Gateway => Ended::GivenUp,
                 },
             };
             reply

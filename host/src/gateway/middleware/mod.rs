@@ -24,7 +24,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use super::backend::Backend;
-use super::swap::Ground;
+use super::ground::Ground;
 use super::{Call, Capability, Reply, Snapshot};
 use crate::config::{MiddlewareSettings, MiddlewareSpec, Seal};
 use crate::secrets::Secrets;

@@ -16,7 +16,7 @@ use super::plugin::{Decision, MiddlewarePlugin, MiddlewarePlugins, Refusal, Revi
 use super::{Middleware, Next};
 use crate::config::{BreakerSettings, OnFault, PluggedSettings};
 use crate::events::{EventBus, EventKind, Fault, FaultKind};
-use crate::gateway::{Call, CallError, Origin, Reply};
+use crate::gateway::{Call, CallError, ErrorOrigin, Reply};
 use crate::mcp::Members;
 
 /// A plugin that has so many faults in a row is left alone for so long.
@@ -49,10 +49,10 @@ pub(super) struct Plugged {
 struct Way {
     /// The function that is called.
     call: &'static str,
-    health: Mutex<Health>,
+    breaker: Mutex<Breaker>,
 }
 
-struct Health {
+struct Breaker {
     machine: Machine,
     /// When a fault was told. A plugin with a fault in every other call would fill the events.
     told: Option<Instant>,
@@ -120,7 +120,7 @@ impl Plugged {
         bytes: usize,
         ask: impl FnOnce(&dyn MiddlewarePlugin) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Silence> {
-        let asked = way.health().machine.ask(Instant::now());
+        let asked = way.breaker().machine.ask(Instant::now());
         let pass = asked.map_err(Silence::LeftAlone)?;
         let mut trial = Trial {
             of: self,
@@ -189,7 +189,7 @@ impl Plugged {
                 .bus
                 .publish(EventKind::State, format!("middleware `{name}` works again")),
             (_, Some(fault)) => {
-                let told = way.health().told.replace(now);
+                let told = way.breaker().told.replace(now);
                 if told.is_none_or(|told| now.duration_since(told) >= REST.open) {
                     let details = format!("middleware `{name}`: {fault}; {then}");
                     self.bus.publish(EventKind::Error, details);
@@ -206,15 +206,15 @@ impl Way {
     fn new(call: &'static str) -> Self {
         Self {
             call,
-            health: Mutex::new(Health {
+            breaker: Mutex::new(Breaker {
                 machine: Machine::new(REST),
                 told: None,
             }),
         }
     }
 
-    fn health(&self) -> MutexGuard<'_, Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -230,7 +230,7 @@ struct Trial<'a> {
 impl Drop for Trial<'_> {
     fn drop(&mut self) {
         let now = Instant::now();
-        let turn = self.way.health().machine.ended(self.pass, self.ended, now);
+        let turn = self.way.breaker().machine.ended(self.pass, self.ended, now);
         self.of.tell(self.way, turn, self.fault.take(), now);
     }
 }
@@ -285,7 +285,7 @@ fn refused(refusal: Refusal) -> CallError {
         message: refusal.message,
         data: refusal.data,
         beside: Members::default(),
-        origin: Origin::Gateway,
+        origin: ErrorOrigin::Gateway,
     }
 }
 

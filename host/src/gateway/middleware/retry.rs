@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Middleware, Next};
 use crate::config::RetrySettings;
-use crate::gateway::{Call, CallError, Origin, Reply};
+use crate::gateway::{Call, CallError, ErrorOrigin, Reply};
 
 pub(super) struct Retry {
     waits: ExponentialBuilder,
@@ -41,7 +41,7 @@ impl Middleware for Retry {
         Box::pin(async move {
             let mut reply = next.run(call.clone()).await;
             for wait in self.waits.build() {
-                if !matches!(&reply, Err(error) if error.origin == Origin::NoAnswer) {
+                if !matches!(&reply, Err(error) if error.origin == ErrorOrigin::NoAnswer) {
                     break;
                 }
                 let patience = Instant::now() + self.longest;

@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::super::asker::{Asker, Identity, Round};
+use super::super::detached::Detached;
 use super::super::outbox::Outbox;
-use super::super::rest::Rest;
 use super::super::running::{About, Held, Running, Step};
 use super::super::stateless::UNREAD;
 use crate::gateway::CallError;
@@ -55,7 +55,7 @@ fn call(tasks: &TaskTracker, questions: u32) -> Running {
     };
     Running {
         about: about("form"),
-        reply: Rest::of(work, tasks),
+        reply: Detached::of(work, tasks),
         client,
         _identity: identity,
     }

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::config::AuditSettings;
 use crate::events::timestamp;
-use crate::gateway::{Call, Origin, Reply};
+use crate::gateway::{Call, ErrorOrigin, Reply};
 
 /// Arguments longer than this, as JSON, are left out: the audit is no archive.
 const LONGEST_ARGUMENTS: usize = 8 * 1024;
@@ -96,9 +96,9 @@ impl Line {
             Ok(_) => "ok",
             Err(_) if self.cancelled.is_cancelled() => "cancelled",
             Err(error) => match error.origin {
-                Origin::Backend => "error",
-                Origin::Gateway => "refused",
-                Origin::NoAnswer => "no-answer",
+                ErrorOrigin::Backend => "error",
+                ErrorOrigin::Gateway => "refused",
+                ErrorOrigin::NoAnswer => "no-answer",
             },
         };
         self.code = reply.as_ref().err().map(|error| error.code);

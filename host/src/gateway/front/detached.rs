@@ -9,12 +9,12 @@ use futures::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 
 /// Work that is not finished when it is dropped goes on among `tasks`.
-pub(super) struct Rest<T: Send + 'static> {
+pub(super) struct Detached<T: Send + 'static> {
     work: Option<BoxFuture<'static, T>>,
     tasks: TaskTracker,
 }
 
-impl<T: Send + 'static> Rest<T> {
+impl<T: Send + 'static> Detached<T> {
     pub(super) fn of(work: impl Future<Output = T> + Send + 'static, tasks: &TaskTracker) -> Self {
         Self {
             work: Some(work.boxed()),
@@ -28,7 +28,7 @@ impl<T: Send + 'static> Rest<T> {
     }
 }
 
-impl<T: Send + 'static> Future for Rest<T> {
+impl<T: Send + 'static> Future for Detached<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
@@ -43,7 +43,7 @@ impl<T: Send + 'static> Future for Rest<T> {
     }
 }
 
-impl<T: Send + 'static> Drop for Rest<T> {
+impl<T: Send + 'static> Drop for Detached<T> {
     fn drop(&mut self) {
         // Without a runtime the process ends, and the work with it.
         if let Some(work) = self.work.take()
@@ -74,7 +74,7 @@ mod tests {
             going.await.unwrap();
             done.send(7).unwrap();
         };
-        let mut rest = Rest::of(work, &tasks);
+        let mut rest = Detached::of(work, &tasks);
         assert_eq!((&mut rest).now_or_never(), None);
         drop(rest);
         go.send(()).unwrap();

@@ -24,7 +24,7 @@ const MOST_WAITING: usize = 100;
 const EACH_TRY: u64 = 10;
 
 /// Where things are kept.
-pub(super) struct Desk {
+pub(super) struct Archive {
     folder: Folder,
     copies: Copies,
     bus: EventBus,
@@ -70,10 +70,10 @@ pub(super) struct Past {
     pub(super) generation: u64,
 }
 
-impl Desk {
+impl Archive {
     /// Opens what is there. Where that fails it says so, and tries again with the next attempt.
     pub(super) fn new(folder: Folder, bus: EventBus) -> (Self, Past) {
-        let mut desk = Self {
+        let mut archive = Self {
             copies: Copies::of(&folder),
             folder,
             bus,
@@ -89,11 +89,11 @@ impl Desk {
             told: None,
             held: false,
         };
-        desk.catch_up();
+        archive.catch_up();
         // Also of a folder that can be read and not written.
-        let past = past(&desk.folder, &desk.copies);
-        desk.next_id = past.last_id + 1;
-        (desk, past)
+        let past = past(&archive.folder, &archive.copies);
+        archive.next_id = past.last_id + 1;
+        (archive, past)
     }
 
     pub(super) fn folder(&self) -> &Folder {

@@ -12,7 +12,7 @@ use crate::events::SyncEvent;
 const WATCHED: &str = "/etc/gateway/config.yaml";
 
 struct Life {
-    desk: Desk,
+    archive: Archive,
     past: Past,
     events: Receiver<SyncEvent>,
 }
@@ -20,8 +20,12 @@ struct Life {
 fn live(root: &Path) -> Life {
     let bus = EventBus::default();
     let events = bus.subscribe();
-    let (desk, past) = Desk::new(Folder::of(root, Path::new(WATCHED)), bus);
-    Life { desk, past, events }
+    let (archive, past) = Archive::new(Folder::of(root, Path::new(WATCHED)), bus);
+    Life {
+        archive,
+        past,
+        events,
+    }
 }
 
 impl Life {
@@ -35,25 +39,25 @@ impl Life {
 
     /// An attempt that applies these bytes.
     fn apply(&mut self, generation: u64, bytes: &str) {
-        self.desk.began("now", Trigger::Detector);
+        self.archive.began("now", Trigger::Detector);
         let mut applied = record(Trigger::Detector, OutcomeKind::Applied);
         applied.generation = generation;
         let digest = Digest::of(bytes.as_bytes()).to_string();
         applied.digests.seen = Some(digest.clone());
         applied.digests.applied = Some(digest);
-        self.desk.serves(generation, bytes.as_bytes());
-        self.desk.ended(&applied);
+        self.archive.serves(generation, bytes.as_bytes());
+        self.archive.ended(&applied);
     }
 
     fn reject(&mut self, bytes: &str) {
         let mut rejected = record(Trigger::Start, OutcomeKind::Rejected);
         rejected.digests.seen = Some(Digest::of(bytes.as_bytes()).to_string());
         rejected.generation = 0;
-        self.desk.ended(&rejected);
+        self.archive.ended(&rejected);
     }
 
     fn attempts(&self) -> Vec<Attempt> {
-        let history = history::of(&self.desk.folder).unwrap();
+        let history = history::of(&self.archive.folder).unwrap();
         assert_eq!(history.damaged, 0);
         history.attempts
     }
@@ -72,7 +76,7 @@ fn the_next_life_knows_what_was_applied_and_counts_on() {
     let mut life = live(root.path());
     assert_eq!((life.past.last_id, life.past.generation), (2, 2));
     life.reject("broken");
-    let good = life.desk.last_good().unwrap();
+    let good = life.archive.last_good().unwrap();
     assert_eq!((good.bytes.as_slice(), good.generation), (&b"two"[..], 2));
     life.apply(3, "three");
     let ids: Vec<_> = life.attempts().iter().map(Attempt::id).collect();
@@ -89,11 +93,11 @@ fn who_takes_over_from_another_host_counts_on_from_there() {
     second.apply(2, "two");
     first.apply(2, "two");
     first.apply(3, "three");
-    second.desk.began("now", Trigger::Detector);
+    second.archive.began("now", Trigger::Detector);
     drop(first);
-    second.desk.catch_up();
+    second.archive.catch_up();
     let ended = record(Trigger::Detector, OutcomeKind::Applied);
-    second.desk.ended(&ended);
+    second.archive.ended(&ended);
     let ids: Vec<_> = second.attempts().iter().map(Attempt::id).collect();
     assert_eq!(ids, [1, 2, 3, 4, 5]);
 }
@@ -103,13 +107,13 @@ fn numbers_that_nobody_has_counted_to_are_not_counted_on() {
     let root = tempfile::tempdir().unwrap();
     let mut life = live(root.path());
     life.apply(u64::MAX, "one");
-    life.desk.next_id = u64::MAX;
-    life.desk.put(Attempt::Begun(Begun {
+    life.archive.next_id = u64::MAX;
+    life.archive.put(Attempt::Begun(Begun {
         id: u64::MAX,
         begun: "then".to_owned(),
         trigger: Trigger::Detector,
     }));
-    life.desk.catch_up();
+    life.archive.catch_up();
     drop(life);
     let life = live(root.path());
     assert_eq!((life.past.last_id, life.past.generation), (1, 0));
@@ -121,7 +125,7 @@ fn the_bytes_that_have_just_failed_are_not_tried_as_the_last_good() {
     live(root.path()).apply(1, "one");
     let mut life = live(root.path());
     life.reject("one");
-    assert_eq!(life.desk.last_good(), None);
+    assert_eq!(life.archive.last_good(), None);
 }
 
 #[test]
@@ -131,7 +135,7 @@ fn a_restart_on_the_same_bytes_pushes_no_copy_out() {
         live(root.path()).apply(generation, "same");
     }
     let life = live(root.path());
-    assert_eq!(life.desk.copies.list().unwrap().len(), 1);
+    assert_eq!(life.archive.copies.list().unwrap().len(), 1);
     assert_eq!(life.past.generation, 30);
 }
 
@@ -139,7 +143,7 @@ fn a_restart_on_the_same_bytes_pushes_no_copy_out() {
 fn an_attempt_that_never_ended_is_in_the_journal() {
     let root = tempfile::tempdir().unwrap();
     let mut life = live(root.path());
-    life.desk.began("then", Trigger::Hangup);
+    life.archive.began("then", Trigger::Hangup);
     drop(life);
     let mut life = live(root.path());
     life.apply(1, "one");
@@ -157,9 +161,9 @@ fn a_damaged_copy_is_passed_over_and_told() {
     let mut life = live(root.path());
     life.apply(1, "one");
     life.apply(2, "two");
-    let newest = life.desk.copies.list().unwrap().pop().unwrap();
+    let newest = life.archive.copies.list().unwrap().pop().unwrap();
     fs::write(&newest.path, "tw").unwrap();
-    let good = life.desk.last_good();
+    let good = life.archive.last_good();
     // Nothing failed in this life, so the copy before it will do.
     assert_eq!(good.unwrap().bytes, b"one");
     let said = life.said();
@@ -189,10 +193,10 @@ fn a_second_host_keeps_nothing_is_told_and_takes_over() {
     );
     assert_eq!(first.attempts().len(), 1);
     drop(first);
-    second.desk.catch_up();
+    second.archive.catch_up();
     assert!(second.said()[0].contains("kept again"));
     assert_eq!(second.attempts().len(), 2);
-    assert_eq!(second.desk.copies.list().unwrap().len(), 2);
+    assert_eq!(second.archive.copies.list().unwrap().len(), 2);
 }
 
 #[test]
@@ -208,15 +212,15 @@ fn what_cannot_be_written_waits_bounded_and_is_told_once_each_way() {
     let said = life.said();
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("move away what stands there"), "{said:?}");
-    assert!(life.desk.is_behind());
-    assert!(life.desk.waiting.len() <= MOST_WAITING);
+    assert!(life.archive.is_behind());
+    assert!(life.archive.waiting.len() <= MOST_WAITING);
 
     fs::remove_file(&place).unwrap();
-    life.desk.catch_up();
+    life.archive.catch_up();
     let said = life.said();
     assert!(said[0].contains("200 attempts are missing"), "{said:?}");
-    assert!(!life.desk.is_behind());
-    let copies = life.desk.copies.list().unwrap();
+    assert!(!life.archive.is_behind());
+    let copies = life.archive.copies.list().unwrap();
     assert_eq!(copies.len(), 1);
     assert_eq!(copies[0].read().unwrap(), b"bytes 150");
     let mode = fs::metadata(&copies[0].path).unwrap().permissions().mode();
@@ -229,11 +233,11 @@ fn retries_that_end_alike_do_not_flood_the_journal() {
     let mut life = live(root.path());
     let mut failed = record(Trigger::Detector, OutcomeKind::Failed);
     failed.reasons = vec!["it does not answer".into()];
-    life.desk.ended(&failed);
+    life.archive.ended(&failed);
     failed.trigger = Trigger::Retry;
     for _ in 0..1000 {
-        life.desk.began("now", Trigger::Retry);
-        life.desk.ended(&failed);
+        life.archive.began("now", Trigger::Retry);
+        life.archive.ended(&failed);
     }
     let tries: Vec<_> = life
         .attempts()
@@ -246,7 +250,7 @@ fn retries_that_end_alike_do_not_flood_the_journal() {
     let expected: Vec<u64> = (1..=10).chain([16, 32, 64, 128, 256, 512]).collect();
     assert_eq!(tries, expected);
     failed.reasons = vec!["it answers nonsense".into()];
-    life.desk.ended(&failed);
+    life.archive.ended(&failed);
     assert_eq!(life.attempts().len(), 17);
 }
 
@@ -255,7 +259,7 @@ fn damaged_lines_are_told_once_and_never_fatal() {
     let root = tempfile::tempdir().unwrap();
     let mut life = live(root.path());
     life.apply(1, "one");
-    let folder = life.desk.folder.path().to_owned();
+    let folder = life.archive.folder.path().to_owned();
     drop(life);
     let journal = folder.join("journal-000001.jsonl");
     let mut bytes = fs::read(&journal).unwrap();
@@ -276,9 +280,9 @@ fn the_start_tells_what_was_edited_while_no_host_ran() {
     live(root.path()).apply(1, "backends: {a: {url: x}}");
     let mut life = live(root.path());
     let bytes = b"backends: {a: {url: y}, b: {}}";
-    life.desk.serves(2, bytes);
+    life.archive.serves(2, bytes);
     let started = record(Trigger::Start, OutcomeKind::Applied);
-    life.desk.ended(&started);
+    life.archive.ended(&started);
     let Some(Attempt::Ended(entry)) = life.attempts().pop() else {
         panic!("it has ended");
     };
