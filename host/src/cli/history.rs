@@ -8,7 +8,7 @@ use super::ending;
 use super::find_config::ConfigArgument;
 use super::find_state::StateArgument;
 use super::page::{plain_letter, print, time};
-use crate::memory::{self, Attempt, Begun, Entry};
+use crate::memory::{self, Begun, Entry, JournalLine};
 use crate::reload::{Record, Trigger};
 
 /// One screen.
@@ -74,7 +74,7 @@ impl History {
 }
 
 impl From {
-    fn attempts(&self) -> Result<Vec<Attempt>, String> {
+    fn attempts(&self) -> Result<Vec<JournalLine>, String> {
         let (path, root) = (self.config.find()?, self.state.must_find()?);
         let history = memory::history(&root, &path).map_err(|error| error.to_string())?;
         if history.damaged > 0 {
@@ -119,13 +119,13 @@ impl Show {
             return lines(std::slice::from_ref(attempt));
         }
         Ok(match attempt {
-            Attempt::Ended(entry) => whole(entry),
-            Attempt::Begun(begun) => unfinished(begun),
+            JournalLine::Ended(entry) => whole(entry),
+            JournalLine::Begun(begun) => unfinished(begun),
         })
     }
 }
 
-fn lines(attempts: &[Attempt]) -> Result<String, String> {
+fn lines(attempts: &[JournalLine]) -> Result<String, String> {
     let lines: Result<Vec<_>, _> = attempts.iter().map(serde_json::to_string).collect();
     let mut text = lines.map_err(|error| error.to_string())?.join("\n");
     if !text.is_empty() {
@@ -134,7 +134,7 @@ fn lines(attempts: &[Attempt]) -> Result<String, String> {
     Ok(text)
 }
 
-fn table(attempts: &[Attempt]) -> String {
+fn table(attempts: &[JournalLine]) -> String {
     let mut text = String::new();
     if !attempts.is_empty() {
         row(
@@ -145,7 +145,7 @@ fn table(attempts: &[Attempt]) -> String {
     for attempt in attempts {
         let id = attempt.id().to_string();
         match attempt {
-            Attempt::Ended(entry) => {
+            JournalLine::Ended(entry) => {
                 let record = &entry.record;
                 let columns = [
                     id.as_str(),
@@ -157,7 +157,7 @@ fn table(attempts: &[Attempt]) -> String {
                 ];
                 row(&mut text, columns);
             }
-            Attempt::Begun(begun) => {
+            JournalLine::Begun(begun) => {
                 let what = "it runs still, or the host was killed";
                 let columns = [
                     id.as_str(),
@@ -284,11 +284,11 @@ fn trigger(record: &Record) -> String {
 mod tests {
     use super::*;
 
-    fn entry(json: serde_json::Value) -> Attempt {
+    fn entry(json: serde_json::Value) -> JournalLine {
         serde_json::from_value(json).unwrap()
     }
 
-    fn attempts() -> Vec<Attempt> {
+    fn attempts() -> Vec<JournalLine> {
         let applied = serde_json::json!({
             "id": 1, "started": "2026-11-24T08:14:02.250+01:00", "trigger": "detector",
             "detector": "mtime", "writer": "ann (uid 1000) owns it",
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn one_attempt_is_shown_whole() {
-        let Attempt::Ended(entry) = &attempts()[0] else {
+        let JournalLine::Ended(entry) = &attempts()[0] else {
             panic!();
         };
         let expected = "\
@@ -346,7 +346,7 @@ phase      build         12.500 ms
     #[test]
     fn json_is_what_the_journal_has() {
         let text = lines(&attempts()).unwrap();
-        let back: Vec<Attempt> = text
+        let back: Vec<JournalLine> = text
             .lines()
             .map(|it| serde_json::from_str(it).unwrap())
             .collect();

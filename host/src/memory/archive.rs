@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use super::entry::{Attempt, Begun, Entry};
+use super::entry::{Begun, Entry, JournalLine};
 use super::good;
 use crate::config::{self, Difference};
 use crate::events::{EventBus, EventKind};
@@ -29,7 +29,7 @@ pub(super) struct Archive {
     copies: Copies,
     bus: EventBus,
     open: Option<Open>,
-    waiting: VecDeque<Attempt>,
+    waiting: VecDeque<JournalLine>,
     /// Waited too long.
     dropped: usize,
     /// The newest that was applied, until it is on the disk.
@@ -136,7 +136,7 @@ impl Archive {
             begun: started.to_owned(),
             trigger,
         };
-        self.put(Attempt::Begun(begun));
+        self.put(JournalLine::Begun(begun));
         self.catch_up();
     }
 
@@ -170,7 +170,7 @@ impl Archive {
                 self.next_id - 1
             });
             let entry = Entry::of(record, id, self.tries);
-            self.put(Attempt::Ended(Box::new(entry)));
+            self.put(JournalLine::Ended(Box::new(entry)));
         }
         self.catch_up();
     }
@@ -187,7 +187,7 @@ impl Archive {
         }
     }
 
-    fn put(&mut self, attempt: Attempt) {
+    fn put(&mut self, attempt: JournalLine) {
         self.waiting.push_back(attempt);
         if self.waiting.len() > MOST_WAITING {
             self.waiting.pop_front();
@@ -249,7 +249,7 @@ impl Archive {
     /// Numbers what is not written yet anew, if need be, so that it follows the attempt `last`.
     fn count_on(&mut self, last: u64) {
         let mut waiting = self.waiting.iter();
-        let first = waiting.next().map(Attempt::id);
+        let first = waiting.next().map(JournalLine::id);
         let first = first.or(self.begun).unwrap_or(self.next_id);
         let later = (last + 1).saturating_sub(first);
         for attempt in &mut self.waiting {
@@ -265,7 +265,7 @@ impl Archive {
             // Another host may have kept it meanwhile.
             self.count_on(past(&self.folder, &self.copies).last_id);
         }
-        let whole = |line: &[u8]| Attempt::from_line(line).is_some();
+        let whole = |line: &[u8]| JournalLine::from_line(line).is_some();
         let (journal, repairs) = Lines::open(&self.folder, BOUNDS, &whole)?;
         if repairs.damaged > 0 {
             let (count, path) = (repairs.damaged, repairs.set_aside.display());
@@ -301,9 +301,9 @@ fn past(folder: &Folder, copies: &Copies) -> Past {
     };
     let mut past = Past::default();
     for line in Lines::read(folder).unwrap_or_default() {
-        if let Some(attempt) = Attempt::from_line(&line) {
+        if let Some(attempt) = JournalLine::from_line(&line) {
             past.last_id = highest(past.last_id, attempt.id());
-            if let Attempt::Ended(entry) = attempt {
+            if let JournalLine::Ended(entry) = attempt {
                 past.generation = highest(past.generation, entry.record.generation);
             }
         }

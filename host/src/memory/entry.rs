@@ -41,14 +41,14 @@ pub struct Begun {
 /// What one line says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Attempt {
+pub enum JournalLine {
     /// It has ended.
     Ended(Box<Entry>),
     /// It has begun, and that is all.
     Begun(Begun),
 }
 
-impl Attempt {
+impl JournalLine {
     /// Gives it the number so much later.
     pub(super) fn count_on(&mut self, later: u64) {
         match self {
@@ -148,8 +148,8 @@ pub(super) mod tests {
             ..Difference::at(DifferenceKind::Changed, "backends.\"a.b\".url\n".into())
         }];
         let attempts = [
-            Attempt::Ended(Box::new(Entry::of(full, 7, 3))),
-            Attempt::Begun(Begun {
+            JournalLine::Ended(Box::new(Entry::of(full, 7, 3))),
+            JournalLine::Begun(Begun {
                 id: 8,
                 begun: "2026".into(),
                 trigger: Trigger::Start,
@@ -158,9 +158,9 @@ pub(super) mod tests {
         for attempt in attempts {
             let line = attempt.to_line();
             assert!(!line.contains(&b'\n'));
-            assert_eq!(Attempt::from_line(&line), Some(attempt));
+            assert_eq!(JournalLine::from_line(&line), Some(attempt));
             for end in 0..line.len() {
-                assert_eq!(Attempt::from_line(&line[..end]), None);
+                assert_eq!(JournalLine::from_line(&line[..end]), None);
             }
         }
     }

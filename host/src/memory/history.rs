@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::entry::Attempt;
+use super::entry::JournalLine;
 use crate::state::{Folder, Lines, StateError};
 
 /// What the journal says.
 #[derive(Debug, Default)]
 pub struct History {
     /// Each attempt once, by its number.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<JournalLine>,
     /// Lines that nobody can read.
     pub damaged: usize,
 }
@@ -28,10 +28,12 @@ pub(super) fn of(folder: &Folder) -> Result<History, StateError> {
     let mut attempts = BTreeMap::new();
     let mut damaged = 0;
     for line in Lines::read(folder)? {
-        match Attempt::from_line(&line) {
+        match JournalLine::from_line(&line) {
             // What has ended is more than what has begun, in whichever order they come.
-            Some(Attempt::Begun(begun)) => {
-                attempts.entry(begun.id).or_insert(Attempt::Begun(begun));
+            Some(JournalLine::Begun(begun)) => {
+                attempts
+                    .entry(begun.id)
+                    .or_insert(JournalLine::Begun(begun));
             }
             Some(ended) => {
                 attempts.insert(ended.id(), ended);

@@ -14,7 +14,7 @@ mod restore;
 mod writer;
 
 pub use disk::DiskMemory;
-pub use entry::{Attempt, Begun, Entry};
+pub use entry::{Begun, Entry, JournalLine};
 pub use good::last_good;
 pub use history::{History, history};
 pub use restore::{RestoreError, Restored, restore};

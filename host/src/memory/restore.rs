@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::entry::Attempt;
+use super::entry::JournalLine;
 use super::{good, history, writer};
 use crate::config::MAX_BYTES;
 use crate::manage;
@@ -173,7 +173,7 @@ fn of_generation<'a>(
     }
     let attempts = history::of(folder)?.attempts;
     let digest = attempts.iter().rev().find_map(|attempt| match attempt {
-        Attempt::Ended(entry)
+        JournalLine::Ended(entry)
             if entry.record.outcome == OutcomeKind::Applied
                 && entry.record.generation == wanted =>
         {

@@ -56,7 +56,7 @@ impl Life {
         self.archive.ended(&rejected);
     }
 
-    fn attempts(&self) -> Vec<Attempt> {
+    fn attempts(&self) -> Vec<JournalLine> {
         let history = history::of(&self.archive.folder).unwrap();
         assert_eq!(history.damaged, 0);
         history.attempts
@@ -79,7 +79,7 @@ fn the_next_life_knows_what_was_applied_and_counts_on() {
     let good = life.archive.last_good().unwrap();
     assert_eq!((good.bytes.as_slice(), good.generation), (&b"two"[..], 2));
     life.apply(3, "three");
-    let ids: Vec<_> = life.attempts().iter().map(Attempt::id).collect();
+    let ids: Vec<_> = life.attempts().iter().map(JournalLine::id).collect();
     assert_eq!(ids, [1, 2, 3, 4]);
 }
 
@@ -98,7 +98,7 @@ fn who_takes_over_from_another_host_counts_on_from_there() {
     second.archive.catch_up();
     let ended = record(Trigger::Detector, OutcomeKind::Applied);
     second.archive.ended(&ended);
-    let ids: Vec<_> = second.attempts().iter().map(Attempt::id).collect();
+    let ids: Vec<_> = second.attempts().iter().map(JournalLine::id).collect();
     assert_eq!(ids, [1, 2, 3, 4, 5]);
 }
 
@@ -108,7 +108,7 @@ fn numbers_that_nobody_has_counted_to_are_not_counted_on() {
     let mut life = live(root.path());
     life.apply(u64::MAX, "one");
     life.archive.next_id = u64::MAX;
-    life.archive.put(Attempt::Begun(Begun {
+    life.archive.put(JournalLine::Begun(Begun {
         id: u64::MAX,
         begun: "then".to_owned(),
         trigger: Trigger::Detector,
@@ -149,7 +149,7 @@ fn an_attempt_that_never_ended_is_in_the_journal() {
     life.apply(1, "one");
     let attempts = life.attempts();
     assert_eq!(attempts.len(), 2);
-    let Attempt::Begun(begun) = &attempts[0] else {
+    let JournalLine::Begun(begun) = &attempts[0] else {
         panic!("{attempts:?}");
     };
     assert_eq!((begun.id, begun.trigger), (1, Trigger::Hangup));
@@ -243,8 +243,8 @@ fn retries_that_end_alike_do_not_flood_the_journal() {
         .attempts()
         .iter()
         .map(|attempt| match attempt {
-            Attempt::Ended(entry) => entry.tries,
-            Attempt::Begun(begun) => panic!("{begun:?}"),
+            JournalLine::Ended(entry) => entry.tries,
+            JournalLine::Begun(begun) => panic!("{begun:?}"),
         })
         .collect();
     let expected: Vec<u64> = (1..=10).chain([16, 32, 64, 128, 256, 512]).collect();
@@ -283,7 +283,7 @@ fn the_start_tells_what_was_edited_while_no_host_ran() {
     life.archive.serves(2, bytes);
     let started = record(Trigger::Start, OutcomeKind::Applied);
     life.archive.ended(&started);
-    let Some(Attempt::Ended(entry)) = life.attempts().pop() else {
+    let Some(JournalLine::Ended(entry)) = life.attempts().pop() else {
         panic!("it has ended");
     };
     let told: Vec<_> = entry

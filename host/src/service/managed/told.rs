@@ -1,13 +1,13 @@
-//! What the journal and a planner say, in the words of the management API.
+//! What the journal says, in the words of the management API.
 
 use crate::manage::{Attempt, Digests, PhaseTime};
 use crate::{memory, reload};
 
 /// An attempt as the journal has it.
-pub(super) fn attempt(attempt: memory::Attempt) -> Attempt {
+pub(super) fn attempt(attempt: memory::JournalLine) -> Attempt {
     let entry = match attempt {
-        memory::Attempt::Ended(entry) => *entry,
-        memory::Attempt::Begun(begun) => {
+        memory::JournalLine::Ended(entry) => *entry,
+        memory::JournalLine::Begun(begun) => {
             return Attempt {
                 id: begun.id,
                 started: begun.begun,
