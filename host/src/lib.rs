@@ -6,7 +6,8 @@
 //!
 //! 1. [`target`]: the watched file; [`config`]: what its bytes mean; [`events`]: what happened;
 //!    [`state`]: what is kept on disk; [`secrets`]: what placeholders stand for; [`caller`]: what
-//!    whoever comes in says of itself; [`mcp`]: the protocol on the wire;
+//!    whoever comes in says of itself; [`http_client`]: what every client over HTTP begins with;
+//!    [`mcp`]: the protocol on the wire;
 //! 2. [`watch`]: notices that the file changed and came to rest; [`gateway`]: what serves;
 //!    [`settings`]: who has a say in `sync`, and what is stored;
 //!    [`manage`]: answers how the host is, and takes orders;
@@ -26,6 +27,7 @@ pub mod conformance;
 pub mod events;
 pub mod follow;
 pub mod gateway;
+pub mod http_client;
 pub mod manage;
 pub mod mcp;
 pub mod memory;

@@ -11,13 +11,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The README's "Where is what", in its order: the data's way, the lowest rank first.
-const RANKS: [(&str, u32); 22] = [
+const RANKS: [(&str, u32); 23] = [
     ("target", 1),
     ("config", 1),
     ("events", 1),
     ("state", 1),
     ("secrets", 1),
     ("caller", 1),
+    ("http_client", 1),
     ("mcp", 1),
     ("watch", 2),
     ("gateway", 2),
@@ -48,7 +49,7 @@ const FOREIGN: [(&str, &[&str]); 20] = [
     ("notify", &["watch"]),
     ("ratatui", &["tui"]),
     ("regex", &["config"]),
-    ("reqwest", &["gateway", "manage", "plugin"]),
+    ("reqwest", &["gateway", "http_client", "manage", "plugin"]),
     ("rmcp", &["gateway", "cli"]),
     ("serde_saphyr", &["config"]),
     ("sha2", &["state", "target"]),

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::{PREFIX, Place, Problem};
 use crate::events::SyncEvent;
+use crate::http_client;
 
 /// A host that has accepted a question and says nothing for so long hangs.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -69,9 +70,7 @@ impl Client {
         let socket = found
             .map_err(|error| ClientError::Broken(error.to_string()))?
             .ok_or_else(|| ClientError::NoHost(place.watched().display().to_string()))?;
-        // Installed once; the error says that it already is.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
+        let http = http_client::builder()
             .no_proxy()
             .unix_socket(socket)
             .build()
@@ -232,11 +231,5 @@ async fn accepted(request: RequestBuilder) -> Result<Response, ClientError> {
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn broken(error: reqwest::Error) -> ClientError {
-    let mut said = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        said = format!("{said}: {cause}");
-        source = cause.source();
-    }
-    ClientError::Broken(said)
+    ClientError::Broken(http_client::causes(&error))
 }

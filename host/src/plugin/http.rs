@@ -26,7 +26,7 @@ use wasmtime_wasi_http::{
 use super::isolation::Isolation;
 use super::outside;
 use crate::config::{PluginGrants, is_public};
-use crate::gateway::cause;
+use crate::http_client::{self, cause};
 
 /// So much of the time that a call has left an answer may take.
 const PATIENCE: f64 = 0.9;
@@ -111,9 +111,7 @@ impl Hooks {
         if let Some(client) = &self.client {
             return Ok(client.clone());
         }
-        // Installed once; the error says that it already is.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
+        let client = http_client::builder()
             .dns_resolver(Arc::new(Granted(Arc::clone(&self.grants))))
             .redirect(Policy::none())
             .no_proxy()

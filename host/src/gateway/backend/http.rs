@@ -20,6 +20,7 @@ use super::failure::Failure;
 use super::hello;
 use super::peer::{Ask, Peer, request_line};
 use crate::config::{Connection, Template, shown_url};
+use crate::http_client;
 use crate::mcp::{Event, Events, Id, Message, Raw, header};
 use crate::secrets::Secrets;
 use refusal::{Refusal, unreachable};
@@ -94,9 +95,7 @@ impl Http {
         let parsed = Url::parse(&resolve(url)?)
             .map_err(|error| format!("`{}`: {error}", shown_url(url.as_written())))?;
         let headers = headers::configured(headers, resolve)?;
-        // Installed once; the error says that it already is.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
+        let client = http_client::builder()
             .tcp_nodelay(true)
             .redirect(refusal::redirections())
             .build()

@@ -1,7 +1,6 @@
 //! What stands in the way of an answer, in words for clients: a status that is no success, a
 //! redirection, a connection that does not come about. Addresses are for the log alone.
 
-use std::error::Error;
 use std::io;
 
 use reqwest::header::LOCATION;
@@ -12,7 +11,7 @@ use rustls::CertificateError;
 use super::super::failure::Failure;
 use super::super::peer::Peer;
 use super::{is_of, stream};
-use crate::gateway::cause;
+use crate::http_client::{cause, causes};
 use crate::mcp::{Message, Response as Answer, RpcError};
 
 /// How much of a body that only explains a status is read, in bytes.
@@ -145,17 +144,6 @@ pub(super) fn unreachable(peer: &Peer, error: reqwest::Error) -> Failure {
         None => "the connection broke",
     };
     Failure::silent(why)
-}
-
-/// The error and all that led to it.
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn is_refused(error: &reqwest::Error) -> bool {

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 use super::keys::Keys;
 use crate::config::{KeyPlace, shown_url};
 use crate::events::{EventBus, EventKind};
+use crate::http_client;
 use crate::secrets::Secrets;
 
 /// Between two fetches that tokens with unknown keys ask for.
@@ -227,9 +228,7 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 
 /// Follows no redirect: whoever names the keys names where they are.
 async fn download(url: &str) -> Result<Vec<u8>, String> {
-    // Installed once; the error says that it already is.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder()
+    let client = http_client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|error| root(&error))?;
