@@ -114,6 +114,20 @@ mod tests {
         status.judged().troubles
     }
 
+    /// A reload of what the file holds.
+    fn ended(status: &Status, outcome: &str, reason: &str) -> LastReload {
+        LastReload {
+            started: String::new(),
+            ended: String::new(),
+            trigger: "detector".to_owned(),
+            outcome: outcome.to_owned(),
+            reasons: vec![reason.to_owned()],
+            digest: status.on_disk.digest.clone(),
+            serves: status.on_disk.same,
+            generation: 1,
+        }
+    }
+
     #[test]
     fn a_host_that_serves_what_the_file_says_is_well() {
         assert!(status().judged().is_well());
@@ -124,16 +138,7 @@ mod tests {
         let told = troubles(|status| {
             status.on_disk.same = false;
             status.on_disk.digest = Some("cd".to_owned());
-            status.last_reload = Some(LastReload {
-                started: String::new(),
-                ended: String::new(),
-                trigger: "detector".to_owned(),
-                outcome: "rejected".to_owned(),
-                reasons: vec!["config.yaml:3:1: no".to_owned()],
-                digest: Some("cd".to_owned()),
-                serves: false,
-                generation: 1,
-            });
+            status.last_reload = Some(ended(status, "rejected", "config.yaml:3:1: no"));
         });
         assert_eq!(
             told,
@@ -144,16 +149,7 @@ mod tests {
     #[test]
     fn that_what_serves_could_not_be_made_anew_is_told_as_well() {
         let told = troubles(|status| {
-            status.last_reload = Some(LastReload {
-                started: String::new(),
-                ended: String::new(),
-                trigger: "api".to_owned(),
-                outcome: "failed".to_owned(),
-                reasons: vec!["there is no secret `key`".to_owned()],
-                digest: status.on_disk.digest.clone(),
-                serves: true,
-                generation: 1,
-            });
+            status.last_reload = Some(ended(status, "failed", "there is no secret `key`"));
         });
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(

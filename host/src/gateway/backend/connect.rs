@@ -37,118 +37,121 @@ impl Drop for Connected {
     }
 }
 
-/// Connects, and greets.
-///
-/// # Errors
-/// What went wrong, for the owner of the config file.
-pub(super) async fn connect(
-    name: &str,
-    spec: &BackendSpec,
-    secrets: &Secrets,
-    ground: &Arc<Ground>,
-    me: &Introduction,
-    subscriptions: &Arc<Subscriptions>,
-) -> Result<Connected, String> {
-    let connected = try_to(name, spec, secrets, ground, me, subscriptions).await;
-    connected.map_err(|error| spec.hidden(&|name| secrets.value_of(name)).out_of(error))
+/// Whom to connect, and as whom.
+#[derive(Clone, Copy)]
+pub(super) struct Opening<'a> {
+    pub(super) name: &'a str,
+    pub(super) spec: &'a BackendSpec,
+    pub(super) secrets: &'a Secrets,
+    pub(super) ground: &'a Arc<Ground>,
+    pub(super) me: &'a Introduction,
+    pub(super) subscriptions: &'a Arc<Subscriptions>,
 }
 
-async fn try_to(
-    name: &str,
-    spec: &BackendSpec,
-    secrets: &Secrets,
-    ground: &Arc<Ground>,
-    me: &Introduction,
-    subscriptions: &Arc<Subscriptions>,
-) -> Result<Connected, String> {
-    let me = &me.at_most(spec.protocol);
-    let connected = open(name, spec, secrets, ground, me, subscriptions).await?;
-    let greeted = tokio::time::timeout(spec.timeouts.init, hello::greet(&connected.peer, me)).await;
-    let (connected, greeted) = match greeted {
-        // Some servers of the old era end, or fall silent, when they are asked as those of the
-        // new one are.
-        Ok(Err(Unwelcome::Gone(_))) | Err(_) if connected.child.is_some() => {
-            leave(connected).await;
-            let connected = open(name, spec, secrets, ground, me, subscriptions).await?;
-            let greeting = hello::initialize(&connected.peer, me);
-            let greeted = tokio::time::timeout(spec.timeouts.init, greeting).await;
-            (connected, greeted)
-        }
-        greeted => (connected, greeted),
-    };
-    let hello = greeted
-        .map_err(|_elapsed| {
-            format!(
-                "it did not answer `initialize` within {} s (timeouts.init)",
-                spec.timeouts.init.as_secs_f64()
-            )
-        })?
-        .map_err(|unwelcome| no_mcp(&spec.connection, &unwelcome.into_reason()))?;
-    let _ = connected.peer.hello.set(hello);
-    listen::begin(&connected.peer);
-    connected.peer.follow();
-    let peer = Arc::clone(&connected.peer);
-    ground
-        .tasks
-        .spawn(async move { peer.log_as_wanted().await });
-    Ok(connected)
-}
+impl Opening<'_> {
+    /// Connects, and greets.
+    ///
+    /// # Errors
+    /// What went wrong, for the owner of the config file.
+    pub(super) async fn connect(self) -> Result<Connected, String> {
+        let me = &self.me.at_most(self.spec.protocol);
+        let connected = Opening { me, ..self }.greeted().await;
+        let hidden = || self.spec.hidden(&|name| self.secrets.value_of(name));
+        connected.map_err(|error| hidden().out_of(error))
+    }
 
-/// A way to send, and somebody who reads.
-async fn open(
-    name: &str,
-    spec: &BackendSpec,
-    secrets: &Secrets,
-    ground: &Arc<Ground>,
-    me: &Introduction,
-    subscriptions: &Arc<Subscriptions>,
-) -> Result<Connected, String> {
-    if let Some(connector) = &ground.connector {
-        let stream = connector.connect(name, spec);
-        let stream = tokio::time::timeout(spec.timeouts.init, stream).await;
-        let stream = stream.map_err(|_elapsed| "it cannot be reached in time".to_owned())??;
-        let (read, write) = tokio::io::split(stream);
-        let peer = Peer::new(
-            name,
-            Link::Lines(Outbox::into_stream()),
-            me,
-            subscriptions,
-            ground,
-        );
-        let writer = Arc::clone(&peer);
-        ground.tasks.spawn(async move {
-            if let Link::Lines(outbox) = &writer.link {
-                outbox.write_to(write).await;
+    async fn greeted(self) -> Result<Connected, String> {
+        let (spec, me, ground) = (self.spec, self.me, self.ground);
+        let connected = self.open().await?;
+        let greeted =
+            tokio::time::timeout(spec.timeouts.init, hello::greet(&connected.peer, me)).await;
+        let (connected, greeted) = match greeted {
+            // Some servers of the old era end, or fall silent, when they are asked as those of the
+            // new one are.
+            Ok(Err(Unwelcome::Gone(_))) | Err(_) if connected.child.is_some() => {
+                leave(connected).await;
+                let connected = self.open().await?;
+                let greeting = hello::initialize(&connected.peer, me);
+                let greeted = tokio::time::timeout(spec.timeouts.init, greeting).await;
+                (connected, greeted)
             }
-        });
+            greeted => (connected, greeted),
+        };
+        let hello = greeted
+            .map_err(|_elapsed| {
+                format!(
+                    "it did not answer `initialize` within {} s (timeouts.init)",
+                    spec.timeouts.init.as_secs_f64()
+                )
+            })?
+            .map_err(|unwelcome| no_mcp(&spec.connection, &unwelcome.into_reason()))?;
+        let _ = connected.peer.hello.set(hello);
+        listen::begin(&connected.peer);
+        connected.peer.follow();
+        let peer = Arc::clone(&connected.peer);
         ground
             .tasks
-            .spawn(read_lines(Arc::clone(&peer), lines(read, MAX_MESSAGE)));
-        return Ok(Connected { peer, child: None });
+            .spawn(async move { peer.log_as_wanted().await });
+        Ok(connected)
     }
-    match &spec.connection {
-        Connection::Stdio { .. } => {
-            let started = child::spawn(name, spec, secrets, ground)?;
-            let outbox = Outbox::into_pipe(started.input);
-            let peer = Peer::new(name, Link::Lines(outbox), me, subscriptions, ground);
+
+    /// A way to send, and somebody who reads.
+    async fn open(self) -> Result<Connected, String> {
+        let Self {
+            name,
+            spec,
+            secrets,
+            ground,
+            me,
+            subscriptions,
+        } = self;
+        if let Some(connector) = &ground.connector {
+            let stream = connector.connect(name, spec);
+            let stream = tokio::time::timeout(spec.timeouts.init, stream).await;
+            let stream = stream.map_err(|_elapsed| "it cannot be reached in time".to_owned())??;
+            let (read, write) = tokio::io::split(stream);
+            let peer = Peer::new(
+                name,
+                Link::Lines(Outbox::into_stream()),
+                me,
+                subscriptions,
+                ground,
+            );
             let writer = Arc::clone(&peer);
             ground.tasks.spawn(async move {
                 if let Link::Lines(outbox) = &writer.link {
-                    outbox.write_to_pipe().await;
+                    outbox.write_to(write).await;
                 }
             });
             ground
                 .tasks
-                .spawn(read_lines(Arc::clone(&peer), started.output));
-            Ok(Connected {
-                peer,
-                child: Some(started.process),
-            })
+                .spawn(read_lines(Arc::clone(&peer), lines(read, MAX_MESSAGE)));
+            return Ok(Connected { peer, child: None });
         }
-        Connection::StreamableHttp { .. } => {
-            let link = Link::Http(Http::new(&spec.connection, secrets, spec.timeouts.init)?);
-            let peer = Peer::new(name, link, me, subscriptions, ground);
-            Ok(Connected { peer, child: None })
+        match &spec.connection {
+            Connection::Stdio { .. } => {
+                let started = child::spawn(name, spec, secrets, ground)?;
+                let outbox = Outbox::into_pipe(started.input);
+                let peer = Peer::new(name, Link::Lines(outbox), me, subscriptions, ground);
+                let writer = Arc::clone(&peer);
+                ground.tasks.spawn(async move {
+                    if let Link::Lines(outbox) = &writer.link {
+                        outbox.write_to_pipe().await;
+                    }
+                });
+                ground
+                    .tasks
+                    .spawn(read_lines(Arc::clone(&peer), started.output));
+                Ok(Connected {
+                    peer,
+                    child: Some(started.process),
+                })
+            }
+            Connection::StreamableHttp { .. } => {
+                let link = Link::Http(Http::new(&spec.connection, secrets, spec.timeouts.init)?);
+                let peer = Peer::new(name, link, me, subscriptions, ground);
+                Ok(Connected { peer, child: None })
+            }
         }
     }
 }

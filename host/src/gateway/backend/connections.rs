@@ -168,7 +168,15 @@ impl Kept {
             let connecting = async {
                 // They go when it is connected.
                 let secrets = Secrets::default();
-                connect::connect(name, spec, &secrets, ground, me, &subscriptions).await
+                let opening = connect::Opening {
+                    name,
+                    spec,
+                    secrets: &secrets,
+                    ground,
+                    me,
+                    subscriptions: &subscriptions,
+                };
+                opening.connect().await
             };
             let connected = tokio::select! {
                 connected = connecting => connected,

@@ -125,7 +125,15 @@ impl Backend {
             ground.subscriptions.of(name, Whose::All),
         );
         let life = ground.lives.begin(name);
-        let connected = connect::connect(name, spec, secrets, ground, &me, &subscriptions).await?;
+        let opening = connect::Opening {
+            name,
+            spec,
+            secrets,
+            ground,
+            me: &me,
+            subscriptions: &subscriptions,
+        };
+        let connected = opening.connect().await?;
         life.has_process(connected.child.as_ref().and_then(|it| it.process()));
         let peer = Arc::clone(&connected.peer);
         let hello = peer.hello.get().cloned();
