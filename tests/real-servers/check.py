@@ -29,11 +29,13 @@ LIMIT = 60
 # Stands in the host's environment, and no backend may see it.
 CANARY = "CONFIG_SYNC_CANARY"
 
+# It offers these to a client that can be asked whatever servers ask, which the gateway is for all.
 HIDDEN = [
     "get-annotated-message", "get-env", "get-resource-links", "get-resource-reference",
-    "get-structured-content", "get-tiny-image", "gzip-file-as-resource",
+    "get-roots-list", "get-structured-content", "get-tiny-image", "gzip-file-as-resource",
     "simulate-research-query", "toggle-simulated-logging", "toggle-subscriber-updates",
-    "trigger-long-running-operation",
+    "trigger-elicitation-request", "trigger-long-running-operation", "trigger-sampling-request",
+    "trigger-url-elicitation",
 ]  # fmt: skip
 
 
@@ -175,7 +177,9 @@ class Session:
         async def hear(message):
             await told.put(getattr(message, "method", type(message).__name__))
 
-        async with Client(url, message_handler=hear, read_timeout_seconds=LIMIT) as client:
+        # With a session, on whose stream changes are told.
+        reads = {"message_handler": hear, "read_timeout_seconds": LIMIT, "cache": None}
+        async with Client(url, mode="legacy", **reads) as client:
             yield cls(client, told)
 
     async def tools(self):
