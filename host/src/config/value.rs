@@ -169,7 +169,7 @@ impl<'a> Value<'a> {
         Some(text)
     }
 
-    /// `true` or `false`.
+    /// Nothing at all; `help` says where what stands here belongs.
     pub(crate) fn nothing(&self, help: &str) -> Option<()> {
         let is_none = self.json().is_null();
         if !is_none {
@@ -178,6 +178,7 @@ impl<'a> Value<'a> {
         is_none.then_some(())
     }
 
+    /// `true` or `false`.
     pub(crate) fn boolean(&self) -> Option<bool> {
         match &self.node.kind {
             Kind::Bool(value) => Some(*value),

@@ -197,7 +197,7 @@ impl Connection {
         }
         let with_it = (self.desk.answers.token(), session.presence.listen());
         let outbox = Session::outbox();
-        let course = session.begin(&request.id, Arc::clone(&outbox));
+        let in_flight = session.begin(&request.id, Arc::clone(&outbox));
         let id = request.id.clone();
         let work = {
             let (gateway, session, id) =
@@ -207,10 +207,10 @@ impl Connection {
                     client: Arc::clone(&session) as Arc<dyn Client>,
                     caller: caller.map(|it| it.0),
                     request,
-                    cancelled: course.cancelled.clone(),
+                    cancelled: in_flight.cancelled.clone(),
                 };
                 let reply = answers::in_session(&gateway, &session, query).await;
-                session.end(&id, &course);
+                session.end(&id, &in_flight);
                 reply
             }
         };

@@ -55,7 +55,7 @@ pub(super) struct Session {
     /// What concerns no request.
     pub(super) beside: Arc<Outbox>,
     under_way: Mutex<HashMap<Id, Arc<InFlight>>>,
-    courses: TaskTracker,
+    counted: TaskTracker,
     /// The newest first.
     streams: Mutex<VecDeque<(u64, Arc<Outbox>)>>,
     streams_given: AtomicU64,
@@ -85,7 +85,7 @@ impl Session {
             log_level: AtomicU8::new(u8::MAX),
             beside,
             under_way: Mutex::default(),
-            courses: TaskTracker::new(),
+            counted: TaskTracker::new(),
             streams: Mutex::default(),
             streams_given: AtomicU64::new(0),
             questions: Arc::default(),
@@ -115,20 +115,20 @@ impl Session {
 
     /// Whether it has as many requests under way as one client may have.
     pub(super) fn is_full(&self) -> bool {
-        self.courses.len() >= REQUESTS
+        self.counted.len() >= REQUESTS
     }
 
     /// A request begins. What precedes its answer goes to `outbox`.
     pub(super) fn begin(&self, request: &Id, outbox: Arc<Outbox>) -> Arc<InFlight> {
-        let course = Arc::new(InFlight {
+        let in_flight = Arc::new(InFlight {
             cancelled: self.gone.child_token(),
             taken_back: OnceLock::new(),
             outbox,
-            _counted: self.courses.token(),
+            _counted: self.counted.token(),
         });
         self.under_way()
-            .insert(request.clone(), Arc::clone(&course));
-        course
+            .insert(request.clone(), Arc::clone(&in_flight));
+        in_flight
     }
 
     /// A stream of its own for a request over HTTP.
@@ -137,11 +137,11 @@ impl Session {
     }
 
     /// The request has its answer, or needs none.
-    pub(super) fn end(&self, request: &Id, course: &Arc<InFlight>) {
+    pub(super) fn end(&self, request: &Id, in_flight: &Arc<InFlight>) {
         let mut under_way = self.under_way();
         if under_way
             .get(request)
-            .is_some_and(|it| Arc::ptr_eq(it, course))
+            .is_some_and(|it| Arc::ptr_eq(it, in_flight))
         {
             under_way.remove(request);
         }
@@ -151,9 +151,9 @@ impl Session {
 
     /// Takes a request back, with these words.
     pub(super) fn cancel(&self, request: &Id, words: Members) {
-        if let Some(course) = self.under_way().get(request) {
-            let _ = course.taken_back.set(words);
-            course.cancelled.cancel();
+        if let Some(in_flight) = self.under_way().get(request) {
+            let _ = in_flight.taken_back.set(words);
+            in_flight.cancelled.cancel();
         }
     }
 

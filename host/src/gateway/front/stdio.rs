@@ -209,7 +209,7 @@ impl Desktop {
     }
 
     fn serve_in(&self, session: Arc<Session>, request: Request) {
-        let course = session.begin(&request.id, Arc::clone(&self.stream));
+        let in_flight = session.begin(&request.id, Arc::clone(&self.stream));
         let (gateway, stream) = (Arc::clone(&self.gateway), Arc::clone(&self.stream));
         self.requests.spawn(async move {
             let id = request.id.clone();
@@ -217,12 +217,12 @@ impl Desktop {
                 client: Arc::clone(&session) as Arc<dyn Client>,
                 caller: None,
                 request,
-                cancelled: course.cancelled.clone(),
+                cancelled: in_flight.cancelled.clone(),
             };
             let reply = answers::in_session(&gateway, &session, query).await;
-            session.end(&id, &course);
+            session.end(&id, &in_flight);
             // What was taken back needs no answer.
-            if !course.cancelled.is_cancelled() {
+            if !in_flight.cancelled.is_cancelled() {
                 stream.push(said::message(id, reply));
             }
         });
@@ -230,11 +230,11 @@ impl Desktop {
 
     fn serve_stateless(&self, request: Request) {
         let id = request.id.clone();
-        let course = UnderWay {
+        let in_flight = UnderWay {
             cancelled: self.desk.end.child_token(),
             taken_back: Arc::default(),
         };
-        self.under_way().insert(id.clone(), course.clone());
+        self.under_way().insert(id.clone(), in_flight.clone());
         let (gateway, desk) = (Arc::clone(&self.gateway), Arc::clone(&self.desk));
         let deaf = self.deaf.clone();
         let (identity, stream) = (Arc::clone(&self.identity), Arc::clone(&self.stream));
@@ -243,7 +243,7 @@ impl Desktop {
             let UnderWay {
                 cancelled,
                 taken_back,
-            } = course;
+            } = in_flight;
             let answered = answer_stateless(
                 &gateway, &desk, &deaf, identity, stream, request, taken_back,
             );
@@ -264,10 +264,10 @@ impl Desktop {
 
     fn notification(&self, notification: Notification) {
         if let Some((request, words)) = answers::cancelled(&notification)
-            && let Some(course) = self.under_way().get(&request)
+            && let Some(in_flight) = self.under_way().get(&request)
         {
-            let _ = course.taken_back.set(words);
-            course.cancelled.cancel();
+            let _ = in_flight.taken_back.set(words);
+            in_flight.cancelled.cancel();
             return;
         }
         match &self.session {

@@ -85,14 +85,14 @@ async fn a_client_may_have_so_many_requests_under_way_and_no_more() {
     let session = connection.desk.sessions.get(&key, None).unwrap();
     // Whatever it calls them.
     let begin = || session.begin(&1.into(), Session::outbox());
-    let mut courses: Vec<_> = std::iter::repeat_with(begin).take(REQUESTS).collect();
+    let mut all: Vec<_> = std::iter::repeat_with(begin).take(REQUESTS).collect();
     let (status, refused) = ping(&connection, &key).await;
     assert_eq!(status, 200);
     assert!(
         refused.contains(r#""code":429"#) && refused.contains("1000 requests"),
         "{refused}"
     );
-    session.end(&1.into(), &courses.pop().unwrap());
+    session.end(&1.into(), &all.pop().unwrap());
     assert!(ping(&connection, &key).await.1.contains(r#""result":{}"#));
 }
 

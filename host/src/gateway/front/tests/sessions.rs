@@ -262,7 +262,7 @@ async fn a_question_reaches_the_client_in_the_course_of_its_call_and_so_does_its
     let (session, key) = begun(&connection, "2025-11-25", r#"{"sampling":{}}"#).await;
     let outbox = Session::outbox();
     let call = Id::from(7);
-    let course = session.begin(&call, Arc::clone(&outbox));
+    let in_flight = session.begin(&call, Arc::clone(&outbox));
     let asking = session.ask(Some(&call), sampling(r#"{"messages":[]}"#));
     let (_, asked) = outbox.read(None).next().await.unwrap();
     let Ok(Message::Request(Request { id, method, .. })) = Message::parse(&asked) else {
@@ -281,7 +281,7 @@ async fn a_question_reaches_the_client_in_the_course_of_its_call_and_so_does_its
     let elicitation = Question::plain("elicitation/create".to_owned(), None);
     let refused = session.ask(Some(&call), elicitation).await.unwrap_err();
     assert!(refused.message.contains("`elicitation`"), "{refused}");
-    session.end(&call, &course);
+    session.end(&call, &in_flight);
 }
 
 #[tokio::test(start_paused = true)]
@@ -339,12 +339,12 @@ async fn what_is_taken_back_is_taken_back_with_the_words_of_whoever_does_it() {
     }
     // And the client, its request.
     let call = Id::from(7);
-    let course = session.begin(&call, Session::outbox());
+    let in_flight = session.begin(&call, Session::outbox());
     let words = r#"{"requestId":7,"reason":"enough","odd":1.0}"#;
     let body =
         format!(r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{words}}}"#);
     assert_eq!(post(&connection, &key, &body).await.0, 202);
-    assert!(course.cancelled.is_cancelled());
+    assert!(in_flight.cancelled.is_cancelled());
     assert_eq!(session.taken_back(&call).unwrap().to_raw().get(), words);
 }
 
