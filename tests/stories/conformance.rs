@@ -64,3 +64,28 @@ async fn a_detector_from_a_file_is_judged_like_any_other() {
     assert_eq!(verdict(&report, "rename-over", 0), "right");
     assert_eq!(verdict(&report, "same-size-same-time", 0), "by-content");
 }
+
+#[tokio::test]
+async fn what_nobody_has_is_no_suite_that_holds() {
+    for (args, said) in [
+        (
+            ["mtime", "--pattern", "tuoch"],
+            "no pattern has `tuoch` in its name",
+        ),
+        (
+            ["mtimes", "--pattern", "touch"],
+            "there is no detector `mtimes`",
+        ),
+    ] {
+        let mut command = Command::new(binary());
+        let command = command.args(["plugin", "conformance"]).args(args);
+        let output = command
+            .env("XDG_CACHE_HOME", cache())
+            .output()
+            .await
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains(said), "{told}");
+    }
+}

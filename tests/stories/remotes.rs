@@ -186,6 +186,16 @@ async fn a_server_that_does_not_say_which_era_it_is_of_is_greeted_in_the_old_way
 }
 
 #[tokio::test]
+async fn a_server_may_be_greeted_in_the_old_way_at_once() {
+    let far = RawRemote::start(Era::Old).await;
+    let url = far.url();
+    let old = format!("  far: {{url: \"{url}\", protocol: 2025-11-25}}\n");
+    let host = Host::start(&config("mtime", &old, "")).await;
+    well(&Client::connect(host.url()).await).await;
+    assert_eq!((far.count("server/discover"), far.sessions()), (0, 1));
+}
+
+#[tokio::test]
 async fn a_server_that_answers_nothing_at_its_start_fails_the_reload_in_time() {
     let far = RawRemote::start(Era::Old).await;
     let mut host = Host::start(&config("mtime", &demo("other", "whoami"), "")).await;

@@ -24,8 +24,10 @@ fn text(folder: &Path, tools: &str, rest: &str) -> String {
     let binary = binary.display();
     let script =
         format!("printf %s \\\"$KEY$0\\\" > {got} && exec {binary} demo-server --tools {tools}");
+    // It says to everybody which key it does not like, on both outputs.
+    let tells = r#"  tells: {command: sh, env: {KEY: "secret:key"}, required: false, args: ["-c", 'echo "$KEY" >&2; while read l; do i=$((i+1)); echo "{\"jsonrpc\":\"2.0\",\"id\":$i,\"error\":{\"code\":-1,\"message\":\"bad key $KEY\"}}"; done']}"#;
     let backends = format!(
-        "  one: {{command: sh, args: [\"-c\", \"{script}\", \"${{secret:key}}\"], env: {{KEY: \"secret:key\"}}}}\n  \
+        "{tells}\n  one: {{command: sh, args: [\"-c\", \"{script}\", \"${{secret:key}}\"], env: {{KEY: \"secret:key\"}}}}\n  \
          none: {{command: \"./none-${{secret:key}}\", required: false}}\n  \
          exits: {{command: \"false\", args: [\"secret:key\"], required: false}}\n  \
          remote: {{url: \"http://127.0.0.1:1/${{secret:key}}?k=${{secret:key}}\", \

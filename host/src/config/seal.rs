@@ -28,8 +28,13 @@ impl Seal {
         both.any(|both| matches!(both, (Some(then), Some(now)) if then != now))
     }
 
-    /// Whether one of the texts is not to be had `now` and was: somebody may have taken it back.
-    pub fn is_doubted_by(&self, now: &Self) -> bool {
+    /// Whether one of the texts comes to something else `now`, or is not to be had and was: somebody
+    /// may have taken it back.
+    pub fn is_outdated_by(&self, now: &Self) -> bool {
+        self.is_broken_by(now) || self.is_doubted_by(now)
+    }
+
+    fn is_doubted_by(&self, now: &Self) -> bool {
         let mut both = self.0.iter().zip(&now.0);
         both.any(|(then, now)| then.is_some() && now.is_none())
     }

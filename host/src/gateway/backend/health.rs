@@ -203,7 +203,17 @@ async fn due(machine: &Machine, doubted: &Notify) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use tokio::io::AsyncBufReadExt;
+
+    use super::super::hello::Introduction;
+    use super::super::outbox::Outbox;
+    use super::super::owner::Whose;
+    use super::super::peer::Link;
     use super::*;
+    use crate::events::EventBus;
+    use crate::gateway::{Gateway, NoPlugins};
 
     fn machine(now: Instant) -> Machine {
         let settings = HealthSettings {
@@ -243,6 +253,36 @@ mod tests {
         assert_eq!(machine.health(), &Health::Ready);
         machine.asked(silent(), false, now);
         assert_eq!(machine.health().as_str(), "degraded", "counted anew");
+    }
+
+    /// There are servers that end where a question that they have not read yet is taken back.
+    #[tokio::test(start_paused = true)]
+    async fn a_ping_without_an_answer_is_not_taken_back() {
+        let (gateway, _notices) =
+            Gateway::new(PathBuf::from("/"), Arc::new(NoPlugins), EventBus::default());
+        let (me, ground) = (Introduction::own(), &gateway.ground);
+        let subscriptions = ground.subscriptions.of("far", Whose::All);
+        let link = Link::Lines(Outbox::into_stream());
+        let peer = Peer::new("far", link, &me, &subscriptions, ground);
+        let (far, near) = tokio::io::duplex(1 << 16);
+        let writer = Arc::clone(&peer);
+        tokio::spawn(async move {
+            if let Link::Lines(outbox) = &writer.link {
+                outbox.write_to(near).await;
+            }
+        });
+        for _ in 0..2 {
+            assert!(ping(&peer, Duration::from_secs(1)).await.is_err());
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        peer.end();
+        let mut lines = tokio::io::BufReader::new(far).lines();
+        let mut sent = Vec::new();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            sent.push(line);
+        }
+        assert_eq!(sent.len(), 2, "{sent:?}");
+        assert!(sent.iter().all(|it| it.contains(r#""ping""#)), "{sent:?}");
     }
 
     #[tokio::test(start_paused = true)]

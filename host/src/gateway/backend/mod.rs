@@ -191,7 +191,7 @@ impl Backend {
     /// Whether it would be connected with other secrets now, or could not be for want of one.
     pub(super) fn is_outdated(&self, secrets: &Secrets) -> bool {
         let now = self.spec.seal(&|name| secrets.value_of(name));
-        self.seal.is_broken_by(&now) || self.seal.is_doubted_by(&now)
+        self.seal.is_outdated_by(&now)
     }
 
     /// How it wants to be used.

@@ -166,10 +166,7 @@ impl Chain {
     pub(super) fn is_outdated(&self, secrets: &Secrets) -> bool {
         let value_of = |name: &str| secrets.value_of(name);
         let mut links = self.links.iter();
-        links.any(|link| {
-            let now = link.spec.seal(&value_of);
-            link.seal.is_broken_by(&now) || link.seal.is_doubted_by(&now)
-        })
+        links.any(|link| link.seal.is_outdated_by(&link.spec.seal(&value_of)))
     }
 
     /// Whether clients see what has this name.
